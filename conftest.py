@@ -1,0 +1,24 @@
+"""Leave out what cannot run on this machine, and say so above the tests."""
+
+from importlib.util import find_spec
+
+NEEDS = {
+    "torch": (
+        *("fishy_ros/nets", "fishy_ros/heads", "fishy_ros/training", "fishy_ros/runtimes/torch_*"),
+        *("test/nets", "test/heads", "test/training", "test/runtimes/test_torch_*"),
+    ),
+    "rclpy": ("fishy_ros/ros", "test/ros"),
+    "openvino": ("fishy_ros/runtimes/openvino*",),
+    "tensorrt": ("fishy_ros/runtimes/tensorrt*",),
+    "cuda": ("fishy_ros/runtimes/cuda_*",),
+}
+"""For each module that need not be installed: the folders and files whose import needs it."""
+
+MISSING = {module: places for module, places in NEEDS.items() if find_spec(module) is None}
+
+collect_ignore_glob = [pattern for places in MISSING.values() for place in places for pattern in (place, f"{place}/*")]
+
+
+def pytest_report_header() -> list[str]:
+    """Say which rooms are left out because a module is not installed."""
+    return [f"skipped: {', '.join(places)}, because {module} is not installed" for module, places in MISSING.items()]

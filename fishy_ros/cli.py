@@ -1,0 +1,57 @@
+"""The `fishy` command: one file of `fishy_ros.commands` a subcommand."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+from rich.console import Console
+
+from fishy_ros.errors import FishyError
+
+COMMANDS: tuple[str, ...] = (
+    "demo",
+    "replay",
+    "score",
+    "compare",
+    "bag",
+    "datasets",
+    "sweep",
+    "bench",
+    "models",
+    "pack",
+    "train",
+    "calibrate",
+    "export",
+    "convert",
+    "build",
+)
+"""Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""
+
+
+def build_app() -> typer.Typer:
+    """Build the command line with every subcommand registered."""
+    app = typer.Typer(
+        name="fishy",
+        help="Detect what a driving network has never seen: run, replay, score, train.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for name in COMMANDS:
+        importlib.import_module(f"fishy_ros.commands.{name}").register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; an expected error ends it with one line and exit status 2."""
+    try:
+        build_app()()
+    except FishyError as error:
+        Console(stderr=True).print(f"fishy: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

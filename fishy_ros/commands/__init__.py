@@ -1,0 +1,1 @@
+"""The subcommands of `fishy`, one module each."""

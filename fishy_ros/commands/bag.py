@@ -1,0 +1,90 @@
+"""`fishy bag`: write a dataset as a rosbag2 bag with ground truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fishy_ros.bags import BagWriter
+    from fishy_ros.datasets.base import Dataset
+
+FIRST_STAMP_NS = 1_700_000_000_000_000_000
+"""Stamp of the first frame; fixed, so that the same frames always give the same bag."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("bag")(bag)
+
+
+def bag(
+    out: Annotated[Path, typer.Option(help="Folder to create for the bag.")],
+    dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "synthetic",
+    root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Only so many frames.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of a synthetic street, and of --overlay.", min=0)] = None,
+    height: Annotated[int | None, typer.Option(help="Height of a synthetic street in px.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of a synthetic street in px.")] = None,
+    rate: Annotated[float, typer.Option(help="Frames a second.")] = 10.0,
+    storage: Annotated[str, typer.Option(help="mcap or sqlite3.")] = "mcap",
+    image_format: Annotated[str, typer.Option(help="raw, png or jpeg.")] = "raw",
+    jpeg_quality: Annotated[int, typer.Option(help="Quality of JPEG images, 1 to 100.")] = 95,
+    compression: Annotated[str, typer.Option(help="Compression of the bag: none or zstd.")] = "none",
+    overlay: Annotated[Path | None, typer.Option(help="Paste the cut-outs (RGBA) in this folder as anomalies.")] = None,
+    decoys: Annotated[Path | None, typer.Option(help="With --overlay: cut-outs of ordinary things to paste.")] = None,
+    horizon: Annotated[float, typer.Option(help="With --overlay: row of the horizon, share of the height.")] = 0.44,
+) -> None:
+    """Write a dataset as a rosbag2 bag.
+
+    Topics: /camera/image_raw (or /camera/image_raw/compressed), /camera/camera_info and /ground_truth/labels.
+    """
+    from fishy_ros.bags import BagWriter
+    from fishy_ros.bags.options import bag_options
+    from fishy_ros.datasets.calibrated import intrinsics_of
+    from fishy_ros.datasets.overlay import OverlayDataset, OverlaySettings
+    from fishy_ros.datasets.registry import dataset_info, dataset_options, open_dataset
+    from fishy_ros.errors import ConfigError
+    from fishy_ros.replay.open_source import parse_options
+
+    options = bag_options(storage, image_format, compression, rate)
+    known = dataset_options(dataset_info(dataset))
+    given = {"height": height, "width": width, **dict(parse_options(option or []))}
+    if "frames" in known:
+        given["frames"] = frames
+    if overlay is None or "seed" in known:
+        given["seed"] = seed
+    source: Dataset = open_dataset(dataset, root, **given)
+    intrinsics = intrinsics_of(source)
+    if overlay is not None:
+        source = OverlayDataset(source, overlay, decoys, seed or 0, OverlaySettings(horizon=horizon))
+    elif decoys is not None:
+        raise ConfigError("--decoys needs --overlay")
+    count = len(source) if frames is None else min(frames, len(source))
+    writer = BagWriter(
+        out,
+        options.storage,
+        options.image_format,
+        options.compression,
+        intrinsics=intrinsics,
+        jpeg_quality=jpeg_quality,
+    )
+    with writer:
+        labelled = _write(source, count, writer, options.period_ns)
+    size = sum(file.stat().st_size for file in out.iterdir())
+    typer.echo(f"{out}: {count} frames ({labelled} with labels), {count / rate:.1f} s, {size / 1e6:.1f} MB, {storage}")
+
+
+def _write(source: Dataset, count: int, writer: BagWriter, period_ns: int) -> int:
+    from rich.console import Console
+    from rich.progress import track
+
+    labelled = 0
+    for index in track(range(count), "writing", console=Console(stderr=True), transient=True):
+        sample = source[index]
+        writer.write(sample, FIRST_STAMP_NS + index * period_ns)
+        labelled += sample.labels is not None
+    return labelled

@@ -1,0 +1,268 @@
+"""`fishy bench`: how long every stage takes, in which configuration, and how near that is to the machine's limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fishy_ros.model_package.finding import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from fishy_ros.bench.result import BenchResult
+    from fishy_ros.bench.sampling import Plan
+
+Rounds = Annotated[int, typer.Option(help="Rounds; in each, every configuration has its turn.", min=1)]
+Frames = Annotated[int, typer.Option(help="Frames of a configuration in a round.", min=1)]
+WarmUp = Annotated[int, typer.Option(help="Frames before anything counts.", min=0)]
+Out = Annotated[Path | None, typer.Option(help="File for the result as JSON; the picture goes beside it.")]
+Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
+Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Measure stages, runtimes, settings and the path through the bus.")
+    group.callback(invoke_without_command=True)(detect)
+    group.command("settings")(settings)
+    group.command("roofline")(roofline)
+    group.command("baselines")(baselines)
+    group.command("node")(node)
+    group.command("precisions")(precisions)
+    group.command("metrics")(metrics)
+    app.add_typer(group, name="bench")
+
+
+def detect(
+    context: typer.Context,
+    model: Annotated[list[str] | None, typer.Option(help="Model package; may be given again.")] = None,
+    runtime: Annotated[list[str] | None, typer.Option(help="Runtime; may be given again.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Precision; may be given again.")] = None,
+    threads: Annotated[list[int] | None, typer.Option(help="Processor threads, 0 for all; may be given again.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = "1024x2048",
+    transport: Annotated[str, typer.Option(help="raw (bgr8) or jpeg.")] = "raw",
+    vs: Annotated[
+        list[str] | None, typer.Option(help="A second configuration: key=value,... in place of the first's values.")
+    ] = None,
+    rounds: Rounds = 10,
+    frames: Frames = 10,
+    warm_up: WarmUp = 5,
+    out: Out = None,
+) -> None:
+    """Measure the detector in this process; every combination of the given values is one configuration."""
+    if context.invoked_subcommand is not None:
+        return
+    from fishy_ros.bench.cases import Case, grid
+    from fishy_ros.bench.detect import run_detect
+    from fishy_ros.bench.sampling import TOTAL, Plan
+
+    height, width = _parse_size(size)
+    base = Case(DEFAULT_MODEL, device=device, transport=transport, height=height, width=width)
+    cases = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], base)
+    cases += [cases[0].changed(text) for text in vs or []]
+    plan = Plan(rounds, frames, warm_up)
+    with _Turns(plan, len(cases)) as turns:
+        result = run_detect(cases, plan, turns.advance)
+    _present(result, TOTAL, out)
+
+
+def settings(
+    model: Model = DEFAULT_MODEL,
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    rounds: Rounds = 10,
+    frames: Frames = 10,
+    warm_up: WarmUp = 5,
+    out: Out = None,
+) -> None:
+    """Compare ONNX Runtime's settings on the CPU, one changed at a time; `cpu` is processor time of all threads."""
+    from fishy_ros.bench.sampling import TOTAL, Plan
+    from fishy_ros.bench.settings import candidates, run_settings
+
+    plan = Plan(rounds, frames, warm_up)
+    with _Turns(plan, len(candidates()) + 1) as turns:
+        result = run_settings(model, precision, plan, turns.advance)
+    _present(result, TOTAL, out)
+
+
+def roofline(
+    model: Model = DEFAULT_MODEL,
+    runtime: Runtime = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    gflops: Annotated[
+        float, typer.Option(help="Peak arithmetic in GFLOP/s, as for a GPU; 0 measures this processor's.", min=0)
+    ] = 0,
+    bandwidth: Annotated[float, typer.Option(help="Memory bandwidth in GB/s; 0 measures this processor's.", min=0)] = 0,
+    rounds: Rounds = 10,
+    frames: Frames = 10,
+    warm_up: WarmUp = 5,
+    out: Out = None,
+) -> None:
+    """Compare a runtime with the shortest time that arithmetic and memory allow for the graph."""
+    from rich.console import Console
+
+    from fishy_ros.bench.machine_limits import MachineLimits, measure_limits
+    from fishy_ros.bench.result import machine_line
+    from fishy_ros.bench.roofline import roofline_table, run_roofline
+    from fishy_ros.bench.sampling import Plan
+
+    if gflops and bandwidth:
+        limits = MachineLimits(gflops * 1e9, bandwidth * 1e9, "given on the command line")
+    else:
+        limits = measure_limits()
+    plan = Plan(rounds, frames, warm_up)
+    with _Turns(plan, 1) as turns:
+        result = run_roofline(model, runtime, device, precision, limits, plan, turns.advance)
+    console = Console()
+    console.print(machine_line(result.environment), highlight=False)
+    console.print(roofline_table(result))
+    if out is not None:
+        result.write(out)
+
+
+def node(
+    model: Model = DEFAULT_MODEL,
+    runtime: Runtime = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = "1024x2048",
+    frames: Annotated[int, typer.Option(help="Frames of each node in a round.", min=1)] = 60,
+    rounds: Annotated[int, typer.Option(help="Rounds; each starts every node anew.", min=1)] = 3,
+    out: Out = None,
+) -> None:
+    """Measure the path through DDS: this node against the naive one.
+
+    arrive: image published to the first thing the node does with it; age: image published to heatmap published;
+    around: that without inference; round_trip: image published to heatmap received by the publisher of the image;
+    path: that without inference.
+    """
+    from fishy_ros.bench.node import run_node
+    from fishy_ros.bench.sampling import Plan
+    from fishy_ros.replay.bus_path import AGE, AROUND, CONTESTANTS, THIS_NODE, PathRequest
+
+    height, width = _parse_size(size)
+    request = PathRequest(THIS_NODE, model, runtime, device, precision, frames, height, width)
+    with _Turns(Plan(rounds, frames), len(CONTESTANTS)) as turns:
+        result = run_node(CONTESTANTS, request, rounds, turns.advance)
+    _present(result, AROUND, out, pictured=AGE)
+
+
+def baselines(
+    model: Model = DEFAULT_MODEL,
+    runtime: Runtime = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    rounds: Rounds = 10,
+    frames: Frames = 10,
+    warm_up: WarmUp = 5,
+    out: Out = None,
+) -> None:
+    """Compare the detector with torch eager, ONNX Runtime, and ERFNet with random weights in the same runtimes."""
+    from fishy_ros.bench.baselines import CASES, run_baselines
+    from fishy_ros.bench.cases import Case
+    from fishy_ros.bench.sampling import TOTAL, Plan
+
+    plan = Plan(rounds, frames, warm_up)
+    with _Turns(plan, CASES) as turns:
+        result = run_baselines(Case(model, runtime, device, precision), plan, turns.advance)
+    _present(result, TOTAL, out)
+
+
+def precisions(
+    root: Annotated[Path, typer.Option(help="Folder of the dataset with labelled anomalies.")],
+    dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "fishyscapes-lostandfound",
+    segmentation: Annotated[
+        Path | None, typer.Option(help="Folder with images/ and labels/ (Cityscapes train ids), for the mean IoU.")
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    precision: Annotated[list[str] | None, typer.Option(help="Precision; repeatable. Default: all.")] = None,
+    runtime: Runtime = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
+) -> None:
+    """Measure what each precision of a model costs in AP, FPR95, AUROC and mean IoU."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from fishy_ros.bench.precisions import compare_precisions, count_segmented, quality_table
+    from fishy_ros.datasets.registry import open_dataset
+    from fishy_ros.model_package import load_model_package
+
+    names = precision or load_model_package(model).precisions
+    frames = open_dataset(dataset, root)
+    with Progress(transient=True) as bar:
+        task = bar.add_task("measuring", total=len(frames) + (count_segmented(segmentation) if segmentation else 0))
+        result = compare_precisions(model, runtime, device, names, frames, segmentation, lambda: bar.advance(task))
+    Console().print(quality_table(result))
+    if out is not None:
+        result.write(out)
+
+
+def metrics(
+    frames: Annotated[int, typer.Option(help="Synthetic frames of 2048x1024 pixels.", min=1)] = 100,
+    out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
+) -> None:
+    """Measure exact streaming metrics against pooling and sorting all pixels, in time and memory."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from fishy_ros.bench.metrics import FrameSet, benchmark_table, run
+    from fishy_ros.replay.environment import describe_environment
+
+    result = run(FrameSet(frames))
+    Console().print(benchmark_table(result), markup=False, highlight=False)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
+        out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+class _Turns:
+    """A progress bar over the turns of a measurement."""
+
+    def __init__(self, plan: Plan, cases: int) -> None:
+        from rich.progress import Progress
+
+        self._progress = Progress(transient=True)
+        self._task = self._progress.add_task("measuring", total=plan.rounds * cases)
+
+    def advance(self) -> None:
+        """Count one turn."""
+        self._progress.advance(self._task)
+
+    def __enter__(self) -> _Turns:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def _present(result: BenchResult, compared: str, out: Path | None, pictured: str | None = None) -> None:
+    from rich.console import Console
+
+    from fishy_ros.bench.picture import write_stage_picture
+    from fishy_ros.bench.result import machine_line, stage_table
+
+    console = Console()
+    console.print(machine_line(result.environment), highlight=False)
+    console.print(stage_table(result, compared))
+    for note in result.notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
+    if out is not None:
+        result.write(out)
+        write_stage_picture(result, pictured or compared, out.with_suffix(".png"))
+        console.print(f"{out} and {out.with_suffix('.png')}", highlight=False)
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    from fishy_ros.errors import ConfigError
+
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise ConfigError(f"size {text!r}: expected HEIGHTxWIDTH, such as 1024x2048")
+    return int(height), int(width)

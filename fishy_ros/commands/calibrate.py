@@ -1,0 +1,47 @@
+"""`fishy calibrate`: measure statistics and calibration of a trained network on ordinary images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("calibrate")(calibrate)
+
+
+def calibrate(
+    config: Annotated[Path, typer.Argument(help="The training configuration; it names the ordinary images.")],
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a training run (last.pt).")],
+    head: Annotated[str, typer.Option(help="Head whose score becomes the heatmap.")] = "dissimilarity",
+    out: Annotated[Path | None, typer.Option(help="Output folder; default: that of the checkpoint.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    images: Annotated[int, typer.Option(help="Number of training images to measure on.", min=1)] = 200,
+    height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
+    width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
+) -> None:
+    """Write `statistics.safetensors` and `calibration.json`, both from ordinary training images only."""
+    from rich.progress import track
+
+    from fishy_ros.heads.registry import create_head
+    from fishy_ros.training.calibrate import measure_calibration, ordinary_images
+    from fishy_ros.training.checkpoint import load_model
+    from fishy_ros.training.config import load_train_config
+    from fishy_ros.training.sources import open_sources
+    from fishy_ros.training.statistics import measure_statistics, save_statistics
+
+    settings = load_train_config(config)
+    model = load_model(checkpoint)
+    folder = out or checkpoint.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = open_sources(Path(data or settings.data), settings.sources)
+    street = list(track(ordinary_images(sources, images, height, width), "reading images", total=images))
+    statistics = measure_statistics(model, track(street, "statistics"))
+    save_statistics(folder / "statistics.safetensors", statistics)
+    measured = measure_calibration(head, model, create_head(head, model, statistics), track(street, "calibration"))
+    measured.save(folder / "calibration.json")
+    for share, threshold in zip(measured.shares, measured.thresholds, strict=True):
+        typer.echo(f"heatmap above {threshold:.4f}: {100 * share:g} % of ordinary pixels")

@@ -1,0 +1,29 @@
+"""`fishy compare`: set two reports side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("compare")(compare)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="A report.json, or the folder it lies in.")],
+    b: Annotated[Path, typer.Argument(help="The report.json to compare it with.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for comparison.json and comparison.png.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Compare two reports, with bootstrap intervals over frames."""
+    from fishy_ros.replay.compare import compare_reports, read_report
+    from fishy_ros.replay.compare_output import comparison_table, write_comparison
+
+    comparison = compare_reports(read_report(a), read_report(b), seed)
+    if out is not None:
+        write_comparison(comparison, out)
+    typer.echo(comparison_table(comparison))

@@ -1,0 +1,34 @@
+"""`fishy convert`: give a model package graphs of lower precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fishy_ros.model_package.finding import DEFAULT_MODEL
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("convert")(convert)
+
+
+def convert(
+    model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
+    precision: Annotated[list[str] | None, typer.Option(help="fp16 or int8; repeatable. Default: both.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Training configuration; it names the ordinary images that int8 needs.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    images: Annotated[int, typer.Option(help="Number of training images to measure activations on.", min=1)] = 64,
+) -> None:
+    """Make FP16 and INT8 graphs from the float32 graph of a package, and add them to it."""
+    from fishy_ros.model_package import load_model_package
+    from fishy_ros.training.precision.variants import PRECISIONS, add_precisions, training_pictures
+
+    package = load_model_package(model)
+    converted = add_precisions(package, precision or PRECISIONS, training_pictures(config, data, images))
+    for name, graph in converted.variants.items():
+        typer.echo(f"{graph.path}: {name}, {graph.path.stat().st_size / 1e6:.1f} MB, sha256 {graph.sha256}")

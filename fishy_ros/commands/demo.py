@@ -1,0 +1,60 @@
+"""`fishy demo`: render a street, play it through the real node, and show what comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SHORT_FRAMES = 12
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("demo")(demo)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the bag, the report, the film and pictures.")] = Path(
+        "fishy_demo"
+    ),
+    frames: Annotated[int, typer.Option(help="Frames of the drive, ten a second.", min=1)] = 60,
+    short: Annotated[bool, typer.Option("--short", help=f"Only {SHORT_FRAMES} frames.")] = False,
+    seed: Annotated[int, typer.Option(help="Another street.", min=0)] = 0,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Play at ten frames a second instead of one after the other.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+) -> None:
+    """Render a drive as a bag, replay it through the detector node over DDS, leave a report, a film and pictures."""
+    from fishy_ros.replay.demo_bag import write_demo_bag
+    from fishy_ros.replay.open_source import SourceChoice
+    from fishy_ros.replay.request import DetectorChoice, LiveOptions, ReplayRequest
+    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.replay.table import result_table
+    from fishy_ros.ros.run_replay import run_replay
+
+    bag = out / "street"
+    request = ReplayRequest(
+        source=SourceChoice(bag=bag),
+        detector=DetectorChoice(model, runtime),
+        live=LiveOptions(lockstep=not real_time),
+        out=out,
+        video=True,
+    )
+    with StageProgress() as progress, exit_when_interrupted(progress):
+        count = SHORT_FRAMES if short else frames
+        write_demo_bag(bag, count, seed, progress(f"rendering a street of {count} frames", count))
+        result = run_replay(request, progress)
+    for name, meaning in (
+        ("report.html", "the report"),
+        ("overlay.mp4", "the film"),
+        ("overlay.webp", "the film"),
+        ("pictures", "best, median and worst frames as RViz would show them"),
+        ("street", "the bag; play it again with: fishy replay --bag"),
+    ):
+        if (out / name).exists():
+            typer.echo(f"{out / name}  ({meaning})")
+    typer.echo(result_table(result))

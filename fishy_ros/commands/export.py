@@ -1,0 +1,51 @@
+"""`fishy export`: turn a trained and calibrated network into a model package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("export")(export)
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a training run (last.pt).")],
+    out: Annotated[Path, typer.Argument(help="Folder of the model package, such as models/fishy-s.")],
+    description: Annotated[Path, typer.Option(help="YAML with name, version, description, licence and training data.")],
+    calibration: Annotated[
+        Path | None, typer.Option(help="Folder that `fishy calibrate` wrote; default: that of the checkpoint.")
+    ] = None,
+    report: Annotated[
+        list[str] | None, typer.Option(help="NAME=report.json of a replay of this model, for the card; repeatable.")
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="fp32 (always written), fp16 or int8; repeatable. See `fishy convert`.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Training configuration; it names the ordinary images that int8 needs.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    images: Annotated[int, typer.Option(help="Number of training images that int8 is measured on.", min=1)] = 64,
+    height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
+    width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
+) -> None:
+    """Write `model.onnx`, `model.yaml` and `card.md`; the head and the calibration become part of the graph."""
+    from fishy_ros.model_package.description import FULL_PRECISION
+    from fishy_ros.training.package import build_package
+    from fishy_ros.training.precision.variants import add_precisions, check_precisions, training_pictures
+
+    wanted = [name for name in precision or [] if name != FULL_PRECISION]
+    pictures = training_pictures(config, data, images)
+    check_precisions(wanted, pictures)
+    reports = {name: Path(path) for name, _, path in (entry.partition("=") for entry in report or [])}
+    folder = calibration or checkpoint.parent
+    package = build_package(checkpoint, folder, description, out, height, width, reports)
+    package = add_precisions(package, wanted, pictures)
+    typer.echo(
+        f"{package.folder}: {package.name} {package.version}, sha256 {package.sha256}, {', '.join(package.precisions)}"
+    )

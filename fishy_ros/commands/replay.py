@@ -1,0 +1,93 @@
+"""`fishy replay`: play a bag or a dataset through the detector and score what it publishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fishy_ros.replay.request import ReplayRequest
+    from fishy_ros.replay.result import ReplayResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("replay")(replay)
+
+
+def replay(
+    bag: Annotated[Path | None, typer.Option(help="Bag: a folder, or an .mcap or .db3 file.")] = None,
+    image_topic: Annotated[str | None, typer.Option(help="Camera of the bag, where it has several.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Dataset; `fishy datasets` lists them.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
+    live: Annotated[bool, typer.Option("--live/--offline", help="Through the node over DDS, or in process.")] = True,
+    rate: Annotated[float | None, typer.Option(help="Frames a second, instead of the bag's own rate.")] = None,
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="Each frame only after the previous heatmap; the default for datasets.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="In lockstep, seconds to wait for a heatmap.")] = 30.0,
+    attach: Annotated[str | None, typer.Option(help="Score this running node (such as /detector).")] = None,
+    play_topic: Annotated[str, typer.Option(help="Topic on which images are played.")] = "/camera/image_raw",
+    domain_id: Annotated[int | None, typer.Option(help="DDS domain; default: one of its own.")] = None,
+    peak: Annotated[bool, typer.Option("--peak", help="Find the highest rate with under 1 % dropped.")] = False,
+    peak_frames: Annotated[int, typer.Option(help="Frames for each try of --peak.", min=20)] = 120,
+    timing_frames: Annotated[int, typer.Option(help="Also time so many frames (Fishyscapes: 500).", min=0)] = 0,
+    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
+    models: Annotated[str | None, typer.Option(help="Several models, A,B,...: compared and ranked.")] = None,
+    scores: Annotated[str | None, typer.Option(help="Several scores, msp,entropy,...: packages MODEL-SCORE.")] = None,
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    video: Annotated[bool, typer.Option("--video", help="Write the overlays as a film.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
+) -> None:
+    """Play a bag or a dataset through the detector, score every heatmap, and print and write the result."""
+    from fishy_ros.replay.open_source import SourceChoice, parse_options
+    from fishy_ros.replay.ranking import Contestant, ranking_table
+    from fishy_ros.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
+    from fishy_ros.replay.table import result_table
+
+    request = ReplayRequest(
+        source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
+        detector=DetectorChoice(model, runtime, device, precision, threads),
+        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
+        out=out,
+        timing_frames=timing_frames,
+        video=video,
+    )
+    names = model_names(model, models, scores)
+    if peak:
+        typer.echo(_find_peak(request, peak_frames))
+        return
+    results = [(name, _run(request.for_model(name, in_folder=len(names) > 1))) for name in names]
+    for _, result in results:
+        typer.echo(result_table(result))
+    if len(results) > 1:
+        typer.echo(ranking_table([Contestant.of_result(name, result) for name, result in results]))
+
+
+def _run(request: ReplayRequest) -> ReplayResult:
+    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.ros.run_replay import run_replay
+
+    with StageProgress() as progress, exit_when_interrupted(progress):
+        return run_replay(request, progress)
+
+
+def _find_peak(request: ReplayRequest, frames: int) -> str:
+    from fishy_ros.replay.peak import peak_text, write_peak
+    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.ros.run_replay import require_ros
+
+    require_ros()
+    from fishy_ros.ros.run_peak import run_peak
+
+    with StageProgress() as progress, exit_when_interrupted(progress):
+        peak = run_peak(request, frames, progress)
+    if request.out is not None:
+        write_peak(peak, request, request.out)
+    return peak_text(peak)

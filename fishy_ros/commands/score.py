@@ -1,0 +1,61 @@
+"""`fishy score`: score saved maps of any method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("score")(score)
+
+
+def score(
+    scores: Annotated[Path, typer.Option(help="Folder with NAME.npy or NAME.tiff, float [h, w], larger = stranger.")],
+    labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 ordinary, 1 anomaly, 255 ignored.")],
+    images: Annotated[Path | None, typer.Option(help="Folder with the images themselves, for the report.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
+    components: Annotated[
+        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'; a second pass.")
+    ] = None,
+) -> None:
+    """Score saved maps against labels: pooled AP, AUROC, FPR95 and more.
+
+    Maps of another size than their labels are resized bilinearly.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from fishy_ros.metrics.component import find_track
+    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.replay.evaluate import score_frames
+    from fishy_ros.replay.report import write_report
+    from fishy_ros.replay.result import FrameCounts, ReplayResult, SourceDescription
+    from fishy_ros.replay.saved_maps import SavedMaps
+    from fishy_ros.replay.table import result_table
+
+    track = find_track(components) if components else None
+    maps = SavedMaps(scores, labels, images)
+    with Progress(transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task("scoring", total=len(maps))
+        summary = score_frames(lambda: maps, track, lambda done: bar.update(task, completed=done))
+    played = len(maps) + len(maps.unscored)
+    warnings = (
+        (f"{len(maps.unscored)} label files have no score map, the first is {maps.unscored[0]}",)
+        if maps.unscored
+        else ()
+    )
+    result = ReplayResult(
+        mode="maps",
+        source=SourceDescription("maps", f"{scores} against {labels}", maps.sha256),
+        frames=FrameCounts(played, len(maps), len(maps.unscored)),
+        environment=describe_environment(),
+        score=summary,
+        warnings=warnings,
+    )
+    if out is not None:
+        write_report(result, out)
+    typer.echo(result_table(result))

@@ -1,0 +1,70 @@
+"""`fishy sweep`: many models on many bags and datasets, on all processors or on a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fishy_ros.replay.sweep import SweepOutcome
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("sweep")(sweep)
+
+
+def sweep(
+    out: Annotated[Path, typer.Option(help="Folder of the reports, INPUT/MODEL each; finished ones are kept.")],
+    bag: Annotated[list[Path] | None, typer.Option(help="Bag; repeatable.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Dataset, NAME=ROOT or NAME alone; repeatable.")] = None,
+    models: Annotated[str, typer.Option(help="Model packages, A,B,...")] = "fishy-s",
+    scores: Annotated[str | None, typer.Option(help="Scores, msp,entropy,...: packages MODEL-SCORE.")] = None,
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, or another precision of the packages.")] = "fp32",
+    workers: Annotated[int, typer.Option(help="Worker processes; 0 takes one for each processor.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="Processor threads of each worker's runtime.", min=0)] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, instead of processes.")] = None,
+    chunk: Annotated[int, typer.Option(help="Frames that a worker takes at a time.", min=1)] = 16,
+) -> None:
+    """Run every model on every input, in process, and rank the models for each input.
+
+    Run it again after an interruption: jobs whose report is there are not repeated.
+    """
+    from fishy_ros.replay.executors import dask_cluster, process_pool
+    from fishy_ros.replay.request import DetectorChoice, model_names
+    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.replay.sweep import Sweep
+    from fishy_ros.replay.sweep_plan import plan_jobs
+    from fishy_ros.runtimes.options import default_threads
+
+    choice = DetectorChoice("", runtime, device, precision, threads)
+    jobs = plan_jobs(bag or (), dataset or (), model_names("", models, scores), choice)
+    with StageProgress() as progress, exit_when_interrupted(progress, "finished reports are kept, run it again"):
+        plan = Sweep(jobs, out, chunk)
+        count = workers or default_threads()
+        show = progress(f"sweeping {len(jobs)} jobs", plan.frames)
+        outcome = plan.run(lambda: dask_cluster(scheduler) if scheduler else process_pool(count), show)
+    _print(outcome, out)
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def _print(outcome: SweepOutcome, out: Path) -> None:
+    from fishy_ros.replay.ranking import Contestant, ranking_table
+    from fishy_ros.replay.report import JSON_FILE
+    from fishy_ros.replay.report_json import load_report
+
+    for job in outcome.kept:
+        typer.echo(f"{out / job.name}: kept from before")
+    for job, error in outcome.failed:
+        typer.echo(f"{job.name}: failed: {error}", err=True)
+    runs: dict[str, list[Contestant]] = {}
+    for job in (*outcome.kept, *outcome.finished):
+        report = load_report(out / job.name / JSON_FILE)
+        runs.setdefault(job.input_name, []).append(Contestant.of_report(job.model_name, report))
+    for name, contestants in sorted(runs.items()):
+        typer.echo(f"\n{name}\n{ranking_table(contestants)}")

@@ -1,0 +1,75 @@
+"""`fishy train`: train a network from a configuration file."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fishy_ros.training.config import TrainConfig
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("train")(train)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and pictures.")] = Path("runs/train"),
+    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of steps instead of the configured one.")] = None,
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
+    processes: Annotated[int, typer.Option(help="Training processes, one a CPU core; 1 on a GPU.", min=1)] = 1,
+    weights: Annotated[
+        Path | None, typer.Option(help="Trained weights (.safetensors) to start a new run from.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")] = False,
+) -> None:
+    """Train a network; a run that was stopped resumes where it was."""
+    from fishy_ros.training.config import load_train_config
+
+    settings = load_train_config(config)
+    if data is not None:
+        settings = dataclasses.replace(settings, data=data)
+    if steps is not None:
+        settings = dataclasses.replace(settings, optimiser=dataclasses.replace(settings.optimiser, steps=steps))
+    out.mkdir(parents=True, exist_ok=True)
+    job = functools.partial(run_training, settings=settings, out=out, device=device, weights=weights, fresh=fresh)
+    if processes == 1:
+        job(0)
+    else:
+        from fishy_ros.training.parallel import run_in_processes
+
+        run_in_processes(job, processes)
+
+
+def run_training(number: int, settings: TrainConfig, out: Path, device: str, weights: Path | None, fresh: bool) -> None:
+    """Train in this process; process 0 shows the progress."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from fishy_ros.training.loop import Trainer
+
+    trainer = Trainer(settings, out, device)
+    if weights is not None:
+        trainer.start_from(weights)
+    if not fresh:
+        trainer.resume()
+    console = Console(quiet=number != 0)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(settings.name, total=settings.optimiser.steps, completed=trainer.step)
+
+        def show(step: int, total: int, terms: dict[str, float]) -> None:
+            losses = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
+            bar.update(task, completed=step, description=f"{settings.name}  {losses}")
+            if not console.is_terminal and step % 50 == 0:
+                console.print(f"step {step} of {total}  {losses}")
+
+        trainer.run(show)
+    console.print(f"{trainer.checkpoint_path}: {trainer.step} steps")

@@ -1,0 +1,1 @@
+"""Datasets with anomaly labels: one file each, one registry."""

@@ -1,0 +1,109 @@
+"""A dataset made of image files and, for most of them, label files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fishy_ros.datasets.images import read_image, read_label_ids
+from fishy_ros.datasets.label_mapping import LabelMapping
+from fishy_ros.errors import DatasetError
+from fishy_ros.types import ImageArray, Sample
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """Where the files of one frame lie; `labels` is None for a frame without ground truth."""
+
+    id: str
+    image: Path
+    labels: Path | None
+
+
+class FileDataset:
+    """Read frames lazily from the files found when the dataset was opened."""
+
+    def __init__(
+        self,
+        name: str,
+        frames: Sequence[FrameFiles],
+        mapping: LabelMapping,
+        read_frame_image: Callable[[FrameFiles], ImageArray] | None = None,
+    ) -> None:
+        """Keep the list of frames.
+
+        `read_frame_image` replaces the plain reading of `FrameFiles.image`, for datasets that store
+        their images in another form.
+        """
+        self._name = name
+        self._frames = tuple(frames)
+        self._mapping = mapping
+        self._read_frame_image = read_frame_image
+
+    @property
+    def name(self) -> str:
+        """The name under which the registry knows the dataset."""
+        return self._name
+
+    @property
+    def frames(self) -> tuple[FrameFiles, ...]:
+        """The files of every frame, in the order of the dataset."""
+        return self._frames
+
+    @property
+    def mapping(self) -> LabelMapping:
+        """What the label ids in the files mean."""
+        return self._mapping
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one frame.
+
+        Raises:
+            DatasetError: a file cannot be read, its labels lie outside the mapping or have another
+                size than the image.
+        """
+        files = self._frames[index]
+        image = read_image(files.image) if self._read_frame_image is None else self._read_frame_image(files)
+        if files.labels is None:
+            return Sample(files.id, image)
+        ids = read_label_ids(files.labels)
+        if ids.shape != image.shape[:2]:
+            raise DatasetError(
+                f"{self._name} frame {files.id}: labels are {ids.shape[1]}x{ids.shape[0]} ({files.labels}), "
+                f"the image is {image.shape[1]}x{image.shape[0]} ({files.image})"
+            )
+        return Sample(files.id, image, self._mapping.apply(ids, f"{self._name} frame {files.id} ({files.labels})"))
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+
+def require_root(name: str, root: Path | None) -> Path:
+    """Return the root folder of a dataset.
+
+    Raises:
+        DatasetError: no root was given, or it is no folder.
+    """
+    if root is None:
+        raise DatasetError(f"dataset {name} needs the folder that holds it (--root DIR)")
+    if not root.is_dir():
+        raise DatasetError(f"dataset {name}: {root} is {'no folder' if root.exists() else 'missing'}")
+    return root
+
+
+def nothing_found(name: str, root: Path, looked_for: str) -> DatasetError:
+    """Build the error for a folder without frames: what was looked for, and what is there."""
+    return DatasetError(f"dataset {name}: looked for {looked_for} under {root}; found {describe_folder(root)}")
+
+
+def describe_folder(folder: Path, limit: int = 8) -> str:
+    """Describe the contents of a folder in a few words, for error messages."""
+    names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())
+    if not names:
+        return "an empty folder"
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,78 @@
+"""Read the image and label files of a dataset, with errors that name the file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fishy_ros.errors import DatasetError
+from fishy_ros.types import ImageArray
+
+IMAGE_SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+"""File name endings (lower case) that count as images."""
+
+
+def read_image(path: Path) -> ImageArray:
+    """Read a colour image as uint8 `[H, W, 3]`, BGR.
+
+    Raises:
+        DatasetError: the file is missing or no image.
+    """
+    return decode_file(path, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+
+
+def read_label_ids(path: Path) -> NDArray[np.uint8]:
+    """Read the label ids of a picture as uint8 `[H, W]`, exactly as stored.
+
+    A colour or alpha picture is accepted when its colour channels are equal.
+
+    Raises:
+        DatasetError: the file is missing, no image, or holds no single id of 0 to 255 a pixel.
+    """
+    ids = decode_file(path, cv2.IMREAD_UNCHANGED)
+    if ids.ndim == 3:
+        if not (np.array_equal(ids[..., 0], ids[..., 1]) and np.array_equal(ids[..., 0], ids[..., 2])):
+            raise DatasetError(f"{path}: expected one label id a pixel, found a colour picture")
+        ids = np.ascontiguousarray(ids[..., 0])
+    if ids.min() < 0 or ids.max() > 255:
+        raise DatasetError(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")
+    return ids.astype(np.uint8, copy=False)
+
+
+def decode_file(path: Path, flags: int) -> NDArray[Any]:
+    """Decode an image file as `cv2.imdecode` does with `flags`.
+
+    Raises:
+        DatasetError: the file is missing or no image.
+    """
+    try:
+        encoded = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    image = cv2.imdecode(encoded, flags) if encoded.size else None
+    if image is None:
+        raise DatasetError(f"{path}: no image that can be decoded ({encoded.size} bytes)")
+    return image
+
+
+def image_files(folder: Path) -> list[Path]:
+    """List the image files directly in a folder, in natural order; empty where the folder is missing."""
+    if not folder.is_dir():
+        return []
+    files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    return sorted(files, key=lambda path: natural_key(path.name))
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key under which numbers inside names count as numbers.
+
+    >>> sorted(["10.png", "9.png", "b.png"], key=natural_key)
+    ['9.png', '10.png', 'b.png']
+    """
+    parts = re.split(r"(\d+)", text)
+    return tuple((0, int(part), "") if index % 2 else (1, 0, part) for index, part in enumerate(parts) if part)

@@ -1,0 +1,102 @@
+"""What the label ids of a dataset mean: ordinary, anomaly or ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fishy_ros.errors import ConfigError, DatasetError
+from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, LabelMap
+
+_MEANINGS: dict[str, int] = {"ordinary": ORDINARY, "anomaly": ANOMALY, "ignored": IGNORED}
+
+
+@dataclass(frozen=True)
+class LabelMapping:
+    """Map the label ids (0 to 255) of a dataset to `ORDINARY`, `ANOMALY` and `IGNORED`.
+
+    An id in none of the sets means `other`; where `other` is None such an id is an error.
+    """
+
+    ordinary: frozenset[int] = frozenset({0})
+    anomaly: frozenset[int] = frozenset({1})
+    ignored: frozenset[int] = frozenset({255})
+    other: int | None = None
+
+    def apply(self, ids: NDArray[np.uint8], where: str) -> LabelMap:
+        """Map label ids `[H, W]` to labels `[H, W]`; `where` names the frame in errors.
+
+        Raises:
+            DatasetError: an id is in no set and `other` is None.
+        """
+        table = np.full(256, IGNORED if self.other is None else self.other, np.uint8)
+        for meaning, members in self._sets():
+            table[list(members)] = meaning
+        if self.other is None:
+            unknown = sorted(set(np.flatnonzero(np.bincount(ids.ravel(), minlength=256)).tolist()) - self._known())
+            if unknown:
+                raise DatasetError(f"{where}: label ids {unknown} are not in the mapping ({self})")
+        return table[ids]
+
+    def __str__(self) -> str:
+        parts = [f"{_name(meaning)}={_list_ids(members)}" for meaning, members in self._sets()]
+        return ", ".join([*parts, f"others={'error' if self.other is None else _name(self.other)}"])
+
+    def _sets(self) -> tuple[tuple[int, frozenset[int]], ...]:
+        return ((ORDINARY, self.ordinary), (ANOMALY, self.anomaly), (IGNORED, self.ignored))
+
+    def _known(self) -> set[int]:
+        return set(self.ordinary | self.anomaly | self.ignored)
+
+
+FISHYSCAPES_LABELS = LabelMapping()
+"""0 ordinary, 1 anomaly, 255 ignored, as in Fishyscapes and SegmentMeIfYouCan."""
+
+
+def parse_label_mapping(text: str) -> LabelMapping:
+    """Parse a mapping such as `0=ordinary,2-43=anomaly,255=ignored,*=ignored`.
+
+    Ids are numbers or ranges `a-b`; `*` stands for all other ids, which are an error without it.
+
+    Raises:
+        ConfigError: a part is malformed, an id lies outside 0 to 255 or is given twice.
+
+    >>> parse_label_mapping("0=ordinary,2-4=anomaly").anomaly
+    frozenset({2, 3, 4})
+    """
+    sets: dict[int, set[int]] = {meaning: set() for meaning in _MEANINGS.values()}
+    other: int | None = None
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        ids, _, word = (piece.strip() for piece in part.partition("="))
+        if word not in _MEANINGS:
+            raise ConfigError(f"label mapping part {part!r}: expected IDS=MEANING with one of {', '.join(_MEANINGS)}")
+        if ids == "*":
+            other = _MEANINGS[word]
+            continue
+        for value in _parse_ids(ids, part):
+            if any(value in members for members in sets.values()):
+                raise ConfigError(f"label mapping {text!r}: id {value} is given twice")
+            sets[_MEANINGS[word]].add(value)
+    return LabelMapping(frozenset(sets[ORDINARY]), frozenset(sets[ANOMALY]), frozenset(sets[IGNORED]), other)
+
+
+def _parse_ids(ids: str, part: str) -> Iterable[int]:
+    first, _, last = ids.partition("-")
+    try:
+        low, high = int(first), int(last or first)
+    except ValueError:
+        raise ConfigError(f"label mapping part {part!r}: {ids!r} is no id, no range a-b and not *") from None
+    if not 0 <= low <= high <= 255:
+        raise ConfigError(f"label mapping part {part!r}: ids must lie in 0 to 255, in rising order")
+    return range(low, high + 1)
+
+
+def _name(meaning: int) -> str:
+    return next(name for name, value in _MEANINGS.items() if value == meaning)
+
+
+def _list_ids(members: frozenset[int]) -> str:
+    return "+".join(str(value) for value in sorted(members)) or "none"

@@ -1,0 +1,122 @@
+"""The detector: a model package and a runtime turn an image into a heatmap."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from fishy_ros.errors import ImageError, InferenceError
+from fishy_ros.model_package import ModelPackage, load_model_package
+from fishy_ros.runtimes import RawOutput, RuntimeInfo, SelectionNote, select_runtime
+from fishy_ros.types import Detection, ImageArray
+
+
+class AnomalyDetector:
+    """Score every pixel of an image by how little it looks like what the network was trained on.
+
+    Not thread-safe: one thread calls `detect` at a time. Usable as a context manager.
+
+    Args:
+        package: a loaded package, its folder, or a name that `find_model` knows.
+        runtime: `auto` or one of `fishy_ros.runtimes.RUNTIMES`.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: one of the package's `precisions`.
+        threads: processor threads of a CPU runtime; 0 for all processors of this process.
+
+    Raises:
+        ModelPackageError: the package or its graph is damaged.
+        RuntimeUnavailableError: the runtime, its device or a library is missing.
+        ConfigError: a value is not allowed.
+    """
+
+    def __init__(
+        self,
+        package: ModelPackage | str | Path,
+        runtime: str = "auto",
+        device: str = "auto",
+        precision: str = "fp32",
+        threads: int = 0,
+    ) -> None:
+        self._package = package if isinstance(package, ModelPackage) else load_model_package(package)
+        self._runtime, self._notes = select_runtime(runtime, self._package, device, precision, threads)
+
+    @property
+    def package(self) -> ModelPackage:
+        """The model that is loaded."""
+        return self._package
+
+    @property
+    def runtime_info(self) -> RuntimeInfo:
+        """Which engine runs the graph, and where."""
+        return self._runtime.info
+
+    @property
+    def selection_notes(self) -> tuple[SelectionNote, ...]:
+        """Why this runtime was chosen; a `warning` where a better one failed to start."""
+        return self._notes
+
+    def detect(self, image: ImageArray) -> Detection:
+        """Score an image of any size, uint8 `[H, W, 3]` BGR; timings are `resize`, `inference` and `output` in ms.
+
+        Raises:
+            ImageError: `image` is no such array.
+            InferenceError: the engine failed, or a score is no number in [0, 1].
+        """
+        _check_image(image)
+        start = time.perf_counter()
+        resize_into(image, self._runtime.input_buffer)
+        resized = time.perf_counter()
+        output = self._runtime.run()
+        inferred = time.perf_counter()
+        _check_score(output, self._runtime.info.name)
+        score, labels = output.score.copy(), output.labels.copy()
+        done = time.perf_counter()
+        timings = {
+            "resize": (resized - start) * 1e3,
+            "inference": (inferred - resized) * 1e3,
+            "output": (done - inferred) * 1e3,
+        }
+        return Detection(score, labels, timings)
+
+    def close(self) -> None:
+        """Free the engine; the detector cannot be used afterwards."""
+        self._runtime.close()
+
+    def __enter__(self) -> AnomalyDetector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def resize_into(image: ImageArray, target: ImageArray) -> None:
+    """Write `image` into `target` at its size, both uint8 `[H, W, 3]`; without a copy in between.
+
+    Shrinking averages areas, so that thin objects do not fall between samples; enlarging is bilinear.
+    """
+    height, width = target.shape[:2]
+    if image.shape == target.shape:
+        np.copyto(target, image)
+        return
+    shrinks = image.shape[0] >= height and image.shape[1] >= width
+    cv2.resize(image, (width, height), dst=target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _check_image(image: ImageArray) -> None:
+    if not isinstance(image, np.ndarray):
+        raise ImageError(f"the image is a {type(image).__name__}, expected a numpy array uint8 [H, W, 3]")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ImageError(f"the image is {image.dtype} {list(image.shape)}, expected uint8 [H, W, 3] with H, W >= 1")
+
+
+def _check_score(output: RawOutput, runtime: str) -> None:
+    """Check the range of the scores; a comparison with NaN is false, so NaN fails too."""
+    low, high = float(output.score.min()), float(output.score.max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise InferenceError(f"{runtime}: scores are in [{low}, {high}], expected numbers in [0, 1]")

@@ -1,0 +1,45 @@
+"""Errors that fishy_ros raises on purpose; each message names what was wrong, what was expected and where."""
+
+
+class FishyError(Exception):
+    """Base of every error that a caller of fishy_ros may want to catch."""
+
+
+class ConfigError(FishyError):
+    """A configuration value is missing, of the wrong type or outside its range."""
+
+
+class ModelPackageError(FishyError):
+    """A model package is incomplete, damaged or does not describe its graph."""
+
+
+class RuntimeUnavailableError(FishyError):
+    """An inference runtime, its device or one of its libraries cannot be used here."""
+
+
+class InferenceError(FishyError):
+    """A runtime failed on a frame, or returned something that is no score map."""
+
+
+class ImageError(FishyError):
+    """An image cannot be decoded, or contradicts its own description."""
+
+
+class DatasetError(FishyError):
+    """A dataset folder lacks something, or holds labels outside their mapping."""
+
+
+class BagError(FishyError):
+    """A bag cannot be read or written, or lacks the topics asked for."""
+
+
+class ScoreError(FishyError):
+    """Score maps and labels cannot be evaluated together."""
+
+
+class ReplayError(FishyError):
+    """A detector node cannot be started or reached, or stopped answering while frames were played."""
+
+
+class TrainingError(FishyError):
+    """Training data, a checkpoint or a training configuration cannot be used."""

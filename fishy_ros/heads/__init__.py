@@ -1,0 +1,1 @@
+"""Anomaly scores as torch modules that are fused into the exported graph."""

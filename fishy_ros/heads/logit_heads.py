@@ -1,0 +1,48 @@
+"""Heads without parameters: textbook scores of the class logits."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from fishy_ros.heads.statistics import class_probabilities, entropy, softmax_distance
+from fishy_ros.nets.fishy_net import NetOutput
+
+
+class MaxSoftmaxHead(nn.Module):
+    """One minus the largest probability (Hendrycks and Gimpel, A Baseline for Detecting..., 2017)."""
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]` in [0, 1]."""
+        return 1 - class_probabilities(logits).amax(dim=1)
+
+
+class EntropyHead(nn.Module):
+    """Entropy of the probabilities over log C."""
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]` in [0, 1]."""
+        return entropy(class_probabilities(logits)).squeeze(1)
+
+
+class SoftmaxDistanceHead(nn.Module):
+    """One minus the gap between the two largest probabilities (SynBoost, equation 2)."""
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]` in [0, 1]."""
+        return softmax_distance(class_probabilities(logits)).squeeze(1)
+
+
+class MaxLogitHead(nn.Module):
+    """Minus the largest logit (Hendrycks et al., Scaling Out-of-Distribution Detection..., CAOS, 2022)."""
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]`, unbounded."""
+        return -logits.amax(dim=1)
+
+
+class EnergyHead(nn.Module):
+    """Free energy, minus the log-sum-exp of the logits (Liu et al., Energy-based OOD Detection, 2020)."""
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]`, unbounded."""
+        return -logits.logsumexp(dim=1)

@@ -1,0 +1,77 @@
+"""Heads by name, built on a trained model and the statistics of its training images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fishy_ros.errors import ConfigError
+from fishy_ros.heads.combined import SmoothedHead, WeightedSumHead
+from fishy_ros.heads.gaussian import MahalanobisHead
+from fishy_ros.heads.logit_heads import EnergyHead, EntropyHead, MaxLogitHead, MaxSoftmaxHead, SoftmaxDistanceHead
+from fishy_ros.heads.model import AnomalyModel
+from fishy_ros.heads.road_context import RoadContextHead
+from fishy_ros.heads.standardized_max_logits import StandardizedMaxLogitsHead
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """Statistics of ordinary training pixels by predicted class.
+
+    `max_logit_mean`, `max_logit_std` float `[C]`; `means` `[C, D]` and `covariance` `[D, D]` of the fine features.
+    """
+
+    max_logit_mean: Tensor
+    max_logit_std: Tensor
+    means: Tensor
+    covariance: Tensor
+
+
+Builder = Callable[[AnomalyModel, FeatureStatistics], nn.Module]
+
+DENSE_HYBRID_ENERGY: float = 0.5
+"""Weight of the energy beside the outlier logit; both are log-ratios of likelihoods."""
+
+HEADS: dict[str, Builder] = {
+    "msp": lambda model, statistics: MaxSoftmaxHead(),
+    "entropy": lambda model, statistics: EntropyHead(),
+    "softmax_distance": lambda model, statistics: SoftmaxDistanceHead(),
+    "max_logit": lambda model, statistics: MaxLogitHead(),
+    "energy": lambda model, statistics: EnergyHead(),
+    "sml_raw": lambda model, statistics: _standardized(statistics, smooth=False),
+    "sml": lambda model, statistics: _standardized(statistics, smooth=True),
+    "mahalanobis": lambda model, statistics: MahalanobisHead(statistics.means, statistics.covariance),
+    "dissimilarity": lambda model, statistics: model.head,
+    "dissimilarity_smooth": lambda model, statistics: SmoothedHead(model.head, 3),
+    "dissimilarity_road": lambda model, statistics: RoadContextHead(model.head),
+    "dense_hybrid": lambda model, statistics: WeightedSumHead([model.head, EnergyHead()], [1.0, DENSE_HYBRID_ENERGY]),
+    "dissimilarity_sml": lambda model, statistics: WeightedSumHead(
+        [model.head, _standardized(statistics, smooth=False)], [1.0, 0.5]
+    ),
+}
+"""Every head; larger raw scores are more anomalous."""
+
+
+def create_head(name: str, model: AnomalyModel, statistics: FeatureStatistics) -> nn.Module:
+    """Build a head by name.
+
+    Raises:
+        ConfigError: no head has that name.
+    """
+    if name not in HEADS:
+        raise ConfigError(f"head {name!r} is unknown; known are {sorted(HEADS)}")
+    return HEADS[name](model, statistics)
+
+
+def no_statistics(classes: int, features: int) -> FeatureStatistics:
+    """Return neutral statistics, for heads that read none."""
+    return FeatureStatistics(
+        torch.zeros(classes), torch.ones(classes), torch.zeros(classes, features), torch.eye(features)
+    )
+
+
+def _standardized(statistics: FeatureStatistics, smooth: bool) -> StandardizedMaxLogitsHead:
+    return StandardizedMaxLogitsHead(statistics.max_logit_mean, statistics.max_logit_std, smooth)

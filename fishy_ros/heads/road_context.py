@@ -1,0 +1,42 @@
+"""Keep what stands on or beside the ground: an option for looking for obstacles only.
+
+In the spirit of the vision-based depth and road masks of COCO-DAG's VDE, which suppress what is not on or near the
+road, but soft and in one graph: the score is lowered by how little ground lies around and below a pixel.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fishy_ros.heads.statistics import class_probabilities
+from fishy_ros.nets.fishy_net import NetOutput
+
+GROUND: tuple[int, ...] = (0, 1)
+"""Train ids of road and pavement."""
+
+HALF_WIDTH: int = 12
+HEIGHT: int = 16
+"""The window reaches this far to both sides, above and below, in px at 1/4 resolution."""
+
+FLOOR: float = 0.1
+"""Where no ground is in sight the score falls by the logarithm of this, and no further."""
+
+
+class RoadContextHead(nn.Module):
+    """Add the logarithm of the share of ground around a pixel to another head's raw score."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]`."""
+        probabilities = class_probabilities(logits)
+        ground = probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True)
+        # A window's mean is the mean of its rows' means: 58 additions a pixel instead of 825.
+        columns = F.avg_pool2d(ground, (2 * HEIGHT + 1, 1), 1, (HEIGHT, 0), count_include_pad=False)
+        around = F.avg_pool2d(columns, (1, 2 * HALF_WIDTH + 1), 1, (0, HALF_WIDTH), count_include_pad=False)
+        raw: Tensor = self.head(logits, features, image)
+        return raw + torch.log(around.squeeze(1) + FLOOR)

@@ -1,0 +1,20 @@
+"""Pixels in and pictures out: camera encodings, compressed images, heatmap sizes, overlays."""
+
+from fishy_ros.imaging.compressed import compressed_size, decode_compressed
+from fishy_ros.imaging.encodings import ENCODINGS, to_bgr
+from fishy_ros.imaging.limits import MAX_PIXELS
+from fishy_ros.imaging.pictures import COLOUR_MAPS, colourize, render_overlay, render_segmentation
+from fishy_ros.imaging.resize import resize_score
+
+__all__ = [
+    "COLOUR_MAPS",
+    "ENCODINGS",
+    "MAX_PIXELS",
+    "colourize",
+    "compressed_size",
+    "decode_compressed",
+    "render_overlay",
+    "render_segmentation",
+    "resize_score",
+    "to_bgr",
+]

@@ -1,0 +1,31 @@
+"""Bring a heatmap to another size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from fishy_ros.errors import ImageError
+from fishy_ros.imaging.limits import check_size
+from fishy_ros.types import ScoreMap
+
+
+def resize_score(score: ScoreMap, height: int, width: int) -> ScoreMap:
+    """Resize a score map bilinearly, aligned at pixel edges as OpenCV's `INTER_LINEAR` does.
+
+    Values stay within the range of `score`. A map of the right size is returned as it is.
+
+    Args:
+        score: float32 `[h, w]`.
+        height: rows of the result, in px.
+        width: columns of the result, in px.
+
+    Raises:
+        ImageError: `score` is no two-dimensional map, or the size is out of bounds.
+    """
+    if score.ndim != 2:
+        raise ImageError(f"a score map has shape {score.shape}; expected [h, w]")
+    if score.shape == (height, width):
+        return score
+    check_size(height, width)
+    return np.asarray(cv2.resize(score, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

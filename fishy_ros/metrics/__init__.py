@@ -1,0 +1,1 @@
+"""Metrics of anomaly score maps and segmentations; numpy and scipy only."""

@@ -1,0 +1,20 @@
+"""Model packages: a folder with `model.yaml`, the compiled graph `model.onnx` and a card."""
+
+from fishy_ros.model_package.description import Calibration, GraphFile, ModelPackage, SemanticClass
+from fishy_ros.model_package.finding import DEFAULT_MODEL, find_model, list_models, model_folders
+from fishy_ros.model_package.reading import load_model_package
+from fishy_ros.model_package.writing import add_variants, write_model_package
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "Calibration",
+    "GraphFile",
+    "ModelPackage",
+    "SemanticClass",
+    "add_variants",
+    "find_model",
+    "list_models",
+    "load_model_package",
+    "model_folders",
+    "write_model_package",
+]

@@ -1,0 +1,125 @@
+"""What a model package says about itself, and its graph files, checked by hash whenever they are read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fishy_ros.errors import ConfigError, ModelPackageError
+
+DESCRIPTION_FILE = "model.yaml"
+CARD_FILE = "card.md"
+FULL_PRECISION = "fp32"
+MAX_GRAPH_BYTES = 2 * 1024**3 - 1
+"""Largest graph file in bytes: the limit of a protobuf message."""
+
+
+@dataclass(frozen=True)
+class SemanticClass:
+    """One class of the segmentation: its train id, name and colour (RGB, 0 to 255)."""
+
+    id: int
+    name: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a value of the heatmap means.
+
+    `ordinary_share_above` holds pairs (threshold in [0, 1], share in [0, 1] of ordinary pixels scored
+    above it), thresholds increasing.
+    """
+
+    meaning: str
+    default_threshold: float
+    ordinary_share_above: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """One ONNX file of a package and the SHA-256 (lower-case hex) that it must have."""
+
+    path: Path
+    sha256: str
+
+    def read(self) -> bytes:
+        """Read the graph, so that what is hashed is exactly what is handed to a runtime.
+
+        Raises:
+            ModelPackageError: the file is missing, too large, or its hash differs.
+        """
+        try:
+            size = self.path.stat().st_size
+            if size > MAX_GRAPH_BYTES:
+                raise ModelPackageError(f"{self.path}: {size} bytes, expected at most {MAX_GRAPH_BYTES}")
+            content = self.path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or error
+            raise ModelPackageError(f"{self.path}: cannot read the graph that model.yaml names: {reason}") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256:
+            raise ModelPackageError(
+                f"{self.path}: sha256 is {found} ({size} bytes), but {DESCRIPTION_FILE} expects {self.sha256}; "
+                "the file is truncated, damaged or belongs to another version"
+            )
+        return content
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A model on disk: its description, and where its graphs are.
+
+    Sizes are in pixels. `metrics` are the numbers that the package states of itself, `variants` maps a
+    precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
+    """
+
+    name: str
+    version: str
+    description: str
+    folder: Path
+    graph_path: Path
+    sha256: str
+    input_height: int
+    input_width: int
+    colour_order: str
+    classes: tuple[SemanticClass, ...]
+    calibration: Calibration
+    licence: str
+    training_data: tuple[str, ...] = ()
+    metrics: Mapping[str, object] = field(default_factory=dict)
+    variants: Mapping[str, GraphFile] = field(default_factory=dict)
+    input_name: str = "image"
+    score_name: str = "score"
+    labels_name: str = "labels"
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Precisions that the package has a graph for, in some runtime at least."""
+        return (FULL_PRECISION, *dict.fromkeys(name.partition("-")[0] for name in self.variants))
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the graph's input, `[1, H, W, 3]`."""
+        return (1, self.input_height, self.input_width, 3)
+
+    def graph(self, precision: str = FULL_PRECISION, runtime: str = "") -> GraphFile:
+        """Return the graph for a precision; one made for `runtime` comes before the one for all.
+
+        Raises:
+            ConfigError: the package has no graph of that precision.
+        """
+        if precision == FULL_PRECISION:
+            return GraphFile(self.graph_path, self.sha256)
+        graph = self.variants.get(f"{precision}-{runtime}") or self.variants.get(precision)
+        if graph is None:
+            available = ", ".join(self.precisions)
+            raise ConfigError(f"precision {precision!r}: model {self.name} ({self.folder}) has only {available}")
+        return graph
+
+    def card(self) -> str | None:
+        """Return the model card (Markdown), or None where the package has none."""
+        path = self.folder / CARD_FILE
+        return path.read_text(encoding="utf-8") if path.is_file() else None

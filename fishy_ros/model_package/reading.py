@@ -1,0 +1,147 @@
+"""Reading a model package: the description is parsed and checked, the graph is checked by its hash."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import yaml
+
+from fishy_ros.errors import ModelPackageError
+from fishy_ros.model_package.description import (
+    DESCRIPTION_FILE,
+    FULL_PRECISION,
+    Calibration,
+    GraphFile,
+    ModelPackage,
+    SemanticClass,
+)
+from fishy_ros.model_package.fields import Fields, as_fraction
+from fishy_ros.model_package.finding import find_model
+
+FORMAT = 1
+MAX_DESCRIPTION_BYTES = 1024**2
+MAX_SIDE = 16384
+"""Largest input height or width in pixels."""
+
+
+def load_model_package(path: str | Path) -> ModelPackage:
+    """Load the model package at a folder, at its `model.yaml`, or of a name that `find_model` knows.
+
+    Raises:
+        ModelPackageError: a file is missing, damaged or of the wrong hash, or a field has a value that is not allowed.
+    """
+    package = read_description(find_model(path) / DESCRIPTION_FILE)
+    package.graph().read()
+    return package
+
+
+def read_description(path: Path) -> ModelPackage:
+    """Read `model.yaml` without looking at the graphs that it names.
+
+    Raises:
+        ModelPackageError: as `load_model_package`.
+    """
+    fields = Fields(read_document(path), path)
+    version = fields.values.get("format")
+    if version != FORMAT:
+        raise fields.error("format", f"{FORMAT}, the only format that this version reads")
+    image, outputs = fields.mapping("input"), fields.mapping("outputs", optional=True)
+    graph = _graph_file(fields.mapping("graph"))
+    colour_order = image.text("colour_order", "bgr")
+    if colour_order != "bgr":
+        raise image.error("colour_order", "'bgr': the graph itself turns BGR into what the network wants")
+    return ModelPackage(
+        name=fields.text("name"),
+        version=fields.text("version"),
+        description=fields.text("description", ""),
+        folder=path.parent,
+        graph_path=graph.path,
+        sha256=graph.sha256,
+        input_height=image.integer("height", 1, MAX_SIDE),
+        input_width=image.integer("width", 1, MAX_SIDE),
+        colour_order=colour_order,
+        classes=_classes(fields),
+        calibration=_calibration(fields.mapping("calibration")),
+        licence=fields.text("licence"),
+        training_data=tuple(str(item) for item in fields.items("training_data")),
+        metrics=fields.mapping("metrics", optional=True).values,
+        variants=_variants(fields.mapping("variants", optional=True)),
+        input_name=image.text("name", "image"),
+        score_name=outputs.mapping("score", optional=True).text("name", "score"),
+        labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
+    )
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader that refuses aliases, with which a small file can describe an enormous document."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        return super().compose_node(parent, index)
+
+
+def read_document(path: Path) -> dict[str, object]:
+    """Read `model.yaml` as it stands, without checking its fields.
+
+    Raises:
+        ModelPackageError: the file is missing, too large or no YAML mapping.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_DESCRIPTION_BYTES:
+            raise ModelPackageError(f"{path}: {size} bytes, expected at most {MAX_DESCRIPTION_BYTES}")
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise ModelPackageError(f"{path}: cannot read the description of a model: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ModelPackageError(f"{path}: not a YAML document: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(document, dict):
+        raise ModelPackageError(f"{path}: the document is a {type(document).__name__}, expected a mapping")
+    return document
+
+
+def _graph_file(fields: Fields) -> GraphFile:
+    name = fields.text("file")
+    if not name or "\0" in name:
+        raise fields.error("file", "the name of a file in the package's folder")
+    folder = fields.file.parent.resolve()
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder):
+        raise fields.error("file", f"a file inside the package's folder {folder}")
+    return GraphFile(path, fields.sha256("sha256"))
+
+
+def _variants(fields: Fields) -> dict[str, GraphFile]:
+    if FULL_PRECISION in fields.values:
+        raise fields.error(FULL_PRECISION, "no such variant: it is what `graph` holds")
+    return {precision: _graph_file(fields.mapping(precision)) for precision in fields.values}
+
+
+def _classes(fields: Fields) -> tuple[SemanticClass, ...]:
+    classes = []
+    for index, item in enumerate(fields.items("classes")):
+        if not isinstance(item, dict):
+            raise fields.error("classes", "a list of mappings with id, name and colour")
+        entry = Fields(item, fields.file, f"classes[{index}].")
+        colour = entry.items("colour")
+        if len(colour) != 3 or not all(type(part) is int and 0 <= part <= 255 for part in colour):
+            raise entry.error("colour", "three integers from 0 to 255 (RGB)")
+        red, green, blue = (int(str(part)) for part in colour)
+        classes.append(SemanticClass(entry.integer("id", 0, 255), entry.text("name"), (red, green, blue)))
+    if len({item.id for item in classes}) != len(classes):
+        raise fields.error("classes", "every id once")
+    return tuple(classes)
+
+
+def _calibration(fields: Fields) -> Calibration:
+    pairs: list[tuple[float, float]] = []
+    for item in fields.items("ordinary_share_above"):
+        numbers = [as_fraction(part) for part in item] if isinstance(item, list) else []
+        if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+            raise fields.error("ordinary_share_above", "pairs [threshold, share], both from 0 to 1")
+        pairs.append((numbers[0], numbers[1]))
+    if any(later[0] <= earlier[0] for earlier, later in pairwise(pairs)):
+        raise fields.error("ordinary_share_above", "increasing thresholds")
+    return Calibration(fields.text("meaning"), fields.fraction("default_threshold"), tuple(pairs))

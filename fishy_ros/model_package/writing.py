@@ -1,0 +1,130 @@
+"""Writing a model package around an exported graph."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from fishy_ros.errors import ModelPackageError
+from fishy_ros.model_package.description import CARD_FILE, DESCRIPTION_FILE, Calibration, ModelPackage, SemanticClass
+from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
+
+
+def write_model_package(
+    folder: str | Path,
+    graph: str | Path,
+    *,
+    name: str,
+    version: str,
+    description: str,
+    input_height: int,
+    input_width: int,
+    classes: Sequence[SemanticClass],
+    calibration: Calibration,
+    licence: str,
+    training_data: Sequence[str] = (),
+    metrics: Mapping[str, object] | None = None,
+    variants: Mapping[str, str | Path] | None = None,
+    card: str | None = None,
+) -> ModelPackage:
+    """Write a package into `folder` (made if need be) and return it as read back from there.
+
+    `graph` is the ONNX file in full precision and `variants` maps `fp16`, `int8`, ... to further ones; they are
+    copied as `model.onnx`, `model.fp16.onnx`, ... unless they are there already. `card` is the text of `card.md`.
+    `metrics` may hold texts, numbers, lists and mappings.
+
+    Raises:
+        ModelPackageError: a graph cannot be read, or the description would not be readable again.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    document: dict[str, object] = {
+        "format": FORMAT,
+        "name": name,
+        "version": version,
+        "description": description,
+        "input": {"name": "image", "height": input_height, "width": input_width, "colour_order": "bgr"},
+        "outputs": {"score": {"name": "score"}, "labels": {"name": "labels"}},
+        "graph": _place(Path(graph), folder, "model.onnx"),
+        "classes": [{"id": item.id, "name": item.name, "colour": list(item.colour)} for item in classes],
+        "calibration": {
+            "meaning": calibration.meaning,
+            "default_threshold": calibration.default_threshold,
+            "ordinary_share_above": [list(pair) for pair in calibration.ordinary_share_above],
+        },
+        "licence": licence,
+        "training_data": list(training_data),
+        "metrics": dict(metrics or {}),
+    }
+    if variants:
+        document["variants"] = {
+            precision: _place(Path(path), folder, f"model.{precision}.onnx") for precision, path in variants.items()
+        }
+    text = _dump(document, folder / DESCRIPTION_FILE)
+    if card is not None:
+        _replace(folder / CARD_FILE, card)
+    _replace(folder / DESCRIPTION_FILE, text)
+    return load_model_package(folder)
+
+
+def add_variants(package: ModelPackage, graphs: Mapping[str, str | Path]) -> ModelPackage:
+    """Copy graphs of further precisions into a package, replace those of the same name, and return it as read back.
+
+    `graphs` maps a precision to an ONNX file, as `variants` of `write_model_package`; the description stays.
+
+    Raises:
+        ModelPackageError: a graph cannot be read, or the package cannot be written.
+    """
+    path = package.folder / DESCRIPTION_FILE
+    document = read_document(path)
+    entries = {name: _place(Path(graph), package.folder, f"model.{name}.onnx") for name, graph in graphs.items()}
+    variants = document.get("variants")
+    document["variants"] = {**(variants if isinstance(variants, dict) else {}), **entries}
+    _replace(path, _dump(document, path))
+    return load_model_package(package.folder)
+
+
+class _Dumper(yaml.SafeDumper):
+    """A safe dumper that repeats shared values instead of writing aliases, and keeps lists of numbers on one line."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _represent_list(dumper: yaml.SafeDumper, data: list[object]) -> yaml.Node:
+    short = all(isinstance(item, (int, float)) for item in data)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=short)
+
+
+_Dumper.add_representer(list, _represent_list)
+
+
+def _dump(document: Mapping[str, object], path: Path) -> str:
+    try:
+        text: str = yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    except yaml.YAMLError as error:
+        raise ModelPackageError(f"{path}: cannot be written: {error}") from error
+    return text
+
+
+def _place(graph: Path, folder: Path, name: str) -> dict[str, str]:
+    """Copy a graph into the package and return its entry in `model.yaml`."""
+    target = folder / name
+    try:
+        if graph.resolve() != target.resolve():
+            shutil.copyfile(graph, target)
+        return {"file": name, "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
+    except OSError as error:
+        raise ModelPackageError(f"{graph}: cannot be copied to {target}: {error.strerror or error}") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

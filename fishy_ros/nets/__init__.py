@@ -1,0 +1,1 @@
+"""Segmentation networks, trained by this project."""

@@ -1,0 +1,66 @@
+"""Convolution blocks: plain 3x3 arithmetic that every inference engine runs fast."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ConvNormAct(nn.Sequential):
+    """Convolve, normalise by batch statistics and rectify; the normalisation folds away on export."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1, activate: bool = True
+    ) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
+        if activate:
+            layers.append(nn.ReLU(inplace=True))
+        super().__init__(*layers)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut (He et al., Deep Residual Learning, 2016, figure 2)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            ConvNormAct(inputs, outputs, stride=stride, dilation=dilation),
+            ConvNormAct(outputs, outputs, dilation=dilation, activate=False),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride) if stride != 1 else nn.Identity(),
+                ConvNormAct(inputs, outputs, kernel=1, activate=False),
+            )
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[B, inputs, H, W]` to `[B, outputs, H/stride, W/stride]`."""
+        return self.activation(self.body(x) + self.shortcut(x))
+
+
+class PyramidContext(nn.Module):
+    """Add context pooled over growing windows (Hong et al., DDRNet, 2021, deep aggregation pyramid pooling).
+
+    Windows are 5 and 9 pixels of the coarsest features and the whole image; static shapes only.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.local = ConvNormAct(channels, width, kernel=1)
+        self.windows = nn.ModuleList(
+            nn.Sequential(nn.AvgPool2d(k, 1, k // 2, count_include_pad=False), ConvNormAct(channels, width, kernel=1))
+            for k in (5, 9)
+        )
+        self.whole = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU(inplace=True))
+        self.merge = ConvNormAct(4 * width, channels, kernel=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[B, C, H, W]` to the same shape."""
+        whole = self.whole(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, x.shape[2], x.shape[3])
+        parts = [self.local(x), *(window(x) for window in self.windows), whole]
+        return x + self.merge(torch.cat(parts, dim=1))

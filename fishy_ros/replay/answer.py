@@ -1,0 +1,28 @@
+"""A frame together with what the detector answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from fishy_ros.replay.match import Playback
+from fishy_ros.replay.source import FrameSource
+from fishy_ros.replay.spool import HeatmapSpool
+from fishy_ros.types import Sample, ScoreMap
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One frame, its heatmap and its latency."""
+
+    sample: Sample
+    score: ScoreMap | None
+    """float32 `[h, w]`; None when the frame was dropped."""
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    """Latency by stage."""
+
+
+def answers_of(source: FrameSource, playback: Playback, spool: HeatmapSpool) -> Iterator[Answer]:
+    """Read the frames that were played once more, each with the heatmap that came back for it."""
+    for sample, frame in zip(source.samples(), playback.frames, strict=True):
+        yield Answer(sample, None if frame.slot is None else spool.read(frame.slot), frame.stages_ms)

@@ -1,0 +1,92 @@
+"""Score the answers of a replay, and put together everything that its report holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fishy_ros.replay.answer import Answer
+from fishy_ros.replay.environment import describe_environment
+from fishy_ros.replay.evaluate import score_frames
+from fishy_ros.replay.play import Progress
+from fishy_ros.replay.result import (
+    FrameCounts,
+    FrameLatency,
+    ModelDescription,
+    ReplayResult,
+    SourceDescription,
+)
+from fishy_ros.replay.score import ScoredFrame
+from fishy_ros.replay.summary import ScoreSummary
+from fishy_ros.runtimes.base import RuntimeInfo
+
+_NAMED = 10
+"""So many missing frames are named one by one."""
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What is known of a replay beside its answers."""
+
+    mode: str
+    """`live`, `lockstep`, `offline` or `attach`."""
+    source: SourceDescription
+    model: ModelDescription | None = None
+    runtime: RuntimeInfo | None = None
+    warnings: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+def build_result(
+    run: RunDescription,
+    answers: Iterable[Answer],
+    progress: Progress,
+    on_answer: Callable[[Answer], object] = lambda answer: None,
+) -> ReplayResult:
+    """Score every answer that has a heatmap and ground truth.
+
+    `on_answer` sees every answer in order of play; `progress` is told how many have been taken.
+
+    Raises:
+        ScoreError: a heatmap cannot be scored; the frame is named.
+    """
+    latencies: list[FrameLatency] = []
+    missing: list[str] = []
+
+    def scored() -> Iterator[ScoredFrame]:
+        for count, answer in enumerate(answers, start=1):
+            on_answer(answer)
+            latencies.append(FrameLatency(answer.sample.id, answer.stages_ms))
+            if answer.score is None:
+                missing.append(answer.sample.id)
+            else:
+                yield ScoredFrame(answer.sample.id, answer.score, answer.sample.labels, answer.sample.image)
+            progress(count)
+
+    return assemble_result(run, score_frames(scored), latencies, missing)
+
+
+def assemble_result(
+    run: RunDescription, summary: ScoreSummary, latencies: Sequence[FrameLatency], missing: Sequence[str]
+) -> ReplayResult:
+    """Put a result together from its parts; `latencies` has an entry for every frame played."""
+    played = len(latencies)
+    return ReplayResult(
+        mode=run.mode,
+        source=run.source,
+        frames=FrameCounts(played, played - len(missing), len(missing)),
+        environment=describe_environment(),
+        score=summary,
+        latencies=tuple(latency for latency in latencies if latency.stages_ms),
+        model=run.model,
+        runtime=run.runtime,
+        warnings=(*run.warnings, *_describe_missing(missing)),
+        extra=run.extra,
+    )
+
+
+def _describe_missing(missing: Sequence[str]) -> tuple[str, ...]:
+    if not missing:
+        return ()
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return (f"no heatmap for {len(missing)} frames: {', '.join(missing[:_NAMED])}{more}",)

@@ -1,0 +1,35 @@
+"""What is measured of the path of an image through the bus: the nodes that compete, the stages, one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+THIS_NODE = "this node"
+NAIVE_NODE = "naive node"
+NAIVE_NODE_OUR_PROFILE = "naive node, our DDS profile"
+CONTESTANTS: tuple[str, ...] = (THIS_NODE, NAIVE_NODE, NAIVE_NODE_OUR_PROFILE)
+
+ARRIVE = "arrive"
+"""From the publication of the image to the first thing that the node does with it."""
+NODE_STAGES: tuple[str, ...] = ("decode", "resize", "inference", "output", "publish")
+"""What a node does with an image up to the publication of its heatmap."""
+AGE = "age"
+"""From the publication of the image to the publication of its heatmap."""
+AROUND = "around"
+"""`AGE` without inference."""
+PATH = "path"
+"""`match.ROUND_TRIP` without inference."""
+
+
+@dataclass(frozen=True)
+class PathRequest:
+    """One run of one contestant; images are bgr8."""
+
+    contestant: str
+    model: str
+    runtime: str = "auto"
+    device: str = "auto"
+    precision: str = "fp32"
+    frames: int = 60
+    height: int = 1024
+    width: int = 2048

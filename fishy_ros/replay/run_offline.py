@@ -1,0 +1,45 @@
+"""A whole offline replay: detector, frames, scores, result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from fishy_ros.replay.answer import Answer
+from fishy_ros.replay.build_result import RunDescription, build_result
+from fishy_ros.replay.offline import replay_offline
+from fishy_ros.replay.request import DetectorChoice, StartStage
+from fishy_ros.replay.result import ReplayResult, describe_model
+from fishy_ros.replay.source import FrameSource
+from fishy_ros.replay.timing import time_detector
+
+
+def run_offline(
+    source: FrameSource,
+    choice: DetectorChoice,
+    start_stage: StartStage,
+    timing_frames: int = 0,
+    on_answer: Callable[[Answer], object] = lambda answer: None,
+) -> ReplayResult:
+    """Run a detector in this process on every frame of `source` and score it.
+
+    `timing_frames` frames more are timed by themselves; `on_answer` sees every answer.
+
+    Raises:
+        FishyError: the detector cannot be loaded, or a frame cannot be read, detected or scored.
+    """
+    with choice.open() as detector:
+        extra: dict[str, object] = {}
+        if timing_frames:
+            start_stage(f"timing {timing_frames} frames", timing_frames)
+            extra["timing"] = asdict(time_detector(detector, source, timing_frames))
+        run = RunDescription(
+            mode="offline",
+            source=source.describe(),
+            model=describe_model(detector.package),
+            runtime=detector.runtime_info,
+            warnings=tuple(note.text for note in detector.selection_notes if note.level == "warning"),
+            extra=extra,
+        )
+        progress = start_stage("detecting and scoring", len(source))
+        return build_result(run, replay_offline(source, detector), progress, on_answer)

@@ -1,0 +1,103 @@
+"""Subscribe to a camera: its images, raw or compressed, and its calibration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from fishy_ros.errors import ImageError
+from fishy_ros.ros.image_messages import CompressedCameraImage, RawImage
+from fishy_ros.ros.pipeline import Frame
+
+_IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]]] = {
+    "raw": ("image", Image, RawImage),
+    "compressed": ("image/compressed", CompressedImage, CompressedCameraImage),
+}
+
+QUEUE_DEPTH: int = 5
+"""Images that the middleware keeps for us, as the sensor-data profile of ROS 2 has it."""
+
+
+class CameraSubscriptions:
+    """Hand the newest image to `on_frame`, and what is no image to `on_bad`.
+
+    Where the executor was late, several images wait in the middleware: all but the newest are counted by
+    `on_overtaken` and dropped. (With a queue of one they would be lost without a trace.)
+
+    Messages are taken in serialised form: an exception while rclpy deserialises one would block the
+    subscription for good, and an image costs two copies less.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        transport: str,
+        on_frame: Callable[[Frame], None],
+        on_overtaken: Callable[[], None],
+        on_bad: Callable[[str], None],
+    ) -> None:
+        """Subscribe; `transport` is `raw` or `compressed`."""
+        self._node = node
+        self._on_frame = on_frame
+        self._on_overtaken = on_overtaken
+        self._on_bad = on_bad
+        self._camera_info: CameraInfo | None = None
+        self._problems: dict[str, str] = {}
+        topic, message_type, self._image_class = _IMAGES[transport]
+        self._group = MutuallyExclusiveCallbackGroup()
+        self._images = self._subscribe(message_type, topic, self._on_image, QUEUE_DEPTH)
+        self._calibrations = self._subscribe(CameraInfo, "camera_info", self._on_camera_info, 1)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps publishers from being heard, one line a topic."""
+        return tuple(self._problems.values())
+
+    def destroy(self) -> None:
+        """Unsubscribe."""
+        for subscription in (self._images, self._calibrations):
+            self._node.destroy_subscription(subscription)
+
+    def _subscribe(self, message_type: type, topic: str, callback: Callable[..., None], depth: int) -> Subscription:
+        newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+        events = SubscriptionEventCallbacks(incompatible_qos=lambda info: self._on_incompatible(topic, info))
+        return self._node.create_subscription(
+            message_type, topic, callback, newest, callback_group=self._group, event_callbacks=events, raw=True
+        )
+
+    def _on_image(self, message: bytes, info: Mapping[str, int]) -> None:
+        while (newer := self._take_waiting()) is not None:
+            self._on_overtaken()
+            message, info = newer
+        received_at = time.perf_counter()
+        receive_ms = max(0.0, (time.time_ns() - info["received_timestamp"]) * 1e-6)
+        try:
+            image = self._image_class.deserialize(message)
+        except ImageError as error:
+            self._on_bad(str(error))
+            return
+        self._on_frame(Frame(image, receive_ms, received_at, self._camera_info))
+
+    def _take_waiting(self) -> tuple[bytes, Mapping[str, int]] | None:
+        handle = self._images.handle
+        with handle:
+            taken: tuple[bytes, Mapping[str, int]] | None = handle.take_message(self._images.msg_type, True)
+        return taken
+
+    def _on_camera_info(self, message: bytes) -> None:
+        try:
+            self._camera_info = deserialize_message(message, CameraInfo)
+        except Exception as error:  # the bindings raise classes of their own
+            self._problems["camera_info"] = f"a camera_info cannot be read: {error}"
+
+    def _on_incompatible(self, topic: str, info: QoSRequestedIncompatibleQoSInfo) -> None:
+        policy = QoSPolicyKind(info.last_policy_kind).name.lower()
+        self._problems[topic] = f"{info.total_count} publishers of {topic} offer an incompatible {policy}"

@@ -1,0 +1,260 @@
+"""The detector: a lifecycle node that turns each camera image into an anomaly heatmap."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+
+import rclpy
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.utilities import try_shutdown
+
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.errors import ConfigError, FishyError
+from fishy_ros.ros.active_run import ActiveRun
+from fishy_ros.ros.allocator import keep_large_blocks
+from fishy_ros.ros.dds_profile import dds_environment
+from fishy_ros.ros.diagnostics import ACTIVE, Observation
+from fishy_ros.ros.diagnostics_publisher import DiagnosticsPublisher
+from fishy_ros.ros.frame_ledger import FrameLedger
+from fishy_ros.ros.parameter_server import ParameterServer
+from fishy_ros.ros.publishers import Publishers
+from fishy_ros.ros.spinning import answer_impossible_transitions, spin_until_shutdown
+from fishy_ros.ros.watchdog import Action, Watchdog
+
+WATCH_PERIOD_S: float = 0.2
+
+
+class DetectorNode(LifecycleNode):
+    """Configure loads the model, activate starts work, deactivate stops it and frees the device.
+
+    A transition that fails leaves the node alive, in the state it was in, with the reason on
+    `/diagnostics`.
+
+    Raises:
+        ConfigError: a parameter given at start is not allowed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("detector")
+        self._state = "unconfigured"
+        self._failure = ""
+        self._callback_failure = ""
+        self._is_late = False
+        self._left_behind = 0
+        self._detector: AnomalyDetector | None = None
+        self._outputs: Publishers | None = None
+        self._run: ActiveRun | None = None
+        self._ledger = FrameLedger()
+        self._watchdog = Watchdog(max_restarts=0)
+        self._settings = ParameterServer(self, is_configured=lambda: self._outputs is not None)
+        self._reporter = DiagnosticsPublisher(self, self._observe, lambda: self._settings.current)
+        self.create_timer(WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        answer_impossible_transitions(self)
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """Whether the node is meant to configure and activate without a lifecycle manager."""
+        return self._settings.current.autostart
+
+    @property
+    def has_hung(self) -> bool:
+        """Whether a thread may still be inside a runtime that was left behind."""
+        return self._left_behind > 0
+
+    def start(self) -> None:
+        """Configure and activate; what fails is logged, and the node stays as it is."""
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def note_callback_failure(self, error: Exception) -> None:
+        """Log an exception that no callback expected, and name it in the next diagnostics."""
+        self._callback_failure = f"a callback failed: {type(error).__name__}: {error}"
+        self.get_logger().error(self._callback_failure, throttle_duration_sec=1.0)
+
+    def close(self) -> None:
+        """Stop work and leave the bus."""
+        self._release()
+        self.destroy_node()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and create the publishers."""
+        try:
+            self._open_detector()
+        except FishyError as error:
+            return self._fail("configure", error)
+        self._outputs = Publishers(self)
+        return self._succeed("inactive")
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Take the device, subscribe to the camera and start to work."""
+        assert self._outputs is not None, "a node that is not configured cannot be activated"
+        try:
+            detector = self._open_detector()
+        except FishyError as error:
+            return self._fail("activate", error)
+        super().on_activate(state)
+        self._ledger = FrameLedger()
+        self._watchdog = Watchdog(self._settings.current.max_restarts)
+        self._run = ActiveRun(self, detector, self._outputs, lambda: self._settings.current, self._ledger)
+        # What exists now lives as long as the run: the collector need not walk through it again and again.
+        gc.collect()
+        gc.freeze()
+        return self._succeed(ACTIVE)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, let the frame in work finish, and free the device."""
+        if self._failure:
+            return TransitionCallbackReturn.ERROR
+        self._stop()
+        super().on_deactivate(state)
+        return self._succeed("inactive")
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model and take the topics off the bus."""
+        self._release()
+        return self._succeed("unconfigured")
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop from any state."""
+        self._release()
+        return self._succeed("finalized")
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything back after a transition that raised; the node can be configured again."""
+        self._release()
+        self._state = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+    def _open_detector(self) -> AnomalyDetector:
+        if self._detector is None:
+            wanted = self._settings.current
+            self.get_logger().info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
+            self._detector = AnomalyDetector(
+                wanted.model, wanted.runtime, wanted.device, wanted.precision, wanted.threads
+            )
+            info = self._detector.runtime_info
+            self.get_logger().info(f"{self._detector.package.name} runs on {info.name} {info.version}: {info.detail}")
+        return self._detector
+
+    def _watch(self) -> None:
+        run, settings = self._run, self._settings.current
+        if run is None:
+            return
+        if run.busy_s > settings.inference_deadline_s and not self._is_late:
+            self._reporter.publish()
+        self._is_late = run.busy_s > settings.inference_deadline_s
+        action = self._watchdog.check(run.busy_s, settings.hang_timeout_s, self._ledger.totals().published)
+        if action is Action.RESTART:
+            self._restart(run)
+        elif action is Action.GIVE_UP:
+            self._failure = f"the runtime hangs, even after {self._watchdog.restarts} restarts"
+            self.get_logger().error(self._failure)
+            self._leave_behind(run)
+            self.trigger_deactivate()
+
+    def _restart(self, run: ActiveRun) -> None:
+        assert self._outputs is not None
+        self.get_logger().error(f"no answer from the runtime for {run.busy_s:.1f} s: restarting it")
+        self._leave_behind(run)
+        try:
+            detector = self._open_detector()
+        except FishyError as error:
+            self._fail("restart", error)
+            self.trigger_deactivate()
+            return
+        self._run = ActiveRun(self, detector, self._outputs, lambda: self._settings.current, self._ledger)
+
+    def _leave_behind(self, run: ActiveRun) -> None:
+        run.abandon(f"no answer from the runtime for {run.busy_s:.1f} s")
+        # Closing a runtime under a thread that is inside it is not safe; it goes when the thread does.
+        self._run = self._detector = None
+        self._left_behind += 1
+
+    def _stop(self) -> None:
+        if self._run is not None and not self._run.stop():
+            self.get_logger().error("a frame is still in work after 5 s")
+            self._leave_behind(self._run)
+        if self._detector is not None:
+            self._detector.close()
+        self._run = self._detector = None
+        gc.unfreeze()
+
+    def _release(self) -> None:
+        self._stop()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs = None
+
+    def _succeed(self, state: str) -> TransitionCallbackReturn:
+        self._state, self._failure = state, ""
+        self.get_logger().info(f"now {state}")
+        return TransitionCallbackReturn.SUCCESS
+
+    def _fail(self, transition: str, error: FishyError) -> TransitionCallbackReturn:
+        self._failure = f"{transition} failed: {error}"
+        self.get_logger().error(self._failure)
+        return TransitionCallbackReturn.FAILURE
+
+    def _observe(self) -> Observation:
+        run, detector = self._run, self._detector
+        notes = detector.selection_notes if detector is not None else ()
+        fallbacks = tuple(note.text for note in notes if note.level == "warning")
+        failures = tuple(filter(None, (self._failure, self._callback_failure)))
+        self._callback_failure = ""
+        mismatches = tuple(problem for part in (run, self._outputs) if part is not None for problem in part.problems)
+        return Observation(
+            at=time.monotonic(),
+            state=self._state,
+            active_since=run.started_at if run is not None else None,
+            totals=self._ledger.totals(),
+            busy_s=run.busy_s if run is not None else 0.0,
+            engine=_describe_engine(detector) if detector is not None else {},
+            failures=failures,
+            warnings=fallbacks + mismatches,
+            latencies_ms=run.latencies.percentiles() if run is not None else {},
+        )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
+    os.environ.update(dds_environment())
+    keep_large_blocks()
+    rclpy.init(args=args)
+    try:
+        node = DetectorNode()
+    except ConfigError as error:
+        print(f"detector: {error}", file=sys.stderr)
+        rclpy.shutdown()
+        sys.exit(2)
+    try:
+        if node.starts_by_itself:
+            node.start()
+        spin_until_shutdown(node, node.note_callback_failure)
+    finally:
+        node.close()
+        try_shutdown()
+    if node.has_hung:
+        # To tear the interpreter down under a thread that is inside a runtime would abort the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _describe_engine(detector: AnomalyDetector) -> dict[str, str]:
+    info, package = detector.runtime_info, detector.package
+    return {
+        "model": package.name,
+        "model_version": package.version,
+        "runtime": f"{info.name} {info.version}",
+        "device": info.device,
+        "runtime_detail": info.detail,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Count what happens to every frame that arrives."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class FrameTotals:
+    """Counts since the node was activated; every frame received ends up in one of the others."""
+
+    received: int = 0
+    published: int = 0
+    overtaken: int = 0
+    """Dropped because a newer frame came before this one's turn."""
+    bad: int = 0
+    """Dropped because the image could not be decoded."""
+    failed: int = 0
+    """Dropped because the inference failed."""
+    lost: int = 0
+    """Frames that the middleware says it lost before the node could receive them; not in `received`."""
+    last_image_at: float | None = None
+    """Monotonic time of the last frame, in s."""
+    last_bad: str = ""
+    """Why the last bad image was bad."""
+    last_error: str = ""
+    """Why the last failed inference failed."""
+    is_failing: bool = False
+    """Whether the latest inference failed."""
+
+    @property
+    def dropped(self) -> int:
+        """Frames that came, or should have, and for which there is no heatmap."""
+        return self.overtaken + self.bad + self.failed + self.lost
+
+
+class FrameLedger:
+    """The one place that counts frames. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._totals = FrameTotals()
+
+    def totals(self) -> FrameTotals:
+        """Return the counts so far."""
+        return self._totals
+
+    def reset(self) -> None:
+        """Forget everything; called when the node is activated."""
+        with self._lock:
+            self._totals = FrameTotals()
+
+    def note_received(self) -> None:
+        """Count a frame that arrived."""
+        with self._lock:
+            self._totals = replace(self._totals, received=self._totals.received + 1, last_image_at=time.monotonic())
+
+    def note_published(self) -> None:
+        """Count a frame whose heatmap was published."""
+        with self._lock:
+            self._totals = replace(self._totals, published=self._totals.published + 1, is_failing=False)
+
+    def note_overtaken(self) -> None:
+        """Count a frame that a newer one replaced."""
+        with self._lock:
+            self._totals = replace(self._totals, overtaken=self._totals.overtaken + 1)
+
+    def note_bad(self, reason: str) -> None:
+        """Count an image that could not be decoded."""
+        with self._lock:
+            self._totals = replace(self._totals, bad=self._totals.bad + 1, last_bad=reason)
+
+    def note_failed(self, reason: str) -> None:
+        """Count a frame on which the inference failed."""
+        with self._lock:
+            failed = self._totals.failed + 1
+            self._totals = replace(self._totals, failed=failed, last_error=reason, is_failing=True)
+
+    def note_lost(self, count: int) -> None:
+        """Count frames that the middleware lost."""
+        with self._lock:
+            self._totals = replace(self._totals, lost=self._totals.lost + count)

@@ -1,0 +1,57 @@
+"""The protocol that every inference runtime implements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from fishy_ros.types import ImageArray, LabelMap, ScoreMap
+
+
+class RawOutput(NamedTuple):
+    """Outputs of one run; views into the runtime's buffers, valid until its next `run` or `close`."""
+
+    score: ScoreMap
+    """float32 `[h, w]` in [0, 1]."""
+    labels: LabelMap
+    """uint8 `[h, w]`."""
+
+
+@dataclass(frozen=True)
+class RuntimeInfo:
+    """Which engine runs where, as reports and diagnostics print it."""
+
+    name: str
+    """`onnxruntime`, `tensorrt`, `openvino` or `torch`."""
+    device: str
+    """`cpu`, `cuda:0`, ..."""
+    version: str
+    """Version of the engine's library."""
+    detail: str = ""
+    """Anything else that changes speed or numbers: execution provider, threads, precision."""
+
+
+class Runtime(Protocol):
+    """One loaded graph on one device. Not thread-safe: one thread runs it at a time."""
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """Which engine runs the graph, where and how."""
+        ...
+
+    @property
+    def input_buffer(self) -> ImageArray:
+        """The uint8 `[H, W, 3]` BGR buffer at the network's input size; write the next frame into it."""
+        ...
+
+    def run(self) -> RawOutput:
+        """Run the graph on what `input_buffer` holds.
+
+        Raises:
+            InferenceError: the engine failed or its output is not finite.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the engine and its memory; calling it again does nothing."""
+        ...

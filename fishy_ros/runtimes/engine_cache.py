@@ -1,0 +1,151 @@
+"""Compiled engines on disk: found by everything that they depend on, checked when read, replaced when damaged."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
+_MAGIC = b"fishy-engine-1\n"
+_MAX_HEADER_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class EngineKey:
+    """Everything that makes one compiled engine differ from another; where any of it changes, it is built anew."""
+
+    graph_sha256: str
+    engine_version: str
+    """Library and version that compiles, such as `tensorrt 10.13.3.9`."""
+    device: str
+    """Name of the GPU as its driver gives it."""
+    compute_capability: str
+    precision: str
+    input_shape: tuple[int, ...]
+    flags: tuple[str, ...] = ()
+    """Builder settings that change the engine."""
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the key as 64 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+class EngineCache:
+    """A folder of engines; several processes may use it at once.
+
+    A file holds a magic line, the key and the hash of the engine as one line of JSON, then the engine.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_cache_folder()
+
+    def path(self, key: EngineKey) -> Path:
+        """Return where the engine of a key is or would be."""
+        return self.folder / f"{key.graph_sha256[:12]}-{key.precision}-{key.digest()[:16]}.engine"
+
+    def load(self, key: EngineKey) -> bytes | None:
+        """Return the engine of a key; None where there is none, or where its file is damaged (with a warning)."""
+        path = self.path(key)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            _LOG.warning("%s: cannot read the cached engine: %s", path, error.strerror or error)
+            return None
+        reason = _damage(content, key)
+        if reason:
+            _LOG.warning("%s: %s; the engine is built anew", path, reason)
+            return None
+        return content[_header_end(content) :]
+
+    def store(self, key: EngineKey, engine: bytes) -> Path:
+        """Write an engine so that a reader sees all of it or nothing, and return its path."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(key)
+        header = json.dumps({"key": asdict(key), "sha256": hashlib.sha256(engine).hexdigest()}).encode()
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(_MAGIC + header + b"\n" + engine)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+    def discard(self, key: EngineKey) -> None:
+        """Remove the engine of a key, which the library refused; nothing happens where there is none."""
+        self.path(key).unlink(missing_ok=True)
+
+    def get_or_build(self, key: EngineKey, build: Callable[[], bytes]) -> bytes:
+        """Return the engine of a key, building it where it is missing; of several processes only one builds it.
+
+        Where the folder cannot be written, the engine is built and used all the same.
+        """
+        engine = self.load(key)
+        if engine is not None:
+            return engine
+        with self._lock(key):
+            engine = self.load(key)
+            if engine is None:
+                engine = build()
+                self._try_to_store(key, engine)
+            return engine
+
+    def _try_to_store(self, key: EngineKey, engine: bytes) -> None:
+        try:
+            self.store(key, engine)
+        except OSError as error:
+            _LOG.warning("%s: the engine cannot be cached: %s", self.folder, error.strerror or error)
+
+    @contextmanager
+    def _lock(self, key: EngineKey) -> Iterator[None]:
+        """Hold the lock of a key; it goes with the process, so that a crash leaves nothing behind.
+
+        Where there can be no lock file there can be no cached engine either, so nothing is held then.
+        """
+        with ExitStack() as stack:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(self.path(key).with_suffix(".lock").open("w"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                _LOG.warning("%s: the cache cannot be locked: %s", self.folder, error.strerror or error)
+            yield
+
+
+def default_cache_folder() -> Path:
+    """Return the folder of engines under the XDG cache of this user."""
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(root) if Path(root).is_absolute() else Path.home() / ".cache") / "fishy_ros" / "engines"
+
+
+def _header_end(content: bytes) -> int:
+    """Return the offset after the header's line, or 0 where there is none."""
+    return content.find(b"\n", len(_MAGIC), len(_MAGIC) + _MAX_HEADER_BYTES) + 1
+
+
+def _damage(content: bytes, key: EngineKey) -> str | None:
+    """Say what is wrong with the content of an engine's file, or None."""
+    end = _header_end(content)
+    if not content.startswith(_MAGIC) or not end:
+        return "no engine of this format"
+    try:
+        header = json.loads(content[len(_MAGIC) : end])
+        stated_key, stated_hash = header["key"], header["sha256"]
+    except (ValueError, KeyError, TypeError):
+        return "the header is damaged"
+    if stated_key != json.loads(json.dumps(asdict(key))):
+        return "the engine was built for something else"
+    if hashlib.sha256(content[end:]).hexdigest() != stated_hash:
+        return "the engine is truncated or damaged"
+    return None

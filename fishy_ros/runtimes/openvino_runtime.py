@@ -1,0 +1,115 @@
+"""OpenVINO on Intel processors and their integrated GPUs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from fishy_ros.errors import InferenceError, ModelPackageError, RuntimeUnavailableError
+from fishy_ros.model_package import ModelPackage
+from fishy_ros.runtimes.base import RawOutput, RuntimeInfo
+from fishy_ros.runtimes.options import RuntimeOptions, default_threads, one_line
+from fishy_ros.runtimes.signature import Tensor, check_signature
+from fishy_ros.types import ImageArray
+
+
+class OpenVinoRuntime:
+    """A graph compiled by OpenVINO; it reads the input buffer and writes the outputs in place.
+
+    Raises:
+        RuntimeUnavailableError: OpenVINO does not see the device.
+        ModelPackageError: the graph cannot be parsed or compiled, or has another signature.
+    """
+
+    def __init__(self, package: ModelPackage, options: RuntimeOptions) -> None:
+        device = _device(options)
+        core = ov.Core()
+        if device.partition(".")[0] not in {name.partition(".")[0] for name in core.available_devices}:
+            raise RuntimeUnavailableError(
+                f"openvino: device {device} is not there, OpenVINO sees {', '.join(core.available_devices) or 'none'}"
+            )
+        graph = package.graph(options.precision)
+        content = graph.read()
+        threads = options.threads or default_threads()
+        try:
+            model = core.read_model(content)
+            compiled = core.compile_model(model, device, _properties(device, threads))
+        except RuntimeError as error:
+            raise ModelPackageError(f"{graph.path}: OpenVINO cannot compile the graph: {one_line(error)}") from error
+        names = {package.input_name, package.score_name, package.labels_name}
+        height, width = check_signature(
+            package, graph.path, _tensors(compiled.inputs, names), _tensors(compiled.outputs, names)
+        )
+        self._input = np.zeros(package.input_shape, np.uint8)
+        self._score = np.zeros((1, height, width), np.float32)
+        self._labels = np.zeros((1, height, width), np.uint8)
+        self._request: Any = compiled.create_infer_request()
+        for name, array in (
+            (package.input_name, self._input),
+            (package.score_name, self._score),
+            (package.labels_name, self._labels),
+        ):
+            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+        detail = f"{device}, {options.precision}" + (f", {threads} threads" if device == "CPU" else "")
+        self._info = RuntimeInfo("openvino", device.lower().replace(".", ":"), ov.__version__.split("-")[0], detail)
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """Which device runs the graph, and with how many threads."""
+        return self._info
+
+    @property
+    def input_buffer(self) -> ImageArray:
+        """The uint8 `[H, W, 3]` BGR buffer that the next run reads."""
+        image: ImageArray = self._input[0]
+        return image
+
+    def run(self) -> RawOutput:
+        """Run the graph on what `input_buffer` holds.
+
+        Raises:
+            InferenceError: the engine failed, or the runtime is closed.
+        """
+        if self._request is None:
+            raise InferenceError("openvino: the runtime is closed")
+        try:
+            # `infer` would build a dictionary of copied outputs on every call.
+            self._request.start_async()
+            self._request.wait()
+        except RuntimeError as error:
+            raise InferenceError(f"openvino: {one_line(error)}") from error
+        return RawOutput(self._score[0], self._labels[0])
+
+    def close(self) -> None:
+        """Free the compiled graph."""
+        self._request = None
+
+
+def _device(options: RuntimeOptions) -> str:
+    if options.wants_cuda:
+        raise RuntimeUnavailableError(f"openvino: device {options.device} is no Intel device, expected cpu or gpu")
+    kind, _, index = options.device.partition(":")
+    return "CPU" if kind != "gpu" else "GPU" + (f".{index}" if index else "")
+
+
+def _properties(device: str, threads: int) -> dict[str, Any]:
+    """Return the settings of a device: one frame at a time, and float32 where the graph says float32.
+
+    Left alone, OpenVINO computes in bfloat16 or float16 on hardware that has it, which changes the scores.
+    """
+    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    if device == "CPU":
+        properties |= {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+    return properties
+
+
+def _tensors(ports: Any, known: set[str]) -> list[Tensor]:
+    """Describe ports; a port has several names when the graph only passes a value on, the known one counts."""
+    tensors = []
+    for port in ports:
+        name = next(iter(known & port.get_names()), None) or port.get_any_name()
+        sizes = tuple(None if size.is_dynamic else size.get_length() for size in port.get_partial_shape())
+        tensors.append(Tensor(name, np.dtype(port.get_element_type().to_dtype()).name, sizes))
+    return tensors

@@ -1,0 +1,70 @@
+"""How a graph is to be run, beyond the choice of the engine."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fishy_ros.errors import ConfigError
+from fishy_ros.model_package.description import FULL_PRECISION
+
+_DEVICE = re.compile(r"auto|cpu|(cuda|dla|gpu)(:\d{1,2})?")
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Which device and graph a runtime takes, and how many processor threads.
+
+    `device` is `auto`, `cpu`, `cuda` or `cuda:N` (NVIDIA), `dla` or `dla:N` (a Jetson's deep learning
+    accelerator, through TensorRT), `gpu` or `gpu:N` (Intel, through OpenVINO); `threads` 0 leaves the number to
+    `default_threads`.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
+
+    device: str = "auto"
+    precision: str = FULL_PRECISION
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if not _DEVICE.fullmatch(self.device):
+            raise ConfigError(
+                f"device {self.device!r}: expected auto, cpu, cuda, dla or gpu, the last three also with :N"
+            )
+        if self.threads < 0:
+            raise ConfigError(f"threads {self.threads}: expected 0 (chosen here) or a positive number")
+
+    @property
+    def wants_cuda(self) -> bool:
+        """Whether the device is named to be an NVIDIA GPU."""
+        return self.device.startswith("cuda")
+
+    @property
+    def cuda_index(self) -> int:
+        """Index of the GPU, 0 where none is named."""
+        return int(self.device.partition(":")[2] or 0) if self.wants_cuda else 0
+
+    @property
+    def dla_core(self) -> int | None:
+        """Index of the deep learning accelerator, None where none is asked for."""
+        kind, _, index = self.device.partition(":")
+        return int(index or 0) if kind == "dla" else None
+
+
+def default_threads() -> int:
+    """Return the number of processors that this process may use: its affinity, capped by its cgroup's quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        limit = int(quota) / int(period)
+    except (OSError, ValueError):
+        return allowed
+    return max(1, min(allowed, round(limit)))
+
+
+def one_line(error: BaseException) -> str:
+    """Return an engine's message, which may run over many lines, as one of at most 400 characters."""
+    return " ".join(str(error).split())[:400]

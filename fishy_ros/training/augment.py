@@ -1,0 +1,95 @@
+"""Geometric and photometric augmentation of training crops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from fishy_ros.training.paste import Scene
+from fishy_ros.training.sources import TrainingImage
+from fishy_ros.types import ORDINARY
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Crop size and strength of the augmentation."""
+
+    height: int = 320
+    width: int = 640
+    reference_width: int = 1024
+    """Width of a whole street at scale 1, the width at which the network will read it."""
+    scale: tuple[float, float] = (0.65, 1.5)
+    stretch: float = 0.12
+    photometric: float = 1.0
+    """Probability factor of the photometric changes."""
+
+
+def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) -> Scene:
+    """Cut a random region, resize it to the crop size and flip it half of the time."""
+    h, w = source.labels.shape
+    zoom = float(np.exp(rng.uniform(np.log(config.scale[0]), np.log(config.scale[1]))))
+    stretch = float(np.exp(rng.uniform(-config.stretch, config.stretch)))
+    region_w = min(w, round(config.width * w / config.reference_width / zoom * stretch))
+    region_h = min(h, round(region_w * config.height / config.width / stretch))
+    x = int(rng.integers(w - region_w + 1))
+    y = int(rng.integers(h - region_h + 1))
+    box = np.s_[y : y + region_h, x : x + region_w]
+    size = (config.width, config.height)
+    shrink = region_w > config.width
+    image = cv2.resize(source.image[box], size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    labels = cv2.resize(source.labels[box], size, interpolation=cv2.INTER_NEAREST)
+    confidence = cv2.resize(source.confidence[box], size, interpolation=cv2.INTER_NEAREST)
+    horizon = (source.horizon * h - y) * config.height / region_h
+    if rng.random() < 0.5:
+        image, labels, confidence = image[:, ::-1], labels[:, ::-1], confidence[:, ::-1]
+    outlier = np.full(labels.shape, ORDINARY, np.uint8)
+    return Scene(image.copy(), labels.copy(), confidence.copy(), horizon, outlier)
+
+
+def change_photometry(image: NDArray[np.uint8], probability: float, rng: Generator) -> NDArray[np.uint8]:
+    """Change light, colour, weather, focus, noise and compression of a BGR image, each with its own probability."""
+
+    def happens(chance: float) -> bool:
+        return rng.random() < chance * probability
+
+    tones = np.arange(256, dtype=np.float32)
+    if happens(0.8):
+        tones = 255 * (tones / 255) ** np.exp(rng.uniform(-0.5, 0.5))
+        tones = (tones - 128) * rng.uniform(0.7, 1.3) + 128 + rng.uniform(-25, 25)
+    x = np.asarray(cv2.LUT(image, tones.astype(np.float32)), np.float32)
+    if happens(0.6):
+        grey = x.mean(axis=2, keepdims=True)
+        x = grey + (x - grey) * rng.uniform(0.3, 1.6)
+        x = x * rng.uniform(0.88, 1.12, 3).astype(np.float32)
+    if happens(0.15):
+        x = _add_light(x, rng)
+    if happens(0.08):
+        x = _add_fog(x, rng)
+    if happens(0.2):
+        x = np.asarray(cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.3)), np.float32)
+    elif happens(0.15):
+        x = x + (x - cv2.GaussianBlur(x, (0, 0), 1.2)) * rng.uniform(0.2, 1.0)
+    if happens(0.4):
+        x = x + np.float32(rng.uniform(1, 9)) * rng.standard_normal(x.shape, np.float32)
+    result = np.clip(x, 0, 255).astype(np.uint8)
+    if happens(0.3):
+        ok, packed = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 92))])
+        if ok:
+            result = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return result
+
+
+def _add_light(x: NDArray[np.float32], rng: Generator) -> NDArray[np.float32]:
+    """Brighten or darken by a smooth random field: sun patches and shade."""
+    field = rng.uniform(0.5, 1.5, (int(rng.integers(2, 6)), int(rng.integers(2, 8)))).astype(np.float32)
+    return x * cv2.resize(field, (x.shape[1], x.shape[0]), interpolation=cv2.INTER_CUBIC)[..., None]
+
+
+def _add_fog(x: NDArray[np.float32], rng: Generator) -> NDArray[np.float32]:
+    """Mix towards a pale grey, more at the top of the crop, where it is far away."""
+    strength = np.linspace(rng.uniform(0.2, 0.7), rng.uniform(0, 0.2), x.shape[0], dtype=np.float32)[:, None, None]
+    return x * (1 - strength) + rng.uniform(150, 230) * strength

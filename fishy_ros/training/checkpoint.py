@@ -1,0 +1,79 @@
+"""Checkpoints: everything that a run needs to go on, without code inside."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fishy_ros.errors import TrainingError
+from fishy_ros.heads.model import AnomalyModel
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after `step` optimiser steps."""
+
+    step: int
+    size: str
+    model: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    optimiser: dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; a crash in between leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    torch.save(checkpoint.__dict__, temporary)
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; only tensors and plain values are accepted.
+
+    Raises:
+        TrainingError: the file is missing, damaged or holds something else.
+    """
+    try:
+        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises several unrelated types for damaged files
+        raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
+
+
+def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    """Write weights alone as safetensors, for another run to start from."""
+    save_file({name: value.cpu().contiguous() for name, value in weights.items()}, path)
+
+
+def load_weights(path: Path, model: AnomalyModel) -> None:
+    """Read weights that `save_weights` wrote into a model of the same size.
+
+    Raises:
+        TrainingError: the file is missing, damaged or of another network.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"{path}: no weights of network {model.size!r}: {error}") from error
+
+
+def load_model(path: Path) -> AnomalyModel:
+    """Read the averaged weights of a checkpoint into a model in evaluation mode.
+
+    Raises:
+        TrainingError: as `load_checkpoint`, or the weights are of another network.
+    """
+    checkpoint = load_checkpoint(path)
+    model = AnomalyModel(checkpoint.size)
+    try:
+        model.load_state_dict(checkpoint.ema)
+    except RuntimeError as error:
+        raise TrainingError(f"{path}: weights do not fit network {checkpoint.size!r}: {error}") from error
+    return model.eval()

@@ -1,0 +1,112 @@
+"""The training configuration: one YAML file, one dataclass a section, validated where it is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from fishy_ros.errors import ConfigError
+from fishy_ros.training.augment import AugmentConfig
+from fishy_ros.training.losses import LossConfig
+from fishy_ros.training.paste import PasteConfig
+from fishy_ros.training.sources import SourceConfig
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """AdamW with a warm-up, a constant rate, and a linear decay to zero over the last steps."""
+
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    batch: int = 4
+    """Crops a step in each process."""
+    accumulate: int = 1
+    """Batches whose gradients are added before a step."""
+    steps: int = 4000
+    warmup_steps: int = 200
+    decay_steps: int = 1200
+    ema: float = 0.998
+    """Decay of the moving average of the weights that is evaluated and shipped."""
+    gradient_norm: float = 5.0
+
+
+@dataclass(frozen=True)
+class OutlierFolders:
+    """Where the cut-outs lie, relative to the data root."""
+
+    rgba: tuple[str, ...] = ("outliers/trash", "outliers/horses", "outliers/animals")
+    erode: tuple[int, ...] = (3, 1, 1)
+    coco: str = "outliers/coco128-seg"
+    instance_images: str = "train/cityscapes_fine/images"
+    instances: str = "train/cityscapes_fine/instance_ids"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a training run does."""
+
+    name: str
+    data: str
+    sources: tuple[SourceConfig, ...]
+    size: str = "s"
+    seed: int = 1
+    outliers: OutlierFolders = field(default_factory=OutlierFolders)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    paste: PasteConfig = field(default_factory=PasteConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    workers: int = 0
+    """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
+    checkpoint_steps: int = 200
+
+
+def load_train_config(path: Path) -> TrainConfig:
+    """Read and check a training configuration.
+
+    Raises:
+        ConfigError: the file is missing, no YAML mapping, or has an unknown, missing or ill-typed key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
+    return _build(TrainConfig, content, str(path))
+
+
+def _build(section: type[Section], content: object, where: str) -> Section:
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{where}: expected a mapping, found {type(content).__name__}")
+    hints = typing.get_type_hints(section)
+    unknown = sorted(set(map(str, content)) - set(hints))
+    if unknown:
+        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; allowed are {sorted(hints)}")
+    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in content.items()}
+    try:
+        return section(**values)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _convert(kind: Any, value: object, where: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _build(kind, value, where)
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f"{where}: expected a list, found {value!r}")
+        inner = typing.get_args(kind)[0]
+        return tuple(_convert(inner, item, f"{where}[{index}]") for index, item in enumerate(value))
+    allowed = typing.get_args(kind) or (kind,)
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, tuple(allowed)) or (isinstance(value, bool) and bool not in allowed):
+        names = " or ".join(getattr(option, "__name__", str(option)) for option in allowed)
+        raise ConfigError(f"{where}: expected {names}, found {value!r}")
+    return value

@@ -1,0 +1,74 @@
+"""The endless stream of augmented training crops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from fishy_ros.training.augment import AugmentConfig, change_photometry, random_crop
+from fishy_ros.training.paste import ObjectLibrary, PasteConfig, populate
+from fishy_ros.training.sources import TrainingSource
+
+STRIDE: int = 4
+"""Targets are given at the resolution of the network's output, every fourth pixel."""
+
+
+class Crop(NamedTuple):
+    """One training crop, or a batch of them with a leading dimension.
+
+    `image` uint8 `[3, H, W]` BGR; at 1/4 resolution: `labels` uint8, `weight` float32 (of the segmentation loss) and
+    `outlier` uint8 (0, 1, 255), each `[H/4, W/4]`.
+    """
+
+    image: Tensor
+    labels: Tensor
+    weight: Tensor
+    outlier: Tensor
+
+
+class CropStream(IterableDataset[Crop]):
+    """Draw crops for ever; the same seed, worker and number of workers give the same crops."""
+
+    def __init__(
+        self,
+        sources: Sequence[TrainingSource],
+        library: ObjectLibrary,
+        augment: AugmentConfig,
+        paste: PasteConfig,
+        seed: int,
+    ) -> None:
+        self.sources = sources
+        self.library = library
+        self.augment = augment
+        self.paste = paste
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[Crop]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        cv2.setNumThreads(1)
+        chances = np.array([source.config.weight for source in self.sources])
+        chances = chances / chances.sum()
+        while True:
+            source = self.sources[int(rng.choice(len(self.sources), p=chances))]
+            yield self._draw(source, rng)
+
+    def _draw(self, source: TrainingSource, rng: Generator) -> Crop:
+        scene = random_crop(source.load(int(rng.integers(len(source)))), self.augment, rng)
+        populate(scene, self.library, self.paste, rng)
+        image = change_photometry(scene.image, self.augment.photometric, rng)
+        offset = STRIDE // 2
+        pick = np.s_[offset::STRIDE, offset::STRIDE]
+        return Crop(
+            torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
+            torch.from_numpy(scene.labels[pick].copy()),
+            torch.from_numpy(scene.confidence[pick].copy()),
+            torch.from_numpy(scene.outlier[pick].copy()),
+        )

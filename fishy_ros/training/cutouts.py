@@ -1,0 +1,119 @@
+"""Cut-out objects with an alpha channel: unknown ones to paste as outliers, known ones to paste as decoys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fishy_ros.errors import TrainingError
+from fishy_ros.training.sources import read_image
+
+MAX_SIDE: int = 256
+
+COCO_TO_TRAIN_ID: dict[int, int] = {0: 11, 1: 18, 2: 13, 3: 17, 5: 15, 6: 16, 7: 14, 9: 6, 11: 7}
+"""COCO's 80-class index to the Cityscapes train id of the same thing."""
+
+COCO_STREET_FURNITURE: frozenset[int] = frozenset({10, 12, 13, 25, 58, 60})
+"""Hydrant, parking meter, bench, umbrella, potted plant and table stand beside ordinary streets: never outliers."""
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """An object: `colour` uint8 `[h, w, 3]` BGR and `alpha` float32 `[h, w]` in [0, 1].
+
+    `train_id` is its Cityscapes class for a decoy, None for an outlier.
+    """
+
+    colour: NDArray[np.uint8]
+    alpha: NDArray[np.float32]
+    train_id: int | None = None
+
+
+def load_rgba_folder(folder: Path, erode: int) -> list[CutOut]:
+    """Load every `.webp` or `.png` with alpha below `folder`, its mask made smaller by `erode` px.
+
+    Raises:
+        TrainingError: nothing usable is there.
+    """
+    cutouts = []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in {".webp", ".png"}):
+        rgba = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if rgba is None or rgba.ndim != 3 or rgba.shape[2] != 4:
+            raise TrainingError(f"{path}: expected an image with an alpha channel")
+        cutout = make_cutout(np.asarray(rgba[..., :3], np.uint8), rgba[..., 3] > 127, erode)
+        if cutout is not None:
+            cutouts.append(cutout)
+    if not cutouts:
+        raise TrainingError(f"{folder}: no cut-outs (.webp or .png with alpha) found")
+    return cutouts
+
+
+def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[CutOut], list[CutOut]]:
+    """Cut the objects of a COCO folder with polygon labels: outliers and decoys.
+
+    Layout: `images/*/NAME.jpg` with `labels/*/NAME.txt`, a line an object: class, then x y pairs in [0, 1].
+    """
+    outliers: list[CutOut] = []
+    decoys: list[CutOut] = []
+    for path in sorted(folder.glob("images/*/*.jpg")):
+        label_file = folder / "labels" / path.parent.name / f"{path.stem}.txt"
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None or not label_file.is_file():
+            continue
+        for category, polygon in _polygons(label_file, image.shape[1], image.shape[0]):
+            mask = np.zeros(image.shape[:2], np.uint8)
+            cv2.fillPoly(mask, [polygon], 1)
+            train_id = COCO_TO_TRAIN_ID.get(category)
+            cutout = make_cutout(np.asarray(image, np.uint8), mask > 0, 1, train_id)
+            if cutout is None or min(cutout.alpha.shape) < min_side or category in COCO_STREET_FURNITURE:
+                continue
+            (outliers if train_id is None else decoys).append(cutout)
+    return outliers, decoys
+
+
+def load_instances(images: Path, instances: Path, min_side: int = 24) -> list[CutOut]:
+    """Cut people, vehicles and signs from images with Cityscapes instance maps (uint16, id * 1000 + n)."""
+    decoys = []
+    train_ids = {24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
+    for path in sorted(instances.glob("*.png")):
+        image = read_image(next(images.glob(f"{path.stem}.*")), cv2.IMREAD_COLOR)
+        ids = read_image(path, cv2.IMREAD_UNCHANGED)
+        for value in np.unique(ids[ids >= 1000]):
+            cutout = make_cutout(np.asarray(image, np.uint8), ids == value, 0, train_ids.get(int(value) // 1000))
+            if cutout is not None and cutout.train_id is not None and min(cutout.alpha.shape) >= min_side:
+                decoys.append(cutout)
+    return decoys
+
+
+def make_cutout(
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], erode: int, train_id: int | None = None
+) -> CutOut | None:
+    """Cut the largest piece of `mask` out of `image`; None where erosion leaves nothing."""
+    shrunk = mask.astype(np.uint8)
+    if erode:
+        shrunk = np.asarray(cv2.erode(shrunk, np.ones((2 * erode + 1, 2 * erode + 1), np.uint8)), np.uint8)
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(shrunk)
+    if count < 2:
+        return None
+    best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    x, y, w, h = (int(v) for v in stats[best, :4])
+    alpha = (pieces[y : y + h, x : x + w] == best).astype(np.float32)
+    colour = image[y : y + h, x : x + w]
+    scale = min(1.0, MAX_SIDE / max(w, h))
+    if scale < 1:
+        size = (max(1, round(w * scale)), max(1, round(h * scale)))
+        colour = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8)
+        alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+    return CutOut(colour.copy(), alpha, train_id)
+
+
+def _polygons(path: Path, width: int, height: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    for line in path.read_text().splitlines():
+        category, *coordinates = line.split()
+        points = np.array(coordinates, np.float64).reshape(-1, 2) * (width, height)
+        yield int(category), points.round().astype(np.int32)

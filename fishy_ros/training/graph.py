@@ -1,0 +1,72 @@
+"""The one graph of a model package: uint8 image in, calibrated heatmap and class labels out."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fishy_ros.heads.model import AnomalyModel
+from fishy_ros.nets.fishy_net import upsample
+
+OPSET: int = 18
+"""Up to 17, reductions name their axes in an attribute, which OpenVINO ignores for ReduceLogSumExp."""
+
+
+@dataclass(frozen=True)
+class ScoreScale:
+    """Where the raw score `centre` becomes 0.5 and `centre + width` becomes 0.75."""
+
+    centre: float
+    width: float
+
+
+class DeployedModel(nn.Module):
+    """Everything between the camera's bytes and the published heatmap.
+
+    The heatmap is 0.5 (1 + z / (1 + |z|)) with z = (raw - centre) / width: strictly increasing, within [0, 1], and
+    unlike a sigmoid still fine-grained in float32 far from the centre. Outputs have half the size of the input.
+    """
+
+    def __init__(self, model: AnomalyModel, head: nn.Module, scale: ScoreScale) -> None:
+        super().__init__()
+        self.model = model
+        self.head = head
+        self.scale = scale
+
+    def raw_score(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Uncalibrated score and class logits at 1/4 resolution of a float image `[1, 3, H, W]`."""
+        net = self.model.net(self.model.normalise(image))
+        return self.head(net.logits, net, image), net.logits
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Map uint8 `[1, H, W, 3]` to `score` float32 and `labels` uint8, both `[1, H/2, W/2]`."""
+        score, logits = self.raw_score(image.permute(0, 3, 1, 2).float())
+        z = (upsample(score[:, None], 2).squeeze(1) - self.scale.centre) / self.scale.width
+        heatmap = 0.5 + 0.5 * z / (1 + z.abs())
+        labels = logits.argmax(dim=1, keepdim=True).float()
+        labels = F.interpolate(labels, scale_factor=2.0, mode="nearest").squeeze(1).to(torch.uint8)
+        return heatmap, labels
+
+
+def export_graph(deployed: DeployedModel, height: int, width: int, path: Path) -> None:
+    """Write the ONNX graph for images of one size (multiples of 32) and check it."""
+    deployed.eval()
+    example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            deployed,
+            (example,),
+            str(path),
+            input_names=["image"],
+            output_names=["score", "labels"],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    onnx.checker.check_model(onnx.load(str(path)), full_check=True)

@@ -1,0 +1,32 @@
+"""Load every object that can be pasted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fishy_ros.errors import TrainingError
+from fishy_ros.training.config import OutlierFolders
+from fishy_ros.training.cutouts import load_coco_folder, load_instances, load_rgba_folder
+from fishy_ros.training.paste import ObjectLibrary
+
+
+def load_library(root: Path, folders: OutlierFolders) -> ObjectLibrary:
+    """Read cut-outs, decoys and textures below `root`.
+
+    Raises:
+        TrainingError: a folder is missing or empty.
+    """
+    if len(folders.rgba) != len(folders.erode):
+        raise TrainingError(f"outliers: {len(folders.rgba)} rgba folders but {len(folders.erode)} erode values")
+    groups = [load_rgba_folder(root / name, px) for name, px in zip(folders.rgba, folders.erode, strict=True)]
+    outliers, decoys = load_coco_folder(root / folders.coco)
+    decoys = decoys + load_instances(root / folders.instance_images, root / folders.instances)
+    textures = [
+        cv2.imread(str(path), cv2.IMREAD_COLOR) for path in sorted((root / folders.coco).glob("images/*/*.jpg"))
+    ]
+    if not outliers or not decoys or not textures:
+        raise TrainingError(f"{root / folders.coco}: no COCO photographs with polygons found")
+    return ObjectLibrary([*groups, outliers], decoys, [np.asarray(texture, np.uint8) for texture in textures])

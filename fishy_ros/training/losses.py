@@ -1,0 +1,65 @@
+"""The losses: confidence-weighted segmentation, outlier exposure with hard ordinary pixels, and prototypes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from fishy_ros.heads.model import AnomalyModel, ModelOutput
+from fishy_ros.training.crops import Crop
+from fishy_ros.training.sources import IGNORE
+from fishy_ros.types import ANOMALY, ORDINARY
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the terms."""
+
+    outlier: float = 1.0
+    hard_share: float = 0.02
+    """The share of ordinary pixels, those with the highest loss, that count once more as a group."""
+    hard: float = 0.5
+    prototypes: float = 0.1
+
+
+def total_loss(
+    model: AnomalyModel, output: ModelOutput, batch: Crop, config: LossConfig
+) -> tuple[Tensor, dict[str, float]]:
+    """Add up the weighted terms; also return each as a number for the log."""
+    segmentation = segmentation_loss(output.net.logits, batch.labels, batch.weight)
+    outlier = outlier_loss(output.outlier, batch.outlier, config.hard_share, config.hard)
+    prototypes = prototype_loss(model, output, batch.outlier)
+    total = segmentation + config.outlier * outlier + config.prototypes * prototypes
+    return total, {
+        "segmentation": segmentation.item(),
+        "outlier": outlier.item(),
+        "prototypes": prototypes.item(),
+    }
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy `[B, C, h, w]` against `[B, h, w]`, weighted by the squared confidence in each label."""
+    pixelwise = F.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none")
+    weights = weight.square() * (labels != IGNORE)
+    return (pixelwise * weights).sum() / weights.sum().clamp_min(1)
+
+
+def outlier_loss(score: Tensor, target: Tensor, hard_share: float, hard: float) -> Tensor:
+    """Binary cross entropy, balanced between the two sides, plus the hardest ordinary pixels of the batch.
+
+    Average precision is decided by the few ordinary pixels with the highest scores; the last term is about them.
+    """
+    pixelwise = F.binary_cross_entropy_with_logits(score, (target == ANOMALY).float(), reduction="none")
+    anomalies, ordinary = pixelwise[target == ANOMALY], pixelwise[target == ORDINARY]
+    hardest = ordinary.topk(max(1, int(hard_share * ordinary.numel()))).values
+    return anomalies.sum() / max(1, anomalies.numel()) * 0.5 + ordinary.mean() + hard * hardest.mean()
+
+
+def prototype_loss(model: AnomalyModel, output: ModelOutput, target: Tensor) -> Tensor:
+    """Squared distance of ordinary features to the expected feature; only the prototypes learn from it."""
+    features, logits = output.net.detail.detach(), output.net.logits.detach()
+    expected = model.head.expected(logits.softmax(dim=1))
+    distance = (features - expected).square().mean(dim=1)
+    return distance[target == ORDINARY].mean()

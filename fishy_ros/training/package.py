@@ -1,0 +1,95 @@
+"""Build the model package of a trained and calibrated network."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fishy_ros.errors import ConfigError
+from fishy_ros.heads.model import count_parameters
+from fishy_ros.heads.registry import create_head
+from fishy_ros.model_package import ModelPackage, write_model_package
+from fishy_ros.model_package.cityscapes import CITYSCAPES_CLASSES
+from fishy_ros.training.calibrate import load_calibration
+from fishy_ros.training.checkpoint import load_model
+from fishy_ros.training.graph import DeployedModel, export_graph
+from fishy_ros.training.statistics import load_statistics
+
+REQUIRED: tuple[str, ...] = ("name", "version", "description", "licence", "training_data", "card")
+METRICS: tuple[str, ...] = ("AP", "FPR95", "AUROC")
+
+
+def build_package(
+    checkpoint: Path,
+    calibration: Path,
+    description: Path,
+    out: Path,
+    height: int,
+    width: int,
+    reports: Mapping[str, Path],
+) -> ModelPackage:
+    """Export the averaged weights of `checkpoint` with the calibrated head and describe the result.
+
+    `description` is a YAML mapping with `name`, `version`, `description`, `licence`, `training_data` and `card`
+    (Markdown). `reports` maps the name of a labelled set to the `report.json` of a replay of this model on it; its
+    metrics go into `model.yaml` and into a table at the end of the card.
+
+    Raises:
+        TrainingError: checkpoint, statistics or calibration cannot be used.
+        ConfigError: the description lacks a key.
+    """
+    words = _read_description(description)
+    model = load_model(checkpoint)
+    measured = load_calibration(calibration / "calibration.json")
+    metrics = {name: _read_metrics(path) for name, path in reports.items()}
+    head = create_head(measured.head, model, load_statistics(calibration / "statistics.safetensors"))
+    with tempfile.TemporaryDirectory() as scratch:
+        graph = Path(scratch) / "model.onnx"
+        export_graph(DeployedModel(model, head, measured.scale), height, width, graph)
+        return write_model_package(
+            out,
+            graph,
+            name=words["name"],
+            version=str(words["version"]),
+            description=words["description"],
+            input_height=height,
+            input_width=width,
+            classes=CITYSCAPES_CLASSES,
+            calibration=measured.describe(),
+            licence=words["licence"],
+            training_data=words["training_data"],
+            metrics=metrics,
+            card=words["card"].rstrip() + "\n" + _table(metrics, count_parameters(model)),
+        )
+
+
+def _read_metrics(path: Path) -> dict[str, float]:
+    try:
+        metrics = json.loads(path.read_text())["metrics"]
+        return {name: round(float(metrics[name]), 5) for name in METRICS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: no report of a replay with metrics {', '.join(METRICS)}: {error}") from error
+
+
+def _table(metrics: Mapping[str, Mapping[str, float]], parameters: int) -> str:
+    rows = [f"| {name} | " + " | ".join(f"{100 * row[m]:.2f}" for m in METRICS) + " |" for name, row in metrics.items()]
+    head = ["| set | " + " | ".join(f"{name} (%)" for name in METRICS) + " |", "|---|" + "---|" * len(METRICS)]
+    measured = ["", "Measured by `fishy replay`:", "", *head, *rows] if rows else []
+    return "\n".join(["", f"{parameters:,} parameters.", *measured, ""])
+
+
+def _read_description(path: Path) -> Mapping[str, Any]:
+    try:
+        words = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
+    missing = [key for key in REQUIRED if not isinstance(words, Mapping) or key not in words]
+    if missing:
+        raise ConfigError(f"{path}: missing {', '.join(missing)}; expected {', '.join(REQUIRED)}")
+    result: Mapping[str, Any] = words
+    return result

@@ -1,0 +1,179 @@
+"""Training images with their 19-class labels, whatever folder and label set they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fishy_ros.errors import TrainingError
+from fishy_ros.types import ImageArray, LabelMap
+
+IGNORE: int = 255
+MAX_WIDTH: int = 1280
+"""Images are kept in memory at most this wide; the networks read streets at about 1024 px."""
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One folder of training images.
+
+    `images`, `labels`, `confidence` and `coarse` are folders relative to the data root. `labels` are Cityscapes
+    train ids. `coarse` are labels made by hand in fewer classes; `coarse_classes` names their meaning (`camvid`,
+    `idd_lite`) and they overrule `labels` where the two contradict each other.
+    """
+
+    images: str
+    labels: str
+    confidence: str | None = None
+    coarse: str | None = None
+    coarse_classes: str | None = None
+    weight: float = 1.0
+    horizon: float = 0.45
+    """Height of the horizon as a fraction of the image, from the top."""
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """A decoded training image.
+
+    `labels` is uint8 `[H, W]` with train ids or `IGNORE`; `confidence` float32 `[H, W]` in [0, 1].
+    """
+
+    image: ImageArray
+    labels: LabelMap
+    confidence: NDArray[np.float32]
+    horizon: float
+
+
+_COARSE: dict[str, tuple[tuple[int, ...], ...]] = {
+    "camvid": (
+        (10,),
+        (2, 3, 4),
+        (5, 6),
+        (0,),
+        (1,),
+        (8, 9),
+        (7, 6),
+        (4, 3),
+        (13, 14, 15, 16),
+        (11, 12),
+        (18, 12, 17),
+    ),
+    "idd_lite": ((0,), (1, 9), (11, 12), (13, 14, 15, 16, 17, 18), (4, 3, 5, 6, 7), (2, 8), (10,)),
+}
+"""For every hand-made label, the train ids that it may stand for; the first is used where the teacher disagrees."""
+
+
+class TrainingSource:
+    """The images of one folder, decoded once and then kept."""
+
+    def __init__(self, root: Path, config: SourceConfig) -> None:
+        folder = root / config.images
+        self.config = config
+        self.root = root
+        self.paths = image_files(folder)
+        self._decoded: dict[int, TrainingImage] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def load(self, index: int) -> TrainingImage:
+        """Return image `index`, decoded at most once."""
+        if index not in self._decoded:
+            self._decoded[index] = self._decode(index)
+        return self._decoded[index]
+
+    def _decode(self, index: int) -> TrainingImage:
+        path = self.paths[index]
+        image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
+        scale = min(1.0, MAX_WIDTH / image.shape[1])
+        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+        if scale < 1:
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        labels = self._read_map(self.config.labels, path.stem, size, cv2.INTER_NEAREST)
+        confidence: NDArray[np.float32] = np.ones(labels.shape, np.float32)
+        if self.config.confidence is not None:
+            stored = self._read_map(self.config.confidence, path.stem, size, cv2.INTER_LINEAR)
+            confidence = stored.astype(np.float32) / np.float32(255)
+        if self.config.coarse is not None:
+            coarse = self._read_map(self.config.coarse, path.stem, size, cv2.INTER_NEAREST)
+            labels, confidence = reconcile(labels, confidence, coarse, str(self.config.coarse_classes))
+        return TrainingImage(image, labels, confidence, self.config.horizon)
+
+    def _read_map(self, folder: str, stem: str, size: tuple[int, int], interpolation: int) -> NDArray[np.uint8]:
+        values = read_image(self.root / folder / f"{stem}.png", cv2.IMREAD_UNCHANGED)
+        return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.uint8)
+
+
+def ordinary_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[ImageArray]:
+    """Yield up to `count` whole training images, spread evenly over and within the sources."""
+    each = max(1, count // len(sources))
+    for source in sources:
+        for index in np.unique(np.linspace(0, len(source) - 1, each).round().astype(int)):
+            yield source.load(int(index)).image
+
+
+def reconcile(
+    teacher: LabelMap, confidence: NDArray[np.float32], coarse: LabelMap, classes: str
+) -> tuple[LabelMap, NDArray[np.float32]]:
+    """Let hand-made coarse labels overrule a teacher's labels.
+
+    Where the teacher's class is one that the coarse label may stand for, it stays and its confidence is raised half
+    way to 1; elsewhere the first such class takes its place with confidence 0.5. Unknown coarse labels become `IGNORE`.
+
+    Raises:
+        TrainingError: `classes` names no known set of coarse labels.
+    """
+    if classes not in _COARSE:
+        raise TrainingError(f"coarse_classes {classes!r} is unknown; known are {sorted(_COARSE)}")
+    labels = np.full_like(teacher, IGNORE)
+    weights = np.zeros_like(confidence)
+    for value, allowed in enumerate(_COARSE[classes]):
+        here = coarse == value
+        agree = here & np.isin(teacher, allowed)
+        labels[here] = allowed[0]
+        weights[here] = 0.5
+        labels[agree] = teacher[agree]
+        weights[agree] = 0.5 + confidence[agree] / 2
+    return labels, weights
+
+
+def open_sources(root: Path, configs: Sequence[SourceConfig]) -> list[TrainingSource]:
+    """Open every configured folder below `root`.
+
+    Raises:
+        TrainingError: the root or a folder is missing or empty.
+    """
+    if not root.is_dir():
+        raise TrainingError(f"{root}: the training data folder does not exist")
+    return [TrainingSource(root, config) for config in configs]
+
+
+def image_files(folder: Path) -> list[Path]:
+    """List the images of a folder in the order of their names.
+
+    Raises:
+        TrainingError: there are none.
+    """
+    files = sorted(path for path in folder.glob("*") if path.suffix in {".jpg", ".png", ".webp"})
+    if not files:
+        raise TrainingError(f"{folder}: no images (.jpg, .png, .webp) found")
+    return files
+
+
+def read_image(path: Path, mode: int) -> NDArray[np.integer[Any]]:
+    """Read an image or a label map with OpenCV's `mode`.
+
+    Raises:
+        TrainingError: the file is missing or no image.
+    """
+    values = cv2.imread(str(path), mode)
+    if values is None:
+        raise TrainingError(f"{path}: missing or not a readable image")
+    return np.asarray(values)

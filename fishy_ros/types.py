@@ -1,0 +1,50 @@
+"""Value objects that cross the boundaries between the rooms of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+ImageArray: TypeAlias = NDArray[np.uint8]
+"""A colour image, uint8 `[H, W, 3]`, BGR."""
+
+ScoreMap: TypeAlias = NDArray[np.float32]
+"""An anomaly score a pixel, float32 `[h, w]`; larger is more anomalous."""
+
+LabelMap: TypeAlias = NDArray[np.uint8]
+"""A label a pixel, uint8 `[H, W]`."""
+
+ORDINARY: int = 0
+ANOMALY: int = 1
+IGNORED: int = 255
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled (or unlabelled) frame of a dataset.
+
+    `labels` is uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`, of the size of `image`, or
+    None where the dataset has no labels for the frame.
+    """
+
+    id: str
+    image: ImageArray
+    labels: LabelMap | None = None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the detector found in one image.
+
+    `score` is float32 `[h, w]` in [0, 1] and `labels` uint8 `[h, w]` with Cityscapes train ids, both at
+    the resolution of the network. `timings_ms` maps a stage (`resize`, `inference`) to milliseconds.
+    The arrays belong to the caller.
+    """
+
+    score: ScoreMap
+    labels: LabelMap
+    timings_ms: Mapping[str, float] = field(default_factory=dict)

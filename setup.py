@@ -1,0 +1,96 @@
+"""Build fishy_ros with colcon (ament_python) or pip.
+
+The metadata stay here because the setuptools of Ubuntu 22.04 (ROS 2 Humble) cannot read them from pyproject.toml.
+"""
+
+from itertools import groupby
+from pathlib import Path
+from xml.etree import ElementTree
+
+from setuptools import find_packages, setup
+
+NAME = "fishy_ros"
+SHARED_FOLDERS = ("config", "launch", "models", "rviz")
+"""Folders of the source tree that are installed, with everything in them, below share/fishy_ros."""
+
+REQUIREMENTS = [
+    "jinja2>=3.0",
+    "matplotlib>=3.5",
+    "numpy>=1.21",
+    "onnxruntime>=1.17",
+    "opencv-python-headless>=4.5.4",
+    "pyyaml>=5.4",
+    "rich>=11.2",
+    "rosbags>=0.11.9",
+    "scipy>=1.8",
+    "typer>=0.4.1",
+]
+
+EXTRAS = {
+    # rclpy and its messages for machines without a ROS distribution (x86-64 Linux)
+    "ros": ["ros-jazzy-rclpy", "ros-jazzy-common-interfaces", "ros-jazzy-rmw-fastrtps-cpp"],
+    # TensorRT itself comes with JetPack or from NVIDIA; these are the bindings to CUDA and ONNX Runtime's CUDA build
+    "gpu": ["cuda-bindings>=12.6", "onnxruntime-gpu>=1.17"],
+    "openvino": ["openvino>=2024.0"],
+    # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
+    "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4"],
+    "sweep": ["distributed>=2023.5"],
+    "test": [
+        "colcon-ros",
+        "distributed>=2023.5",
+        "hypothesis>=6.82",
+        "jsonschema>=4.0",
+        "mypy>=1.11",
+        "onnx>=1.16",
+        "openvino>=2024.0",
+        "psutil>=5.9",
+        "pytest>=8.0",
+        "ruff>=0.8",
+        "scikit-learn>=1.3",
+        "types-PyYAML",
+    ],
+}
+
+
+def package_version() -> str:
+    """Read the version from package.xml, the one place that holds it for ROS and for pip."""
+    version = ElementTree.parse("package.xml").findtext("version")
+    if version is None:
+        raise ValueError("package.xml: the element <version> is missing")
+    return version
+
+
+def data_files() -> list[tuple[str, list[str]]]:
+    """List (folder below the install prefix, files) as ROS 2 expects them."""
+    share = Path("share", NAME)
+    files = [
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (str(share), ["package.xml"]),
+    ]
+    shared = [path for root in SHARED_FOLDERS for path in sorted(Path(root).rglob("*")) if path.is_file()]
+    for folder, group in groupby((path for path in shared if "__pycache__" not in path.parts), key=lambda p: p.parent):
+        files.append((str(share / folder), [str(path) for path in group]))
+    return files
+
+
+setup(
+    name=NAME,
+    version=package_version(),
+    description="Real-time anomaly detection for driving cameras as a ROS 2 node, with a replay harness that scores it",
+    author="The fishy_ros developers",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["py.typed", "replay/*.json", "replay/templates/*"]},
+    data_files=data_files(),
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "fishy = fishy_ros.cli:main",
+            "detector = fishy_ros.ros.detector_node:main",
+            "replay = fishy_ros.ros.replay_node:main",
+        ],
+    },
+)

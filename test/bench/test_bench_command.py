@@ -1,0 +1,71 @@
+"""`fishy bench` measures what it is asked for and keeps it as JSON and as a picture."""
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from fishy_ros.bench.cases import Case
+from fishy_ros.commands import bench
+from fishy_ros.errors import ConfigError
+from fishy_ros.model_package import ModelPackage
+
+
+@pytest.fixture(scope="module")
+def app() -> typer.Typer:
+    app = typer.Typer()
+    bench.register(app)
+    app.command("other")(lambda: None)
+    return app
+
+
+def test_two_configurations_are_compared_and_kept(app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path) -> None:
+    out = tmp_path / "results" / "detect.json"
+    arguments = ["bench", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--size", "64x128"]
+    arguments += ["--vs", "threads=1,transport=jpeg", "--rounds", "2", "--frames", "3", "--warm-up", "1"]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    kept = json.loads(out.read_text())["bench"]
+    first, second = kept["cases"]
+    assert first["ratio_to_first"]["total"]["median"] == 1
+    assert second["configuration"]["threads"] == 1
+    assert second["configuration"]["resolved"]["name"] == "onnxruntime"
+    assert second["stages_ms"]["decode"]["frames"] == 6
+    for case in kept["cases"]:
+        stages = {stage: summary["median"] for stage, summary in case["stages_ms"].items()}
+        assert stages["inference"] <= stages["total"]
+    assert kept["environment"]["cores"] >= 1
+    picture = cv2.imread(str(out.with_suffix(".png")))
+    assert picture is not None
+    assert picture.std() > 10
+
+
+def test_settings_and_roofline_run(app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path) -> None:
+    quick = ["--model", str(tiny_package.folder), "--rounds", "1", "--frames", "1", "--warm-up", "0"]
+    settings, roofline = tmp_path / "settings.json", tmp_path / "roofline.json"
+    runner = CliRunner()
+    result = runner.invoke(app, ["bench", "settings", *quick, "--out", str(settings)], catch_exceptions=False)
+    assert "spinning on" in result.output
+    limits = ["--gflops", "100", "--bandwidth", "10"]
+    runner.invoke(app, ["bench", "roofline", *quick, *limits, "--out", str(roofline)], catch_exceptions=False)
+    kept = json.loads(roofline.read_text())["roofline"]
+    assert kept["fraction"] == pytest.approx(kept["limit_ms"] / kept["measured_ms"]["median"])
+    assert sum(kept["share_by_operator"].values()) == pytest.approx(1)
+
+
+def test_a_configuration_that_does_not_start_is_named_and_left_out(
+    app: typer.Typer, tiny_package: ModelPackage
+) -> None:
+    arguments = ["bench", "--model", str(tiny_package.folder), "--size", "64x128", "--vs", "precision=int8"]
+    arguments += ["--rounds", "1", "--frames", "1", "--warm-up", "0"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert "precision=int8 is left out" in result.output
+
+
+@pytest.mark.parametrize("text", ["speed=1", "threads=many", "threads", "transport=bmp"])
+def test_a_configuration_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=text.split("=")[0]):
+        Case("fishy-s").changed(text)

@@ -1,0 +1,41 @@
+"""`fishy models` lists what is there, shows a card, and names what is damaged."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from support.tiny_model import build_tiny_package
+from typer.testing import CliRunner
+
+from fishy_ros.commands import models
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    models.register(app)
+    app.command("other")(lambda: None)
+    return app
+
+
+def test_packages_of_the_search_path_are_listed_and_damaged_ones_named(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_tiny_package(tmp_path / "whole", name="whole")
+    damaged = build_tiny_package(tmp_path / "broken", name="broken").graph_path
+    damaged.write_bytes(b"")
+    monkeypatch.setenv("FISHY_MODELS_PATH", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "400")
+    output = CliRunner().invoke(app, ["models"], catch_exceptions=False).output
+    assert "whole" in output
+    assert "64 x 128" in output
+    assert f"damaged: {damaged}" in output
+
+
+def test_one_package_is_shown_with_its_card(app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = build_tiny_package(tmp_path / "tiny")
+    monkeypatch.setenv("COLUMNS", "400")
+    output = CliRunner().invoke(app, ["models", str(package.folder)], catch_exceptions=False).output
+    assert package.sha256 in output
+    assert "Local contrast in place of a network." in output
+    assert "default threshold 0.5" in output

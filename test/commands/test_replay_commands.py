@@ -1,0 +1,104 @@
+"""`fishy replay`, `fishy sweep` and `fishy demo` as a user runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from fishy_ros.commands import replay, sweep
+from fishy_ros.errors import BagError, ConfigError
+
+REPO = Path(__file__).resolve().parents[2]
+SMALL = ("--option", "frames=3", "--option", "height=96", "--option", "width=192")
+
+
+@pytest.fixture
+def fishy():
+    app = typer.Typer()
+    replay.register(app)
+    sweep.register(app)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_offline_replay_prints_the_table_last_and_writes_a_report(fishy, tiny_package, tmp_path):
+    done = fishy(
+        "replay", "--dataset", "synthetic", *SMALL, "--offline", "--model", tiny_package.folder, "--out", tmp_path,
+        "--timing-frames", 5,
+    )  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert f"AP                 {100 * report['metrics']['AP']:.2f} %" in done.stdout
+    assert "3 played, 3 published, 0 dropped" in done.stdout
+    assert f"{report['extra']['timing']['mean_ms']:.1f} ms, mean of 5 frames" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("latency")
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_several_models_are_ranked_and_have_a_report_each(fishy, tiny_package, tiny_folder, tmp_path):
+    other = tiny_folder.rename(tmp_path / "other")
+    done = fishy(
+        "replay", "--dataset", "synthetic", *SMALL, "--offline", "--models", f"{tiny_package.folder},{other}",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert [line.split()[:2] for line in done.stdout.splitlines()[-3:]] == [
+        ["rank", "model"], ["1", str(tiny_package.folder)], ["2", str(other)]
+    ]  # fmt: skip
+    for name in ("tiny", "other"):
+        assert (tmp_path / "out" / name / "report.json").is_file()
+
+
+def test_contradictions_are_named(fishy, tmp_path):
+    with pytest.raises(ConfigError, match="either a bag"):
+        fishy("replay")
+    with pytest.raises(ConfigError, match="--peak needs the node"):
+        fishy("replay", "--dataset", "synthetic", "--offline", "--peak")
+    with pytest.raises(BagError, match="no such bag"):
+        fishy("replay", "--bag", tmp_path / "missing")
+
+
+def test_a_sweep_says_what_it_kept(fishy, tiny_package, tmp_path):
+    arguments = ("sweep", "--dataset", f"folder={small_folder(tmp_path)}", "--models", tiny_package.folder,
+                 "--workers", 1, "--out", tmp_path / "out")  # fmt: skip
+    first, second = fishy(*arguments), fishy(*arguments)
+    assert "folder\nrank" in first.stdout
+    assert f"{tmp_path / 'out/folder/tiny'}: kept from before" in second.stdout
+    assert first.stdout.splitlines()[-1] == second.stdout.splitlines()[-1]
+
+
+def test_the_demo_leaves_a_bag_a_report_a_film_and_pictures(tiny_package, tmp_path):
+    pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+    code = (
+        "import typer; from fishy_ros.commands import demo; app = typer.Typer(); demo.register(app); "
+        "app.command('other')(lambda: None); app()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--short", "--model", tiny_package.folder, "--out", tmp_path / "demo"],
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        timeout=170,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "12 played, 12 published, 0 dropped" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("latency")
+    written = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert {"street", "report.html", "report.json", "pictures"} <= written
+    assert written & {"overlay.mp4", "overlay.webp"}
+
+
+def small_folder(tmp_path):
+    import cv2
+
+    from fishy_ros.datasets.synthetic import SyntheticStreet
+
+    root = tmp_path / "frames"
+    for kind in ("images", "labels"):
+        (root / kind).mkdir(parents=True)
+    for sample in SyntheticStreet(3, height=96, width=192):
+        cv2.imwrite(str(root / "images" / f"{sample.id}.png"), sample.image)
+        cv2.imwrite(str(root / "labels" / f"{sample.id}.png"), sample.labels)
+    return root

@@ -1,0 +1,105 @@
+import json
+
+import pytest
+import typer
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from support.scored_frames import save_maps, scored_frames
+from typer.testing import CliRunner
+
+from fishy_ros.commands import compare, score
+from fishy_ros.errors import ScoreError
+
+
+@pytest.fixture
+def fishy():
+    app = typer.Typer()
+    score.register(app)
+    compare.register(app)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_score_prints_the_table_and_writes_the_official_numbers(fishy, tmp_path):
+    frames = scored_frames(6)
+    scores, labels = save_maps(frames, tmp_path)
+
+    done = fishy("score", "--scores", scores, "--labels", labels, "--out", tmp_path / "out")
+
+    truth = [label for frame in frames for label in frame.labels.ravel().tolist()]
+    values = [value for frame in frames for value in frame.score.ravel().tolist()]
+    truth, values = zip(*((label, value) for label, value in zip(truth, values, strict=True) if label < 2), strict=True)
+    fpr, tpr, _ = roc_curve(truth, values, drop_intermediate=False)
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["metrics"]["AP"] == pytest.approx(average_precision_score(truth, values), abs=1e-6)
+    assert report["metrics"]["AUROC"] == pytest.approx(roc_auc_score(truth, values), abs=1e-6)
+    assert report["metrics"]["FPR95"] == pytest.approx(min(fpr[tpr >= 0.95]), abs=1e-6)
+    assert report["frames"] == {"played": 6, "published": 6, "dropped": 0}
+    assert (tmp_path / "out/report.html").is_file()
+    assert done.stdout.splitlines()[0].split()[:2] == ["AP", f"{100 * report['metrics']['AP']:.2f}"]
+    assert "6 played, 6 published, 0 dropped" in done.stdout
+
+
+def test_components_and_images_are_optional_extras(fishy, tmp_path):
+    scores, labels = save_maps(scored_frames(3), tmp_path)
+
+    done = fishy(
+        "score", "--scores", scores, "--labels", labels, "--images", labels,
+        "--components", "obstacle", "--out", tmp_path / "out",
+    )  # fmt: skip
+
+    assert "F1* / sIoU / PPV" in done.stdout
+    assert (tmp_path / "out/pictures/best-1-overlay.jpg").is_file()
+
+
+def test_nan_names_the_frame(fishy, tmp_path):
+    frames = scored_frames(2)
+    frames[1].score[30] = float("nan")
+    scores, labels = save_maps(frames, tmp_path)
+
+    with pytest.raises(ScoreError, match="frame 01: 90 evaluated scores are NaN"):
+        fishy("score", "--scores", scores, "--labels", labels)
+
+
+def test_a_missing_map_is_counted_as_dropped_with_a_warning(fishy, tmp_path):
+    scores, labels = save_maps(scored_frames(3), tmp_path)
+    (scores / "frame 02.npy").unlink()
+
+    done = fishy("score", "--scores", scores, "--labels", labels)
+
+    assert "warning: 1 label files have no score map, the first is frame 02" in done.stdout
+    assert "3 played, 2 published, 1 dropped" in done.stdout
+
+
+def test_compare_tells_a_better_method_from_a_worse_one(fishy, tmp_path):
+    for name, skill in (("worse", 1.0), ("better", 4.0)):
+        scores, labels = save_maps(scored_frames(15, skill=skill), tmp_path / name)
+        fishy("score", "--scores", scores, "--labels", labels, "--out", tmp_path / name / "out")
+
+    done = fishy(
+        "compare", tmp_path / "worse/out", tmp_path / "better/out/report.json", "--out", tmp_path / "comparison"
+    )
+
+    comparison = json.loads((tmp_path / "comparison/comparison.json").read_text())
+    ap = next(metric for metric in comparison["metrics"] if metric["name"] == "AP")
+    assert comparison["paired_frames"] == 15
+    assert ap["difference_interval"]["low"] > 0
+    assert ap["b_larger"] == 1
+    assert ap["a_interval"]["low"] < ap["a"] < ap["a_interval"]["high"] < ap["b"]
+    assert "95 % bootstrap intervals over 15 frames" in done.stdout
+    assert (tmp_path / "comparison/comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_without_counts_of_frames_has_no_intervals_and_says_so(fishy, tmp_path):
+    scores, labels = save_maps(scored_frames(4), tmp_path)
+    for name in ("a", "b"):
+        fishy("score", "--scores", scores, "--labels", labels, "--out", tmp_path / name)
+    (tmp_path / "b/frames.npz").unlink()
+
+    done = fishy("compare", tmp_path / "a", tmp_path / "b")
+
+    assert "b/report.json: no intervals" in done.stdout
+    assert "+0.00" in done.stdout
+
+
+def test_an_unknown_track_is_refused_before_anything_is_read(fishy, tmp_path):
+    with pytest.raises(ScoreError, match="component track 'road'"):
+        fishy("score", "--scores", tmp_path / "no", "--labels", tmp_path / "no", "--components", "road")

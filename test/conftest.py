@@ -1,0 +1,20 @@
+"""Fixtures that several rooms share."""
+
+from pathlib import Path
+
+import pytest
+from support.tiny_model import build_tiny_package
+
+from fishy_ros.model_package import ModelPackage
+
+
+@pytest.fixture(scope="session")
+def tiny_package(tmp_path_factory: pytest.TempPathFactory) -> ModelPackage:
+    """A real model package, 64 x 128 pixels in and out."""
+    return build_tiny_package(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def tiny_folder(tmp_path: Path) -> Path:
+    """The folder of a tiny package that a test may damage."""
+    return build_tiny_package(tmp_path / "tiny").folder

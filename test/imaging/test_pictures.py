@@ -1,0 +1,69 @@
+"""Pictures and heatmap sizes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from fishy_ros.errors import ConfigError, ImageError
+from fishy_ros.imaging import COLOUR_MAPS, colourize, render_overlay, render_segmentation, resize_score
+
+
+def test_resize_equals_opencv_bilinear():
+    score = np.random.default_rng(0).random((7, 11), np.float32)
+    np.testing.assert_array_equal(resize_score(score, 20, 33), cv2.resize(score, (33, 20)))
+
+
+def test_resize_stays_in_range_and_keeps_a_map_of_the_right_size():
+    score = np.random.default_rng(1).random((8, 8), np.float32)
+    resized = resize_score(score, 64, 64)
+    assert score.min() <= resized.min() <= resized.max() <= score.max()
+    assert resize_score(score, 8, 8) is score
+
+
+def test_resize_refuses_a_batch():
+    with pytest.raises(ImageError, match=r"\(1, 4, 4\)"):
+        resize_score(np.zeros((1, 4, 4), np.float32), 8, 8)
+
+
+@pytest.mark.parametrize("colour_map", COLOUR_MAPS)
+def test_colour_maps_span_their_range(colour_map):
+    colours = colourize(np.array([[-1.0, 0.0, 1.0, 2.0, np.nan]], np.float32), colour_map)
+    np.testing.assert_array_equal(colours[0, 0], colours[0, 1])
+    np.testing.assert_array_equal(colours[0, 2], colours[0, 3])
+    np.testing.assert_array_equal(colours[0, 2], colours[0, 4])
+    assert (colours[0, 0] != colours[0, 2]).any()
+
+
+def test_an_unknown_colour_map_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"'rainbow'.*turbo"):
+        colourize(np.zeros((2, 2), np.float32), "rainbow")
+
+
+def test_overlay_keeps_the_ordinary_and_marks_the_anomalous():
+    image = np.full((40, 60, 3), 90, np.uint8)
+    score = np.zeros((40, 60), np.float32)
+    score[10:20, 20:40] = 1.0
+    overlay = render_overlay(image, score, threshold=0.5, opacity=0.5, colour_map="turbo")
+    np.testing.assert_array_equal(overlay[30:, :], image[30:, :])
+    inside = 0.5 * colourize(np.ones((1, 1), np.float32))[0, 0] + 45.0
+    np.testing.assert_allclose(overlay[15, 30], inside, atol=1.0)
+    np.testing.assert_array_equal(overlay[10, 20:40], 255)
+    assert (image == 90).all()
+
+
+def test_overlay_takes_a_small_heatmap_and_a_padded_image():
+    padded = np.zeros((32, 70, 3), np.uint8)[:, :64]
+    assert render_overlay(padded, np.ones((8, 16), np.float32), 0.5).shape == (32, 64, 3)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_overlay_survives_extreme_thresholds(threshold):
+    assert render_overlay(np.zeros((8, 8, 3), np.uint8), np.ones((8, 8), np.float32), threshold).dtype == np.uint8
+
+
+def test_segmentation_uses_the_palette_in_bgr():
+    palette = np.array([[128, 64, 128], [10, 20, 30]], np.uint8)
+    picture = render_segmentation(np.array([[0, 1, 255]], np.uint8), palette)
+    np.testing.assert_array_equal(picture, [[[128, 64, 128], [30, 20, 10], [0, 0, 0]]])

@@ -1,0 +1,74 @@
+"""`replay.launch.py`, run by launch itself: detector and scorer as executables of an ament prefix."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("launch_ros", reason="launch_ros comes with a ROS 2 distribution and has no wheel")
+
+from fishy_ros.bags import BagWriter
+from fishy_ros.datasets.synthetic import SyntheticStreet
+from fishy_ros.replay.domain import private_domain
+from fishy_ros.replay.report_json import load_report
+
+REPO = Path(__file__).resolve().parents[2]
+RUN = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+service = LaunchService(argv=[])
+arguments = [tuple(argument.split(":=")) for argument in sys.argv[2:]]
+source = PythonLaunchDescriptionSource(sys.argv[1])
+service.include_launch_description(
+    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)])
+)
+sys.exit(service.run())
+"""
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    """An ament prefix in which `fishy_ros` has its two executables."""
+    prefix = tmp_path / "prefix"
+    executables, share = prefix / "lib/fishy_ros", prefix / "share"
+    executables.mkdir(parents=True)
+    (share / "fishy_ros").mkdir(parents=True)
+    (share / "ament_index/resource_index/packages").mkdir(parents=True)
+    (share / "ament_index/resource_index/packages/fishy_ros").touch()
+    shutil.copy(REPO / "package.xml", share / "fishy_ros")
+    for name in ("detector", "replay"):
+        path = executables / name
+        path.write_text(f"#!{sys.executable}\nfrom fishy_ros.ros.{name}_node import main\nmain()\n")
+        path.chmod(0o755)
+    return prefix
+
+
+def test_a_bag_is_played_and_scored_and_the_launch_ends_by_itself(prefix, tiny_package, tmp_path):
+    bag, out = tmp_path / "bag", tmp_path / "out"
+    with BagWriter(bag) as writer:
+        for index, sample in enumerate(SyntheticStreet(6, height=96, width=192)):
+            writer.write(sample, (index + 1) * 100_000_000)
+    arguments = [f"bag:={bag}", f"out:={out}", "lockstep:=true", f"model:={tiny_package.folder}", "namespace:=front"]
+    with private_domain() as domain:
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, str(REPO / "launch/replay.launch.py"), *arguments],
+            env={
+                **os.environ,
+                "AMENT_PREFIX_PATH": str(prefix),
+                "PYTHONPATH": str(REPO),
+                "ROS_DOMAIN_ID": str(domain),
+                "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+                "ROS_LOG_DIR": str(tmp_path / "log"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 played, 6 published, 0 dropped" in done.stdout
+    assert load_report(out / "report.json")["frames"] == {"played": 6, "published": 6, "dropped": 0}

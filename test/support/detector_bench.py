@@ -1,0 +1,179 @@
+"""A detector node in a process of its own, and a node that plays camera and listens to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Parameter, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RclpyParameter
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Float32, Header
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.RELIABLE)
+CAMERA = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+OUTPUTS = {
+    "heatmap": Image,
+    "overlay": Image,
+    "overlay/compressed": CompressedImage,
+    "segmentation": Image,
+    "camera_info": CameraInfo,
+    "latency": DiagnosticArray,
+    "latency_ms": Float32,
+}
+
+
+class DetectorBench:
+    """Start a detector, publish to it, and collect what it publishes. Everything waits with a limit."""
+
+    def __init__(
+        self, log: Path, domain: int, command: list[str], name: str = "/detector", image_topic: str = "image"
+    ) -> None:
+        self.name = name
+        self.received: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
+        self.diagnostics: list[DiagnosticStatus] = []
+        self._log = log
+        environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "PYTHONPATH": str(ROOT)}
+        with log.open("wb") as sink:
+            self.process = subprocess.Popen(
+                command, stdout=sink, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = Node("bench", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self.image = self.node.create_publisher(Image, image_topic, CAMERA)
+        self.compressed = self.node.create_publisher(CompressedImage, f"{image_topic}/compressed", CAMERA)
+        self.camera_info = self.node.create_publisher(CameraInfo, "camera_info", CAMERA)
+
+    def subscribe(self, *outputs: str) -> None:
+        """Collect what the node publishes under `~/NAME`."""
+        for name in outputs:
+            self.node.create_subscription(OUTPUTS[name], f"{self.name}/{name}", self.received[name].append, EVERYTHING)
+
+    def spin_until(self, is_done: Callable[[], Any], what: str, timeout_s: float = 30.0) -> None:
+        """Handle callbacks until `is_done`; fail with the log of the node after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while not is_done():
+            assert self.process.poll() is None, f"the node ended with {self.process.returncode}:\n{self.log()}"
+            assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}:\n{self.log()}"
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def spin_for(self, seconds: float) -> None:
+        """Handle callbacks for some time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def wait_until_connected(self, publisher: Any = None) -> None:
+        """Wait until the node listens to the camera, and all subscriptions here have their publisher."""
+        camera = publisher or self.image
+        self.spin_until(lambda: camera.get_subscription_count() > 0, "the node to subscribe to the camera")
+        self.spin_for(0.5)
+
+    def call(self, service_type: Any, name: str, request: Any) -> Any:
+        """Call a service of the node."""
+        client = self.node.create_client(service_type, f"{self.name}/{name}")
+        self.spin_until(client.service_is_ready, f"the service {name}")
+        future = client.call_async(request)
+        self.spin_until(future.done, f"an answer of {name}")
+        self.node.destroy_client(client)
+        return future.result()
+
+    def change_state(self, transition: int) -> bool:
+        """Ask for a lifecycle transition; says whether it succeeded."""
+        return bool(
+            self.call(ChangeState, "change_state", ChangeState.Request(transition=Transition(id=transition))).success
+        )
+
+    def state(self) -> int:
+        """Return the id of the lifecycle state."""
+        return int(self.call(GetState, "get_state", GetState.Request()).current_state.id)
+
+    def activate(self) -> None:
+        """Configure and activate."""
+        assert self.change_state(Transition.TRANSITION_CONFIGURE), self.log()
+        assert self.change_state(Transition.TRANSITION_ACTIVATE), self.log()
+        assert self.state() == State.PRIMARY_STATE_ACTIVE
+
+    def set_parameter(self, name: str, value: object) -> tuple[bool, str]:
+        """Set a parameter; returns whether it was accepted, and the reason if not."""
+        message: ParameterValue = RclpyParameter(name, value=value).get_parameter_value()
+        request = SetParameters.Request(parameters=[Parameter(name=name, value=message)])
+        result = self.call(SetParameters, "set_parameters", request).results[0]
+        return bool(result.successful), str(result.reason)
+
+    def wait_for_diagnostics(self, is_it: Callable[[DiagnosticStatus], bool], what: str) -> DiagnosticStatus:
+        """Wait for a new status that `is_it` accepts."""
+        start = len(self.diagnostics)
+        self.spin_until(lambda: any(map(is_it, self.diagnostics[start:])), f"diagnostics: {what}", 15.0)
+        return next(filter(is_it, self.diagnostics[start:]))
+
+    def log(self) -> str:
+        """Return what the node has logged."""
+        return self._log.read_text(errors="replace")
+
+    def close(self) -> int:
+        """Interrupt the node as Ctrl-C does; returns its exit status."""
+        self._executor.shutdown(timeout_sec=1.0)
+        self.node.destroy_node()
+        self._context.try_shutdown()
+        if self.process.poll() is None:
+            self.process.send_signal(2)
+        try:
+            return self.process.wait(15.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"the node does not stop:\n{self.log()}") from None
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self.diagnostics.extend(status for status in message.status if status.name.endswith("detector: detector"))
+
+
+def node_command(**parameters: object) -> list[str]:
+    """Build the command line of a detector node with these parameters."""
+    arguments = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
+    return [sys.executable, "-u", "-m", "fishy_ros.ros.detector_node", "--ros-args", *arguments]
+
+
+def header(index: int, frame_id: str = "camera") -> Header:
+    """Build a header stamped now, to the ms, plus `index` ns, so that stamps of different indices differ."""
+    stamp_ns = time.time_ns() // 1_000_000 * 1_000_000 + index
+    return Header(stamp=Time(sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9), frame_id=frame_id)
+
+
+def image_message(image: np.ndarray, head: Header) -> Image:
+    """Build a bgr8 message from uint8 `[H, W, 3]`."""
+    height, width = image.shape[:2]
+    message = Image(header=head, height=height, width=width, encoding="bgr8", step=3 * width)
+    message.data.frombytes(np.ascontiguousarray(image).data.cast("B"))
+    return message
+
+
+def stamp_of(message: Any) -> tuple[int, int]:
+    """Return the stamp of a message's header."""
+    return message.header.stamp.sec, message.header.stamp.nanosec
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    """Return the values of a status by key."""
+    return {pair.key: pair.value for pair in status.values}

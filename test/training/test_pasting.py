@@ -1,0 +1,104 @@
+"""What the pasting of objects promises about labels."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from fishy_ros.training.cutouts import CutOut, make_cutout  # noqa: E402
+from fishy_ros.training.losses import outlier_loss, segmentation_loss  # noqa: E402
+from fishy_ros.training.paste import ObjectLibrary, PasteConfig, Scene, paste_patch, populate  # noqa: E402
+from fishy_ros.training.procedural import random_object  # noqa: E402
+from fishy_ros.training.sources import reconcile  # noqa: E402
+
+H, W = 80, 160
+CAR = 13
+
+
+def scene():
+    labels = np.zeros((H, W), np.uint8)
+    labels[: H // 2] = 10
+    image = np.full((H, W, 3), 100, np.uint8)
+    return Scene(image, labels, np.ones((H, W), np.float32), H / 2, np.zeros((H, W), np.uint8))
+
+
+def library():
+    block = np.full((30, 20, 3), 240, np.uint8)
+    alpha = np.ones((30, 20), np.float32)
+    photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    return ObjectLibrary([[CutOut(block, alpha)]], [CutOut(block, alpha, CAR)], [photo])
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_ordinary_pixels(seed):
+    crop = scene()
+    populate(crop, library(), PasteConfig(), np.random.default_rng(seed))
+    assert set(np.unique(crop.outlier)) <= {0, 1, 255}
+    assert (crop.labels[crop.outlier == 1] == 255).all()
+    assert (crop.outlier == 0).any()
+
+
+def test_decoys_keep_their_class_and_are_ordinary():
+    found = 0
+    for seed in range(20):
+        crop = scene()
+        config = PasteConfig(outliers=0.0, decoys=6.0, patches=0.0, anywhere=0.0)
+        populate(crop, library(), config, np.random.default_rng(seed))
+        found += int(((crop.labels == CAR) & (crop.outlier == 0)).sum())
+        assert not ((crop.labels == CAR) & (crop.outlier == 1)).any()
+    assert found > 0
+
+
+def test_patches_change_the_ground_but_no_label():
+    crop = scene()
+    for seed in range(5):
+        paste_patch(crop, library().textures, np.random.default_rng(seed))
+    assert (crop.image != 100).any()
+    np.testing.assert_array_equal(crop.labels, scene().labels)
+    np.testing.assert_array_equal(crop.outlier, 0)
+
+
+def test_the_same_seed_pastes_the_same():
+    first, second = scene(), scene()
+    for crop in (first, second):
+        populate(crop, library(), PasteConfig(), np.random.default_rng(4))
+    np.testing.assert_array_equal(first.image, second.image)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_procedural_objects_fill_their_box(seed):
+    cutout = random_object(np.random.default_rng(seed), library().textures)
+    solid = cutout.alpha > 0.5
+    assert solid.any(axis=1)[[0, -1]].all()
+    assert solid.any(axis=0)[[0, -1]].all()
+
+
+def test_a_cut_out_is_the_largest_piece():
+    mask = np.zeros((50, 50), bool)
+    mask[5:8, 5:8] = mask[20:40, 10:45] = True
+    cutout = make_cutout(np.zeros((50, 50, 3), np.uint8), mask, erode=0)
+    assert cutout is not None
+    assert cutout.alpha.shape == (20, 35)
+
+
+def test_coarse_labels_overrule_a_teacher_that_contradicts_them():
+    teacher = np.uint8([[0, 13, 1, 14]])
+    coarse = np.uint8([[3, 3, 11, 8]])  # road, road, void, car
+    labels, weight = reconcile(teacher, np.float32([[1, 1, 1, 0.5]]), coarse, "camvid")
+    assert labels.tolist() == [[0, 0, 255, 14]]
+    assert weight.tolist() == [[1.0, 0.5, 0.0, 0.75]]
+
+
+def test_losses_equal_their_closed_forms():
+    score = torch.zeros(1, 2, 2)
+    target = torch.tensor([[[1, 0], [0, 255]]], dtype=torch.uint8)
+    expected = np.log(2) * (0.5 + 1 + 0.5)
+    assert outlier_loss(score, target, 0.5, 0.5).item() == pytest.approx(expected)
+    logits = torch.zeros(1, 19, 1, 2)
+    labels = torch.tensor([[[4, 255]]], dtype=torch.uint8)
+    assert segmentation_loss(logits, labels, torch.ones(1, 1, 2)).item() == pytest.approx(np.log(19))

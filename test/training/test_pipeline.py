@@ -1,0 +1,160 @@
+"""From a configuration to a model package, on a tiny street."""
+
+import dataclasses
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+
+from training.street import write_street  # noqa: E402
+
+from fishy_ros.commands import calibrate, export, pack, train  # noqa: E402
+from fishy_ros.detector import AnomalyDetector  # noqa: E402
+from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
+from fishy_ros.training.calibrate import load_calibration  # noqa: E402
+from fishy_ros.training.checkpoint import load_checkpoint, load_model  # noqa: E402
+from fishy_ros.training.config import load_train_config  # noqa: E402
+from fishy_ros.training.loop import Trainer, learning_rate  # noqa: E402
+
+SIZE = ("--height", "64", "--width", "128")
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory) -> Path:
+    return write_street(tmp_path_factory.mktemp("street"))
+
+
+@pytest.fixture(scope="module")
+def run(street, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    call("train", street, "--out", out)
+    call("calibrate", street, out / "last.pt", "--images", 3, *SIZE)
+    return out
+
+
+def call(*arguments) -> str:
+    app = typer.Typer()
+    for command in (pack, train, calibrate, export):
+        command.register(app)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_training_leaves_checkpoint_curves_and_picture(run):
+    assert load_checkpoint(run / "last.pt").step == 3
+    assert (run / "curves.csv").read_text().splitlines()[0].startswith("step,seconds,learning_rate,segmentation")
+    assert (run / "predictions.png").stat().st_size > 0
+
+
+def test_a_new_run_starts_from_trained_weights(street, run, tmp_path):
+    trainer = Trainer(load_train_config(street), tmp_path, "cpu")
+    trainer.start_from(run / "weights.safetensors")
+    trained = load_model(run / "last.pt").state_dict()
+    for name, value in trainer.model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), trained[name].numpy(), err_msg=name)
+
+
+def test_weights_of_another_network_are_refused(street, tmp_path):
+    (tmp_path / "weights.safetensors").write_bytes(b"damaged")
+    with pytest.raises(TrainingError, match="no weights of network 's'"):
+        Trainer(load_train_config(street), tmp_path, "cpu").start_from(tmp_path / "weights.safetensors")
+
+
+def test_a_stopped_run_resumes_at_its_step(street, tmp_path):
+    config = load_train_config(street)
+    short = dataclasses.replace(config, optimiser=dataclasses.replace(config.optimiser, steps=2))
+    Trainer(short, tmp_path, "cpu").run(lambda *_: None)
+    steps = []
+    trainer = Trainer(config, tmp_path, "cpu")
+    trainer.resume()
+    trainer.run(lambda step, total, terms: steps.append(step))
+    assert steps == [3]
+
+
+def test_processes_that_train_together_write_one_checkpoint(street, tmp_path):
+    call("train", street, "--out", tmp_path, "--processes", 2)
+    assert load_checkpoint(tmp_path / "last.pt").step == 3
+
+
+def test_the_exported_package_detects_and_equals_torch(run, tmp_path):
+    words = tmp_path / "words.yaml"
+    words.write_text(
+        "{name: tiny, version: 1.0.0, description: a test, licence: Apache-2.0, training_data: [tiny], card: '# tiny'}"
+    )
+    call("export", run / "last.pt", tmp_path / "tiny", "--description", words, *SIZE)
+    image = np.random.default_rng(1).integers(0, 255, (64, 128, 3), np.uint8)
+    with AnomalyDetector(tmp_path / "tiny", runtime="onnxruntime", device="cpu") as detector:
+        detection = detector.detect(image)
+    assert detection.score.shape == detection.labels.shape == (32, 64)
+
+    from fishy_ros.training.graph import DeployedModel
+
+    model, measured = load_model(run / "last.pt"), load_calibration(run / "calibration.json")
+    deployed = DeployedModel(model, model.head, measured.scale).eval()
+    with torch.no_grad():
+        score, labels = deployed(torch.from_numpy(image)[None])
+    np.testing.assert_allclose(detection.score, score[0].numpy(), atol=1e-5)
+    assert (detection.labels == labels[0].numpy()).mean() > 0.999
+
+
+def test_calibration_says_what_share_of_ordinary_pixels_exceeds_a_threshold(run):
+    calibration = load_calibration(run / "calibration.json").describe()
+    thresholds, shares = zip(*calibration.ordinary_share_above, strict=True)
+    assert list(thresholds) == sorted(thresholds)
+    assert list(shares) == sorted(shares, reverse=True)
+    assert dict(zip(shares, thresholds, strict=True))[0.01] == pytest.approx(0.5)
+    assert dict(zip(shares, thresholds, strict=True))[0.0001] == pytest.approx(0.75)
+
+
+def test_the_rate_warms_up_stays_and_decays_to_zero(street):
+    settings = dataclasses.replace(load_train_config(street).optimiser, steps=100, warmup_steps=10, decay_steps=20)
+    rates = [learning_rate(step, settings) for step in range(101)]
+    assert rates[0] == pytest.approx(settings.learning_rate / 10)
+    assert set(rates[9:81]) == {settings.learning_rate}
+    assert rates[100] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("sizee", "s", "unknown key 'sizee'"),
+        ("seed", "many", "seed: expected int, found 'many'"),
+        ("optimiser", {"batch": True}, "batch: expected int"),
+        ("sources", 3, "sources: expected a list"),
+        ("augment", None, "augment: expected a mapping"),
+    ],
+)
+def test_a_wrong_configuration_names_the_key(street, tmp_path, key, value, message):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(street.read_text()), key: value}))
+    with pytest.raises(ConfigError, match=message):
+        load_train_config(path)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    path = tmp_path / "last.pt"
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(TrainingError, match=r"last\.pt: not a readable checkpoint"):
+        load_checkpoint(path)
+
+
+def test_missing_images_are_named(street, tmp_path):
+    config = dataclasses.replace(load_train_config(street), data=str(tmp_path))
+    with pytest.raises(TrainingError, match="no images"):
+        Trainer(config, tmp_path, "cpu").run(lambda *_: None)
+
+
+def test_packed_data_trains_elsewhere(street, tmp_path):
+    call("pack", street, tmp_path / "data.zip", "--max-width", 128)
+    with zipfile.ZipFile(tmp_path / "data.zip") as archive:
+        archive.extractall(tmp_path / "data")
+    call("train", street, "--out", tmp_path / "run", "--data", tmp_path / "data", "--steps", 1)
+    assert load_checkpoint(tmp_path / "run" / "last.pt").step == 1
