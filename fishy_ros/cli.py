@@ -22,6 +22,7 @@ COMMANDS: tuple[str, ...] = (
     "models",
     "pack",
     "train",
+    "evaluate",
     "calibrate",
     "export",
     "convert",

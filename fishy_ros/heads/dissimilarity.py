@@ -36,7 +36,7 @@ class DissimilarityHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Compare what is seen with what is expected; the image itself is not read."""
-        logits = logits.detach()
+        logits = logits.detach().float()  # statistics of the classes stay exact in mixed precision
         probabilities = class_probabilities(logits)
         residual = features.detail - self.expected(probabilities).detach()
         cues = torch.cat(

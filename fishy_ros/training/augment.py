@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fishy_ros.training.paste import Scene
 from fishy_ros.training.sources import TrainingImage
-from fishy_ros.types import ORDINARY
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,11 @@ def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) ->
     labels = cv2.resize(source.labels[box], size, interpolation=cv2.INTER_NEAREST)
     confidence = cv2.resize(source.confidence[box], size, interpolation=cv2.INTER_NEAREST)
     horizon = (source.horizon * h - y) * config.height / region_h
-    if rng.random() < 0.5:
-        image, labels, confidence = image[:, ::-1], labels[:, ::-1], confidence[:, ::-1]
-    outlier = np.full(labels.shape, ORDINARY, np.uint8)
-    return Scene(image.copy(), labels.copy(), confidence.copy(), horizon, outlier)
+    outlier = cv2.resize(source.outlier[box], size, interpolation=cv2.INTER_NEAREST)
+    step = -1 if rng.random() < 0.5 else 1
+    maps = (image[:, ::step], labels[:, ::step], confidence[:, ::step], outlier[:, ::step])
+    image, labels, confidence, outlier = (values.copy() for values in maps)
+    return Scene(image, labels, confidence, horizon, outlier)
 
 
 def change_photometry(image: NDArray[np.uint8], probability: float, rng: Generator) -> NDArray[np.uint8]:

@@ -15,7 +15,8 @@ from fishy_ros.errors import ConfigError
 from fishy_ros.training.augment import AugmentConfig
 from fishy_ros.training.losses import LossConfig
 from fishy_ros.training.paste import PasteConfig
-from fishy_ros.training.sources import SourceConfig
+from fishy_ros.training.sources import MAX_WIDTH, SourceConfig
+from fishy_ros.training.validation import ValidationConfig
 
 Section = TypeVar("Section")
 
@@ -36,6 +37,8 @@ class OptimiserConfig:
     ema: float = 0.998
     """Decay of the moving average of the weights that is evaluated and shipped."""
     gradient_norm: float = 5.0
+    precision: str = "auto"
+    """Of the convolutions: `float32`, `bfloat16`, or `auto` for bfloat16 where the hardware multiplies it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,9 @@ class TrainConfig:
     paste: PasteConfig = field(default_factory=PasteConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    max_width: int = MAX_WIDTH
+    """Images are kept in memory at most this wide, in px."""
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     workers: int = 0
     """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
     checkpoint_steps: int = 200

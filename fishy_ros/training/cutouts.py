@@ -18,6 +18,11 @@ MAX_SIDE: int = 256
 COCO_TO_TRAIN_ID: dict[int, int] = {0: 11, 1: 18, 2: 13, 3: 17, 5: 15, 6: 16, 7: 14, 9: 6, 11: 7}
 """COCO's 80-class index to the Cityscapes train id of the same thing."""
 
+PERSON: int = 0
+STANDING: float = 1.8
+"""Height over width from which a person of a photograph counts as one who stands or walks; half a person on the road is
+not ordinary."""
+
 COCO_STREET_FURNITURE: frozenset[int] = frozenset({10, 12, 13, 25, 58, 60})
 """Hydrant, parking meter, bench, umbrella, potted plant and table stand beside ordinary streets: never outliers."""
 
@@ -71,6 +76,8 @@ def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[CutOut], li
             train_id = COCO_TO_TRAIN_ID.get(category)
             cutout = make_cutout(np.asarray(image, np.uint8), mask > 0, 1, train_id)
             if cutout is None or min(cutout.alpha.shape) < min_side or category in COCO_STREET_FURNITURE:
+                continue
+            if category == PERSON and cutout.alpha.shape[0] < STANDING * cutout.alpha.shape[1]:
                 continue
             (outliers if train_id is None else decoys).append(cutout)
     return outliers, decoys

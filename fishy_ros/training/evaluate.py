@@ -1,8 +1,9 @@
-"""Score heads of a trained model on labelled sets, all heads from one run of the network."""
+"""Score a trained model on labelled sets: every head on anomalies, and the segmentation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,20 +12,47 @@ import torch
 from torch import nn
 
 from fishy_ros.datasets.registry import open_dataset
+from fishy_ros.errors import ConfigError
 from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.imaging import resize_score
 from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
-from fishy_ros.metrics.segmentation import SegmentationAccumulator
+from fishy_ros.metrics.segmentation import SegmentationAccumulator, SegmentationMetrics
+from fishy_ros.training.sources import image_files, read_image
 from fishy_ros.training.statistics import to_tensor
+from fishy_ros.types import ImageArray, LabelMap
+
+Progress = Callable[[], None]
+"""Called after every image."""
+
+CAMVID_OF_TRAIN_ID: tuple[int, ...] = (3, 4, 1, 1, 7, 2, 6, 6, 5, 5, 0, 9, 10, 8, 8, 8, 8, 10, 10)
+"""For each Cityscapes train id, the class of the 11 of CamVid that holds it (SegNet's grouping, 2015)."""
+
+CLASS_SETS: dict[str, tuple[int, ...]] = {"cityscapes": tuple(range(19)), "camvid": CAMVID_OF_TRAIN_ID}
+"""Names of label sets, and what each train id is called there."""
+
+
+@dataclass(frozen=True)
+class SegmentationSet:
+    """Images with label maps `NAME.png` of the same stem, both relative to the data root."""
+
+    images: str
+    labels: str
+    classes: str = "cityscapes"
+    """Which classes the labels are in, a key of `CLASS_SETS`."""
+
+    def __post_init__(self) -> None:
+        if self.classes not in CLASS_SETS:
+            raise ConfigError(f"classes {self.classes!r} is unknown; known are {sorted(CLASS_SETS)}")
 
 
 @torch.no_grad()
 def evaluate_heads(
-    model: AnomalyModel, heads: Mapping[str, nn.Module], root: Path, height: int, width: int
+    model: AnomalyModel, heads: Mapping[str, nn.Module], root: Path, height: int, width: int, progress: Progress
 ) -> dict[str, PixelMetrics]:
-    """Pool the pixels of the set below `root` (`images/`, `labels/`) for every head.
+    """Pool the pixels of the set below `root` (`images/`, `labels/` with 0, 1 and 255) for every head.
 
-    Scores are resized to the labels bilinearly, as everywhere in the project.
+    The network runs once an image of `height` x `width`. Scores are resized to the labels bilinearly, as everywhere
+    in the project.
     """
     model.eval()
     pools = {name: PixelAccumulator() for name in heads}
@@ -37,19 +65,36 @@ def evaluate_heads(
             raw = head(net.logits, net, image)[0].numpy()
             score = resize_score(resize_score(raw, height // 2, width // 2), *sample.labels.shape)
             pools[name].update(score, sample.labels, sample.id)
+        progress()
     return {name: pool.compute() for name, pool in pools.items()}
 
 
 @torch.no_grad()
-def evaluate_segmentation(model: AnomalyModel, images: Path, labels: Path, height: int, width: int) -> float:
-    """Mean IoU over the 19 classes on images with label maps (train ids) of the same stem; a fraction of 1."""
+def evaluate_segmentation(
+    model: AnomalyModel, root: Path, labelled: SegmentationSet, height: int, width: int, progress: Progress
+) -> SegmentationMetrics:
+    """Compare the predicted classes of whole images of `height` x `width` with a labelled set below `root`."""
     model.eval()
-    pool = SegmentationAccumulator()
-    for path in sorted(labels.glob("*.png")):
-        truth = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.uint8)
-        picture = np.asarray(cv2.imread(str(next(images.glob(f"{path.stem}.*"))), cv2.IMREAD_COLOR), np.uint8)
-        logits = model.net(model.normalise(to_tensor(picture, height, width))).logits
-        predicted = logits[0].argmax(dim=0).to(torch.uint8).numpy()
-        size = (truth.shape[1], truth.shape[0])
-        pool.update(np.asarray(cv2.resize(predicted, size, interpolation=cv2.INTER_NEAREST)), truth, path.stem)
-    return pool.compute().miou
+    names = np.array(CLASS_SETS[labelled.classes], np.uint8)
+    pool = SegmentationAccumulator(int(names.max()) + 1)
+    for path in image_files(root / labelled.images):
+        truth = np.asarray(read_image(root / labelled.labels / f"{path.stem}.png", cv2.IMREAD_UNCHANGED), np.uint8)
+        picture = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
+        predicted = names[predict_labels(model, picture, height, width)]
+        enlarged = cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        pool.update(np.asarray(enlarged, np.uint8), truth, path.stem)
+        progress()
+    return pool.compute()
+
+
+def predict_labels(model: AnomalyModel, picture: ImageArray, height: int, width: int) -> LabelMap:
+    """Return train ids, uint8 `[height / 4, width / 4]`, of a BGR picture of any size."""
+    logits = model.net(model.normalise(to_tensor(picture, height, width))).logits
+    labels: LabelMap = logits[0].argmax(dim=0).to(torch.uint8).numpy()
+    return labels
+
+
+def count_frames(root: Path, anomalies: tuple[str, ...], segmentation: tuple[SegmentationSet, ...]) -> int:
+    """Count the images of some labelled sets below `root`."""
+    folders = [f"{folder}/images" for folder in anomalies] + [labelled.images for labelled in segmentation]
+    return sum(len(image_files(root / folder)) for folder in folders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,24 +50,45 @@ class DeployedModel(nn.Module):
         score, logits = self.raw_score(image.permute(0, 3, 1, 2).float())
         z = (upsample(score[:, None], 2).squeeze(1) - self.scale.centre) / self.scale.width
         heatmap = 0.5 + 0.5 * z / (1 + z.abs())
-        labels = logits.argmax(dim=1, keepdim=True).float()
-        labels = F.interpolate(labels, scale_factor=2.0, mode="nearest").squeeze(1).to(torch.uint8)
-        return heatmap, labels
+        return heatmap, _labels(logits)
+
+
+class NetworkAlone(nn.Module):
+    """Image to class labels without any anomaly score, to compare costs with."""
+
+    def __init__(self, model: AnomalyModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map uint8 `[1, H, W, 3]` to labels uint8 `[1, H/2, W/2]`."""
+        return _labels(self.model.net(self.model.normalise(image.permute(0, 3, 1, 2).float())).logits)
 
 
 def export_graph(deployed: DeployedModel, height: int, width: int, path: Path) -> None:
-    """Write the ONNX graph for images of one size (multiples of 32) and check it."""
-    deployed.eval()
+    """Write the ONNX graph of a model package for images of one size (multiples of 32) and check it."""
+    export_module(deployed, ("score", "labels"), height, width, path)
+
+
+def export_module(module: nn.Module, outputs: Sequence[str], height: int, width: int, path: Path) -> None:
+    """Write the ONNX graph of a module that maps an image uint8 `[1, H, W, 3]` to `outputs`, and check it."""
+    module.eval()
     example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            deployed,
+            module,
             (example,),
             str(path),
             input_names=["image"],
-            output_names=["score", "labels"],
+            output_names=list(outputs),
             opset_version=OPSET,
             dynamo=False,
         )
     onnx.checker.check_model(onnx.load(str(path)), full_check=True)
+
+
+def _labels(logits: Tensor) -> Tensor:
+    """Enlarge the most likely classes of `[1, C, h, w]` to uint8 `[1, 2h, 2w]` by repetition."""
+    labels = logits.argmax(dim=1, keepdim=True).float()
+    return F.interpolate(labels, scale_factor=2.0, mode="nearest").squeeze(1).to(torch.uint8)

@@ -23,10 +23,11 @@ def load_library(root: Path, folders: OutlierFolders) -> ObjectLibrary:
         raise TrainingError(f"outliers: {len(folders.rgba)} rgba folders but {len(folders.erode)} erode values")
     groups = [load_rgba_folder(root / name, px) for name, px in zip(folders.rgba, folders.erode, strict=True)]
     outliers, decoys = load_coco_folder(root / folders.coco)
-    decoys = decoys + load_instances(root / folders.instance_images, root / folders.instances)
+    instances = load_instances(root / folders.instance_images, root / folders.instances)
     textures = [
         cv2.imread(str(path), cv2.IMREAD_COLOR) for path in sorted((root / folders.coco).glob("images/*/*.jpg"))
     ]
     if not outliers or not decoys or not textures:
         raise TrainingError(f"{root / folders.coco}: no COCO photographs with polygons found")
-    return ObjectLibrary([*groups, outliers], decoys, [np.asarray(texture, np.uint8) for texture in textures])
+    known = [group for group in (instances, decoys) if group]
+    return ObjectLibrary([*groups, outliers], known, [np.asarray(texture, np.uint8) for texture in textures])

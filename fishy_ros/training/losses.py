@@ -22,14 +22,19 @@ class LossConfig:
     """The share of ordinary pixels, those with the highest loss, that count once more as a group."""
     hard: float = 0.5
     prototypes: float = 0.1
+    rare_classes: float | None = None
+    """The constant c of class weights 1 / log(c + share of the class); None weights all classes alike."""
 
 
 def total_loss(
-    model: AnomalyModel, output: ModelOutput, batch: Crop, config: LossConfig
+    model: AnomalyModel, output: ModelOutput, batch: Crop, config: LossConfig, class_weights: Tensor | None = None
 ) -> tuple[Tensor, dict[str, float]]:
-    """Add up the weighted terms; also return each as a number for the log."""
-    segmentation = segmentation_loss(output.net.logits, batch.labels, batch.weight)
-    outlier = outlier_loss(output.outlier, batch.outlier, config.hard_share, config.hard)
+    """Add up the weighted terms; also return each as a number for the log.
+
+    `class_weights` is float `[C]`, of the segmentation loss.
+    """
+    segmentation = segmentation_loss(output.net.logits.float(), batch.labels, batch.weight, class_weights)
+    outlier = outlier_loss(output.outlier.float(), batch.outlier, config.hard_share, config.hard)
     prototypes = prototype_loss(model, output, batch.outlier)
     total = segmentation + config.outlier * outlier + config.prototypes * prototypes
     return total, {
@@ -39,8 +44,13 @@ def total_loss(
     }
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
-    """Cross entropy `[B, C, h, w]` against `[B, h, w]`, weighted by the squared confidence in each label."""
+def segmentation_loss(logits: Tensor, labels: Tensor, weight: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Cross entropy `[B, C, h, w]` against `[B, h, w]`, weighted by the squared confidence in each label.
+
+    `class_weights`, float `[C]`, multiply the weight of each label.
+    """
+    if class_weights is not None:
+        weight = weight * class_weights[labels.long().clamp_max(len(class_weights) - 1)]
     pixelwise = F.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none")
     weights = weight.square() * (labels != IGNORE)
     return (pixelwise * weights).sum() / weights.sum().clamp_min(1)
@@ -59,7 +69,7 @@ def outlier_loss(score: Tensor, target: Tensor, hard_share: float, hard: float) 
 
 def prototype_loss(model: AnomalyModel, output: ModelOutput, target: Tensor) -> Tensor:
     """Squared distance of ordinary features to the expected feature; only the prototypes learn from it."""
-    features, logits = output.net.detail.detach(), output.net.logits.detach()
+    features, logits = output.net.detail.detach().float(), output.net.logits.detach().float()
     expected = model.head.expected(logits.softmax(dim=1))
     distance = (features - expected).square().mean(dim=1)
     return distance[target == ORDINARY].mean()

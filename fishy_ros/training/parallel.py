@@ -6,6 +6,9 @@ at a barrier in every layer, processes only once a step.
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.multiprocessing.spawn import spawn
+
+_PR_SET_PDEATHSIG = 1
 
 Job = Callable[[int], None]
 """What every process runs, given its rank; it must be picklable."""
@@ -42,7 +47,14 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def _end_with_parent() -> None:
+    """Have Linux end this process when its parent dies, which otherwise leaves it training for nobody."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _enter(number: int, job: Job, processes: int, rendezvous: str) -> None:
+    _end_with_parent()
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=number, world_size=processes)
     try:

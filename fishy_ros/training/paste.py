@@ -33,6 +33,8 @@ class PasteConfig:
     decoys: float = 1.0
     patches: float = 1.0
     """Mean number of recoloured patches of ground that stay ordinary."""
+    markings: float = 0.0
+    """Mean number of painted lines on the road, which stay ordinary too."""
     anywhere: float = 0.25
     """Share of outliers placed anywhere instead of standing on the ground."""
     procedural: float = 0.35
@@ -56,10 +58,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class ObjectLibrary:
-    """Everything that can be pasted: groups of outliers (each group equally likely), decoys, and textures."""
+    """Everything that can be pasted: groups of outliers and of decoys, each group equally likely, and textures."""
 
     outliers: Sequence[Sequence[CutOut]]
-    decoys: Sequence[CutOut]
+    decoys: Sequence[Sequence[CutOut]]
     textures: Sequence[NDArray[np.uint8]]
 
 
@@ -67,6 +69,8 @@ def populate(scene: Scene, library: ObjectLibrary, config: PasteConfig, rng: Gen
     """Paste patches, then decoys and outliers in random order."""
     for _ in range(rng.poisson(config.patches)):
         paste_patch(scene, library.textures, rng)
+    for _ in range(rng.poisson(config.markings)):
+        paste_marking(scene, rng)
     jobs: list[Callable[[], None]] = [lambda: _paste_decoy(scene, library, rng)] * int(rng.poisson(config.decoys))
     jobs += [lambda: _paste_outlier(scene, library, config, rng)] * max(1, int(rng.poisson(config.outliers)))
     for index in rng.permutation(len(jobs)):
@@ -74,20 +78,21 @@ def populate(scene: Scene, library: ObjectLibrary, config: PasteConfig, rng: Gen
 
 
 def _paste_outlier(scene: Scene, library: ObjectLibrary, config: PasteConfig, rng: Generator) -> None:
-    if rng.random() < config.procedural:
-        cutout = random_object(rng, library.textures)
-    else:
-        group = library.outliers[int(rng.integers(len(library.outliers)))]
-        cutout = group[int(rng.integers(len(group)))]
+    drawn = rng.random() < config.procedural
+    cutout = random_object(rng, library.textures) if drawn else _pick(library.outliers, rng)
     place = None if rng.random() < config.anywhere else _place_on_ground(scene, rng, 0.05, 0.9)
     _paste(scene, cutout, place or _place_anywhere(scene, rng), rng)
 
 
 def _paste_decoy(scene: Scene, library: ObjectLibrary, rng: Generator) -> None:
-    cutout = library.decoys[int(rng.integers(len(library.decoys)))]
     place = _place_on_ground(scene, rng, 0.5, 1.6)
     if place is not None:
-        _paste(scene, cutout, place, rng)
+        _paste(scene, _pick(library.decoys, rng), place, rng)
+
+
+def _pick(groups: Sequence[Sequence[CutOut]], rng: Generator) -> CutOut:
+    group = groups[int(rng.integers(len(groups)))]
+    return group[int(rng.integers(len(group)))]
 
 
 @dataclass(frozen=True)
@@ -245,6 +250,27 @@ def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Genera
     else:
         changed = ground * rng.uniform(0.45, 1.5) + rng.normal(0, 8, 3)
     scene.image[target] = np.clip(ground * (1 - mix) + changed * mix, 0, 255).astype(np.uint8)
+
+
+def paste_marking(scene: Scene, rng: Generator) -> None:
+    """Paint a line or a sign on the road, white or yellow, more or less worn: it stays ordinary."""
+    place = _place_on_ground(scene, rng, 0.03, 0.6)
+    if place is None:
+        return
+    ahead = place.base - scene.horizon
+    length, width = place.height, max(1.0, ahead * rng.uniform(0.03, 0.25))
+    top = max(0.05, 1 - length / ahead)
+    shift = rng.uniform(-1.5, 1.5) * length
+    far = shift, -0.7 * length
+    outline = np.array([[0, 0], [width, 0], [far[0] + width * top, far[1]], far])
+    corners = np.add(outline, (place.x, place.base))
+    mask: NDArray[np.float32] = np.zeros(scene.labels.shape, np.float32)
+    cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1.0, cv2.LINE_AA)
+    box = np.s_[max(0, place.base - length - 3) : place.base + 4]
+    worn = rng.normal(rng.uniform(0.5, 1.0), 0.15, mask[box].shape).clip(0, 1)
+    mix = (_blur(mask[box], rng.uniform(0.4, 0.9)) * (scene.labels[box] == ROAD) * worn)[..., None]
+    paint = np.full(3, rng.uniform(150, 255)) * ((1, 1, 1) if rng.random() < 0.8 else (0.35, 0.85, 1.0))
+    scene.image[box] = np.clip(scene.image[box] * (1 - mix) + paint * mix, 0, 255).astype(np.uint8)
 
 
 def _grain(textures: Sequence[NDArray[np.uint8]], size: tuple[int, ...], rng: Generator) -> NDArray[np.float32]:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.errors import TrainingError
-from fishy_ros.types import ImageArray, LabelMap
+from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap
 
 IGNORE: int = 255
 MAX_WIDTH: int = 1280
-"""Images are kept in memory at most this wide; the networks read streets at about 1024 px."""
+"""Images are kept in memory at most this wide unless a configuration says otherwise; `s` reads streets at 1024 px."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class SourceConfig:
 
     `images`, `labels`, `confidence` and `coarse` are folders relative to the data root. `labels` are Cityscapes
     train ids. `coarse` are labels made by hand in fewer classes; `coarse_classes` names their meaning (`camvid`,
-    `idd_lite`) and they overrule `labels` where the two contradict each other.
+    `idd_lite`) and they overrule `labels` where the two contradict each other. `label_ids` are Cityscapes' 34 label
+    ids, whose void regions tell what is an outlier by itself (see `void_outliers`).
     """
 
     images: str
@@ -33,6 +34,7 @@ class SourceConfig:
     confidence: str | None = None
     coarse: str | None = None
     coarse_classes: str | None = None
+    label_ids: str | None = None
     weight: float = 1.0
     horizon: float = 0.45
     """Height of the horizon as a fraction of the image, from the top."""
@@ -42,14 +44,22 @@ class SourceConfig:
 class TrainingImage:
     """A decoded training image.
 
-    `labels` is uint8 `[H, W]` with train ids or `IGNORE`; `confidence` float32 `[H, W]` in [0, 1].
+    `labels` is uint8 `[H, W]` with train ids or `IGNORE`; `confidence` float32 `[H, W]` in [0, 1]; `outlier` uint8
+    `[H, W]` with 0 ordinary, 1 anomaly, 255 ignored.
     """
 
     image: ImageArray
     labels: LabelMap
     confidence: NDArray[np.float32]
+    outlier: LabelMap
     horizon: float
 
+
+VOID_OUTLIERS: tuple[int, ...] = (5, 29, 30)
+"""Cityscapes label ids of things that belong to no class and move or are moved: dynamic, caravan, trailer."""
+
+VOID_IGNORED: tuple[int, ...] = (0, 1, 2, 3, 4, 6, 9, 10, 14, 15, 16, 18)
+"""Label ids without a train id that are no sure outlier: the own car, borders, parking, rails, bridges and the like."""
 
 _COARSE: dict[str, tuple[tuple[int, ...], ...]] = {
     "camvid": (
@@ -73,9 +83,10 @@ _COARSE: dict[str, tuple[tuple[int, ...], ...]] = {
 class TrainingSource:
     """The images of one folder, decoded once and then kept."""
 
-    def __init__(self, root: Path, config: SourceConfig) -> None:
+    def __init__(self, root: Path, config: SourceConfig, max_width: int = MAX_WIDTH) -> None:
         folder = root / config.images
         self.config = config
+        self.max_width = max_width
         self.root = root
         self.paths = image_files(folder)
         self._decoded: dict[int, TrainingImage] = {}
@@ -92,7 +103,7 @@ class TrainingSource:
     def _decode(self, index: int) -> TrainingImage:
         path = self.paths[index]
         image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
-        scale = min(1.0, MAX_WIDTH / image.shape[1])
+        scale = min(1.0, self.max_width / image.shape[1])
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
         if scale < 1:
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -104,7 +115,10 @@ class TrainingSource:
         if self.config.coarse is not None:
             coarse = self._read_map(self.config.coarse, path.stem, size, cv2.INTER_NEAREST)
             labels, confidence = reconcile(labels, confidence, coarse, str(self.config.coarse_classes))
-        return TrainingImage(image, labels, confidence, self.config.horizon)
+        outlier = np.full(labels.shape, ORDINARY, np.uint8)
+        if self.config.label_ids is not None:
+            outlier = void_outliers(self._read_map(self.config.label_ids, path.stem, size, cv2.INTER_NEAREST))
+        return TrainingImage(image, labels, confidence, outlier, self.config.horizon)
 
     def _read_map(self, folder: str, stem: str, size: tuple[int, int], interpolation: int) -> NDArray[np.uint8]:
         values = read_image(self.root / folder / f"{stem}.png", cv2.IMREAD_UNCHANGED)
@@ -117,6 +131,17 @@ def ordinary_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator
     for source in sources:
         for index in np.unique(np.linspace(0, len(source) - 1, each).round().astype(int)):
             yield source.load(int(index)).image
+
+
+def void_outliers(label_ids: LabelMap) -> LabelMap:
+    """Tell outliers (1), ordinary (0) and doubtful pixels (255) apart by Cityscapes label ids.
+
+    Source: Di Biase et al., SynBoost, 2021, section 3.3, which takes void regions as examples of the unknown.
+    """
+    table = np.full(256, ORDINARY, np.uint8)
+    table[list(VOID_OUTLIERS)] = ANOMALY
+    table[list(VOID_IGNORED)] = IGNORED
+    return np.asarray(table[label_ids], np.uint8)
 
 
 def reconcile(
@@ -144,15 +169,15 @@ def reconcile(
     return labels, weights
 
 
-def open_sources(root: Path, configs: Sequence[SourceConfig]) -> list[TrainingSource]:
-    """Open every configured folder below `root`.
+def open_sources(root: Path, configs: Sequence[SourceConfig], max_width: int = MAX_WIDTH) -> list[TrainingSource]:
+    """Open every configured folder below `root`; images are kept at most `max_width` px wide.
 
     Raises:
         TrainingError: the root or a folder is missing or empty.
     """
     if not root.is_dir():
         raise TrainingError(f"{root}: the training data folder does not exist")
-    return [TrainingSource(root, config) for config in configs]
+    return [TrainingSource(root, config, max_width) for config in configs]
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -17,6 +17,12 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
     labels = np.full((height, width), ROAD, np.uint8)
     labels[: height // 2], labels[: height // 4] = BUILDING, SKY
     colours = {ROAD: 90, BUILDING: 60, SKY: 220}
+    watched = np.zeros_like(labels)
+    watched[-20:, 40:80] = 1
+    for folder in ("images", "labels"):
+        (root / "watched" / folder).mkdir(parents=True)
+    cv2.imwrite(str(root / "watched/labels/0.png"), watched)
+    cv2.imwrite(str(root / "watched/images/0.png"), np.where(watched, 250, 90).astype(np.uint8))
     for index in range(count):
         grey = np.vectorize(colours.get)(labels)[..., None] + rng.normal(0, 6, (height, width, 3))
         cv2.imwrite(str(root / f"images/{index}.png"), np.clip(grey, 0, 255).astype(np.uint8))
@@ -26,7 +32,7 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
     cv2.imwrite(str(root / "cutouts/box.png"), rgba)
     cv2.imwrite(str(root / "coco/images/a/0.jpg"), rng.integers(0, 255, (120, 160, 3), np.uint8))
     polygon = "0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9"
-    (root / "coco/labels/a/0.txt").write_text(f"0 {polygon}\n39 {polygon}\n")
+    (root / "coco/labels/a/0.txt").write_text(f"2 {polygon}\n39 {polygon}\n")
     (root / "instances").mkdir()
     config = {
         "name": "tiny",
@@ -40,6 +46,13 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
             "instances": "instances",
         },
         "augment": {"height": 64, "width": 128, "reference_width": 192},
+        "validation": {
+            "every": 2,
+            "height": 64,
+            "width": 128,
+            "anomalies": ["watched"],
+            "segmentation": [{"images": "images", "labels": "labels"}],
+        },
         "optimiser": {"batch": 2, "steps": 3, "warmup_steps": 1, "decay_steps": 1},
         "checkpoint_steps": 2,
     }

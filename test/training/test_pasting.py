@@ -1,5 +1,6 @@
 """What the pasting of objects promises about labels."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,11 +9,19 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainin
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from fishy_ros.training.cutouts import CutOut, make_cutout  # noqa: E402
+from fishy_ros.training.class_balance import class_weights  # noqa: E402
+from fishy_ros.training.cutouts import CutOut, load_coco_folder, make_cutout  # noqa: E402
 from fishy_ros.training.losses import outlier_loss, segmentation_loss  # noqa: E402
-from fishy_ros.training.paste import ObjectLibrary, PasteConfig, Scene, paste_patch, populate  # noqa: E402
+from fishy_ros.training.paste import (  # noqa: E402
+    ObjectLibrary,
+    PasteConfig,
+    Scene,
+    paste_marking,
+    paste_patch,
+    populate,
+)
 from fishy_ros.training.procedural import random_object  # noqa: E402
-from fishy_ros.training.sources import reconcile  # noqa: E402
+from fishy_ros.training.sources import reconcile, void_outliers  # noqa: E402
 
 H, W = 80, 160
 CAR = 13
@@ -29,7 +38,7 @@ def library():
     block = np.full((30, 20, 3), 240, np.uint8)
     alpha = np.ones((30, 20), np.float32)
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    return ObjectLibrary([[CutOut(block, alpha)]], [CutOut(block, alpha, CAR)], [photo])
+    return ObjectLibrary([[CutOut(block, alpha)]], [[CutOut(block, alpha, CAR)]], [photo])
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -60,6 +69,38 @@ def test_patches_change_the_ground_but_no_label():
     assert (crop.image != 100).any()
     np.testing.assert_array_equal(crop.labels, scene().labels)
     np.testing.assert_array_equal(crop.outlier, 0)
+
+
+def test_markings_brighten_the_road_and_change_no_label():
+    crop = scene()
+    for seed in range(5):
+        paste_marking(crop, np.random.default_rng(seed))
+    assert (crop.image[crop.labels == 0] > 110).any()
+    assert (crop.image[crop.labels != 0] == 100).all()
+    np.testing.assert_array_equal(crop.outlier, 0)
+
+
+def test_void_regions_of_cityscapes_are_outliers_or_ignored():
+    assert void_outliers(np.uint8([[7, 5, 29, 1, 4, 26]])).tolist() == [[0, 1, 1, 255, 255, 0]]
+
+
+def test_rare_classes_weigh_more_and_the_mean_over_pixels_is_one():
+    shares = torch.tensor([0.7, 0.25, 0.05])
+    weights = class_weights(shares, 1.1)
+    assert weights[0] < weights[1] < weights[2]
+    assert (weights * shares).sum().item() == pytest.approx(1)
+    assert (weights[2] / weights[0]).item() == pytest.approx(np.log(1.8) / np.log(1.15))
+
+
+def test_only_whole_people_of_photographs_become_decoys(tmp_path):
+    (tmp_path / "images/a").mkdir(parents=True)
+    (tmp_path / "labels/a").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "images/a/0.jpg"), np.full((200, 200, 3), 90, np.uint8))
+    standing = "0 0.1 0.1 0.3 0.1 0.3 0.9 0.1 0.9"
+    lying = "0 0.1 0.1 0.9 0.1 0.9 0.4 0.1 0.4"
+    (tmp_path / "labels/a/0.txt").write_text(f"{standing}\n{lying}\n")
+    _, decoys = load_coco_folder(tmp_path)
+    assert [cutout.alpha.shape[0] > cutout.alpha.shape[1] for cutout in decoys] == [True]
 
 
 def test_the_same_seed_pastes_the_same():

@@ -1,13 +1,16 @@
 """From a configuration to a model package, on a tiny street."""
 
 import dataclasses
+import json
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import typer
 import yaml
+from sklearn.metrics import average_precision_score
 from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
@@ -15,13 +18,16 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: the tra
 
 from training.street import write_street  # noqa: E402
 
-from fishy_ros.commands import calibrate, export, pack, train  # noqa: E402
+from fishy_ros.commands import calibrate, evaluate, export, pack, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
+from fishy_ros.imaging import resize_score  # noqa: E402
 from fishy_ros.training.calibrate import load_calibration  # noqa: E402
 from fishy_ros.training.checkpoint import load_checkpoint, load_model  # noqa: E402
 from fishy_ros.training.config import load_train_config  # noqa: E402
-from fishy_ros.training.loop import Trainer, learning_rate  # noqa: E402
+from fishy_ros.training.evaluate import SegmentationSet, evaluate_segmentation  # noqa: E402
+from fishy_ros.training.loop import Trainer, learning_rate, uses_bfloat16  # noqa: E402
+from fishy_ros.training.statistics import to_tensor  # noqa: E402
 
 SIZE = ("--height", "64", "--width", "128")
 
@@ -41,7 +47,7 @@ def run(street, tmp_path_factory) -> Path:
 
 def call(*arguments) -> str:
     app = typer.Typer()
-    for command in (pack, train, calibrate, export):
+    for command in (pack, train, evaluate, calibrate, export):
         command.register(app)
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -52,6 +58,33 @@ def test_training_leaves_checkpoint_curves_and_picture(run):
     assert load_checkpoint(run / "last.pt").step == 3
     assert (run / "curves.csv").read_text().splitlines()[0].startswith("step,seconds,learning_rate,segmentation")
     assert (run / "predictions.png").stat().st_size > 0
+
+
+def test_a_run_watches_the_sets_that_its_configuration_names(run):
+    names, values = (line.split(",") for line in (run / "validation.csv").read_text().splitlines())
+    assert names == ["step", "mIoU images", "AP watched", "FPR95 watched", "AUROC watched"]
+    assert values[0] == "2"
+    assert all(0 <= float(value) <= 1 for value in values[1:])
+
+
+def test_heads_are_compared_on_the_watched_sets(street, run, tmp_path):
+    out = tmp_path / "heads.json"
+    chosen = ("--head", "dissimilarity", "--head", "energy")
+    call("evaluate", street, run / "weights.safetensors", "--out", out, "--images", 3, *chosen, *SIZE)
+    result = json.loads(out.read_text())["heads"]
+    assert [head["head"] for head in result["heads"]] == ["dissimilarity", "energy"]
+    model = load_model(run / "last.pt")
+    label = np.asarray(cv2.imread(str(street.parent / "watched/labels/0.png"), cv2.IMREAD_UNCHANGED))
+    picture = to_tensor(cv2.imread(str(street.parent / "watched/images/0.png")), 64, 128)
+    with torch.no_grad():
+        raw = -model(picture).net.logits.logsumexp(dim=1)[0].numpy()
+    score = resize_score(resize_score(raw, 32, 64), *label.shape)
+    expected = average_precision_score(label.ravel(), score.ravel())
+    assert result["heads"][1]["sets"]["watched"]["AP"] == pytest.approx(expected, abs=1e-6)
+    assert result["heads"][1]["cost"]["latency_ms"] > 0
+    assert result["segmentation"]["images"] == pytest.approx(
+        evaluate_segmentation(model, street.parent, SegmentationSet("images", "labels"), 64, 128, lambda: None).miou
+    )
 
 
 def test_a_new_run_starts_from_trained_weights(street, run, tmp_path):
@@ -120,6 +153,18 @@ def test_the_rate_warms_up_stays_and_decays_to_zero(street):
     assert rates[0] == pytest.approx(settings.learning_rate / 10)
     assert set(rates[9:81]) == {settings.learning_rate}
     assert rates[100] == 0
+
+
+def test_bfloat16_trains_too_and_an_unknown_precision_is_refused(street, tmp_path):
+    config = load_train_config(street)
+    mixed = dataclasses.replace(config, optimiser=dataclasses.replace(config.optimiser, precision="bfloat16", steps=1))
+    trainer = Trainer(mixed, tmp_path, "cpu")
+    losses = []
+    trainer.run(lambda step, total, terms: losses.append(terms))
+    assert all(np.isfinite(value) for value in losses[0].values())
+    assert {p.dtype for p in trainer.model.parameters()} == {torch.float32}
+    with pytest.raises(ConfigError, match="precision 'half' is unknown"):
+        uses_bfloat16("half", "cpu")
 
 
 @pytest.mark.parametrize(

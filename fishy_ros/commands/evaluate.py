@@ -1,0 +1,40 @@
+"""`fishy evaluate`: score every head of a trained network, and its segmentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    config: Annotated[Path, typer.Argument(help="Training configuration; its `validation` names the labelled sets.")],
+    weights: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (.pt).")],
+    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("evaluation.json"),
+    head: Annotated[list[str] | None, typer.Option(help="Head to score, repeatable; all of them unless given.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    images: Annotated[int, typer.Option(help="Training images for the statistics of some heads.", min=1)] = 120,
+    height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
+    width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
+) -> None:
+    """Write what each head finds and costs: AP, FPR95 and AUROC a set, mean IoU, and time beside the network alone."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from fishy_ros.training.ablation import HeadStudy, study_table
+    from fishy_ros.training.config import load_train_config
+
+    study = HeadStudy(load_train_config(config), data, weights, tuple(head or ()), images, height, width)
+    console = Console()
+    with Progress(console=console) as bar:
+        task = bar.add_task("evaluating", total=study.steps)
+        result = study.run(lambda: bar.advance(task))
+    result.write(out)
+    console.print(study_table(result))
+    typer.echo(str(out))

@@ -1,0 +1,148 @@
+"""Every head of one trained network side by side: what it finds on labelled sets, and what it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from fishy_ros.heads.model import AnomalyModel, count_parameters
+from fishy_ros.heads.registry import HEADS, create_head
+from fishy_ros.replay.environment import Environment, describe_environment
+from fishy_ros.training.calibrate import ordinary_images
+from fishy_ros.training.checkpoint import load_model, load_weights
+from fishy_ros.training.config import TrainConfig
+from fishy_ros.training.evaluate import count_frames, evaluate_heads, evaluate_segmentation
+from fishy_ros.training.head_cost import NETWORK, ROUNDS, HeadCost, measure_head_costs
+from fishy_ros.training.sources import open_sources
+from fishy_ros.training.statistics import measure_statistics
+
+
+@dataclass(frozen=True)
+class HeadResult:
+    """One head; rates are fractions of 1."""
+
+    head: str
+    sets: Mapping[str, Mapping[str, float]]
+    """For each labelled set `AP`, `FPR95` and `AUROC`."""
+    cost: HeadCost
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """All heads, with what is needed to repeat the measurement."""
+
+    network: str
+    weights_sha256: str
+    parameters: int
+    height: int
+    width: int
+    command: str
+    environment: Environment
+    segmentation: Mapping[str, float]
+    """Mean IoU by set, fractions of 1."""
+    network_alone_ms: float
+    heads: tuple[HeadResult, ...]
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"heads": asdict(self)}, indent=1) + "\n", encoding="utf-8")
+
+
+class HeadStudy:
+    """The sets that a configuration watches, scored with some heads of some weights."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: str | None,
+        weights: Path,
+        heads: tuple[str, ...],
+        images: int,
+        height: int,
+        width: int,
+    ) -> None:
+        """Name what is to be measured; no `heads` means all. `images` training images give the statistics."""
+        self._config = config
+        self._root = Path(data or config.data)
+        self._weights = weights
+        self._heads = heads or tuple(HEADS)
+        self._images = images
+        self._size = height, width
+
+    @property
+    def steps(self) -> int:
+        """How often `run` calls its `progress`."""
+        validation = self._config.validation
+        return count_frames(self._root, validation.anomalies, validation.segmentation) + ROUNDS
+
+    def run(self, progress: Callable[[], None]) -> StudyResult:
+        """Measure.
+
+        Raises:
+            TrainingError: the weights or a folder cannot be read.
+            ConfigError: a head is unknown.
+        """
+        model = _load(self._weights, self._config.size)
+        sources = open_sources(self._root, self._config.sources)
+        statistics = measure_statistics(model, ordinary_images(sources, self._images, *self._size))
+        heads = {name: create_head(name, model, statistics).eval() for name in self._heads}
+        found = {
+            folder: evaluate_heads(model, heads, self._root / folder, *self._size, progress)
+            for folder in self._config.validation.anomalies
+        }
+        segmentation = {
+            labelled.images: evaluate_segmentation(model, self._root, labelled, *self._size, progress).miou
+            for labelled in self._config.validation.segmentation
+        }
+        costs = measure_head_costs(model, heads, *self._size, progress)
+        return StudyResult(
+            network=self._config.size,
+            weights_sha256=hashlib.sha256(self._weights.read_bytes()).hexdigest(),
+            parameters=count_parameters(model),
+            height=self._size[0],
+            width=self._size[1],
+            command=" ".join(["fishy", *sys.argv[1:]]),
+            environment=describe_environment(),
+            segmentation=segmentation,
+            network_alone_ms=costs[NETWORK].latency_ms,
+            heads=tuple(
+                HeadResult(
+                    name,
+                    {
+                        folder: {"AP": scores[name].ap, "FPR95": scores[name].fpr95, "AUROC": scores[name].auroc}
+                        for folder, scores in found.items()
+                    },
+                    costs[name],
+                )
+                for name in heads
+            ),
+        )
+
+
+def study_table(result: StudyResult) -> Table:
+    """Lay the heads out, rates in percent as AP / FPR95."""
+    folders = tuple(result.heads[0].sets) if result.heads else ()
+    table = Table(title=f"network {result.network}, {result.height} x {result.width}, AP / FPR95 in %")
+    for column in ("head", *(Path(folder).name for folder in folders), "times the network"):
+        table.add_column(column, justify="left" if column == "head" else "right")
+    for head in result.heads:
+        cells = [f"{100 * head.sets[folder]['AP']:.1f} / {100 * head.sets[folder]['FPR95']:.1f}" for folder in folders]
+        table.add_row(head.head, *cells, f"{head.cost.ratio:.3f}")
+    for folder, miou in result.segmentation.items():
+        table.add_row(f"mIoU {folder}", f"{100 * miou:.1f}")
+    return table
+
+
+def _load(path: Path, size: str) -> AnomalyModel:
+    if path.suffix == ".pt":
+        return load_model(path)
+    model = AnomalyModel(size)
+    load_weights(path, model)
+    return model.eval()
