@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from fishy_ros.replay.environment import describe_environment
     from fishy_ros.training.ablation import HeadStudy, study_table
     from fishy_ros.training.config import load_train_config
 
@@ -34,7 +36,7 @@ def evaluate(
     console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task("evaluating", total=study.steps)
-        result = study.run(lambda: bar.advance(task))
+        result = study.run(dataclasses.asdict(describe_environment()), lambda: bar.advance(task))
     result.write(out)
     console.print(study_table(result))
     typer.echo(str(out))

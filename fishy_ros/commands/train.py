@@ -29,6 +29,9 @@ def train(
         Path | None, typer.Option(help="Trained weights (.safetensors) to start a new run from.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")] = False,
+    validation: Annotated[
+        bool, typer.Option(help="Score the labelled sets that the configuration names during the run.")
+    ] = True,
 ) -> None:
     """Train a network; a run that was stopped resumes where it was."""
     from fishy_ros.training.config import load_train_config
@@ -38,6 +41,8 @@ def train(
         settings = dataclasses.replace(settings, data=data)
     if steps is not None:
         settings = dataclasses.replace(settings, optimiser=dataclasses.replace(settings.optimiser, steps=steps))
+    if not validation:
+        settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=0))
     out.mkdir(parents=True, exist_ok=True)
     job = functools.partial(run_training, settings=settings, out=out, device=device, weights=weights, fresh=fresh)
     if processes == 1:
@@ -53,13 +58,17 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, wei
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from fishy_ros.replay.environment import describe_environment
     from fishy_ros.training.loop import Trainer
+    from fishy_ros.training.provenance import note_run
 
     trainer = Trainer(settings, out, device)
     if weights is not None:
         trainer.start_from(weights)
     if not fresh:
         trainer.resume()
+    if number == 0:
+        note_run(settings, out, trainer.step, weights, dataclasses.asdict(describe_environment()))
     console = Console(quiet=number != 0)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from fishy_ros.heads.model import AnomalyModel, count_parameters
 from fishy_ros.heads.registry import HEADS, create_head
-from fishy_ros.replay.environment import Environment, describe_environment
 from fishy_ros.training.calibrate import ordinary_images
 from fishy_ros.training.checkpoint import load_model, load_weights
 from fishy_ros.training.config import TrainConfig
@@ -43,7 +42,8 @@ class StudyResult:
     height: int
     width: int
     command: str
-    environment: Environment
+    environment: Mapping[str, object]
+    """The machine that was measured on."""
     segmentation: Mapping[str, float]
     """Mean IoU by set, fractions of 1."""
     network_alone_ms: float
@@ -82,8 +82,8 @@ class HeadStudy:
         validation = self._config.validation
         return count_frames(self._root, validation.anomalies, validation.segmentation) + ROUNDS
 
-    def run(self, progress: Callable[[], None]) -> StudyResult:
-        """Measure.
+    def run(self, environment: Mapping[str, object], progress: Callable[[], None]) -> StudyResult:
+        """Measure; `environment` describes the machine and goes into the result.
 
         Raises:
             TrainingError: the weights or a folder cannot be read.
@@ -109,7 +109,7 @@ class HeadStudy:
             height=self._size[0],
             width=self._size[1],
             command=" ".join(["fishy", *sys.argv[1:]]),
-            environment=describe_environment(),
+            environment=environment,
             segmentation=segmentation,
             network_alone_ms=costs[NETWORK].latency_ms,
             heads=tuple(

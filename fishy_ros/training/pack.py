@@ -24,7 +24,8 @@ def pack_training_data(config: TrainConfig, out: Path, max_width: int, quality: 
     """Write a zip with the layout of the data root; unpack it anywhere and pass `--data`.
 
     Images become WebP of at most `max_width` px, label maps PNG of the size of their image, cut-outs WebP of at most
-    256 px. A crash in between leaves no archive.
+    256 px. The sets that `validation` names are not packed: train with `--no-validation`. A crash in between leaves no
+    archive.
 
     Raises:
         TrainingError: something that the configuration names is missing.
@@ -60,7 +61,9 @@ def _entries(config: TrainConfig, root: Path, max_width: int, quality: int) -> I
 
 
 def _pack_source(source: SourceConfig, root: Path, max_width: int, quality: int) -> Iterator[tuple[str, bytes]]:
-    maps = [folder for folder in (source.labels, source.confidence, source.coarse) if folder is not None]
+    maps = [
+        folder for folder in (source.labels, source.confidence, source.coarse, source.label_ids) if folder is not None
+    ]
     for path in image_files(root / source.images):
         yield (
             f"{source.images}/{path.stem}.webp",

@@ -27,6 +27,7 @@ from fishy_ros.training.checkpoint import load_checkpoint, load_model  # noqa: E
 from fishy_ros.training.config import load_train_config  # noqa: E402
 from fishy_ros.training.evaluate import SegmentationSet, evaluate_segmentation  # noqa: E402
 from fishy_ros.training.loop import Trainer, learning_rate, uses_bfloat16  # noqa: E402
+from fishy_ros.training.provenance import data_sha256  # noqa: E402
 from fishy_ros.training.statistics import to_tensor  # noqa: E402
 
 SIZE = ("--height", "64", "--width", "128")
@@ -58,6 +59,20 @@ def test_training_leaves_checkpoint_curves_and_picture(run):
     assert load_checkpoint(run / "last.pt").step == 3
     assert (run / "curves.csv").read_text().splitlines()[0].startswith("step,seconds,learning_rate,segmentation")
     assert (run / "predictions.png").stat().st_size > 0
+
+
+def test_a_run_notes_what_it_was_made_from(street, run, tmp_path):
+    (part,) = json.loads((run / "run.json").read_text())
+    config = load_train_config(street)
+    assert part["configuration"]["seed"] == config.seed
+    assert part["data_sha256"] == data_sha256(config)
+    picture = street.parent / "images/0.png"
+    before = picture.read_bytes()
+    picture.write_bytes(before + b" ")
+    try:
+        assert data_sha256(config) != part["data_sha256"]
+    finally:
+        picture.write_bytes(before)
 
 
 def test_a_run_watches_the_sets_that_its_configuration_names(run):
@@ -201,5 +216,5 @@ def test_packed_data_trains_elsewhere(street, tmp_path):
     call("pack", street, tmp_path / "data.zip", "--max-width", 128)
     with zipfile.ZipFile(tmp_path / "data.zip") as archive:
         archive.extractall(tmp_path / "data")
-    call("train", street, "--out", tmp_path / "run", "--data", tmp_path / "data", "--steps", 1)
+    call("train", street, "--out", tmp_path / "run", "--data", tmp_path / "data", "--steps", 1, "--no-validation")
     assert load_checkpoint(tmp_path / "run" / "last.pt").step == 1
