@@ -1,5 +1,6 @@
-"""Leave out what cannot run on this machine, and say so above the tests."""
+"""Leave out what cannot run on this machine, say so above the tests, and end when they are done."""
 
+import faulthandler
 from importlib.util import find_spec
 
 NEEDS = {
@@ -22,3 +23,8 @@ collect_ignore_glob = [pattern for places in MISSING.values() for place in place
 def pytest_report_header() -> list[str]:
     """Say which rooms are left out because a module is not installed."""
     return [f"skipped: {', '.join(places)}, because {module} is not installed" for module, places in MISSING.items()]
+
+
+def pytest_unconfigure() -> None:
+    """Let no thread that still waits keep the finished run from ending; its stack is shown."""
+    faulthandler.dump_traceback_later(60, exit=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
+import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
+from pathlib import Path
 
 from fishy_ros.errors import ConfigError, ReplayError
+from fishy_ros.replay.file_pool import FilePool
 
 RETRIES = 3
 """So often a chunk is tried again after its worker died."""
@@ -17,13 +18,12 @@ RETRIES = 3
 @contextmanager
 def process_pool(workers: int) -> Iterator[Executor]:
     """Run in `workers` fresh processes of this machine; what still waits at an error is cancelled."""
-    spawn = multiprocessing.get_context("spawn")
-    # Ctrl-C reaches every process of the terminal; only this one is to act on it.
-    pool = ProcessPoolExecutor(workers, spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with tempfile.TemporaryDirectory(prefix="fishy-sweep-") as folder:
+        pool = FilePool(workers, Path(folder))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

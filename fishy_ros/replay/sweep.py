@@ -154,12 +154,21 @@ class _Collector:
 
 def _submit(executor: Executor, chunks: Iterable[SweepChunk]) -> Iterator[tuple[SweepChunk, Future[ChunkResult]]]:
     """Yield every chunk with its future as it is done, and let go of both, since results are large."""
-    futures = {executor.submit(score_chunk, chunk): chunk for chunk in chunks}
+    futures = {_begin(executor, chunk): chunk for chunk in chunks}
     waiting = set(futures)
     while waiting:
         done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
             yield futures.pop(future), future
+
+
+def _begin(executor: Executor, chunk: SweepChunk) -> Future[ChunkResult]:
+    try:
+        return executor.submit(score_chunk, chunk)
+    except BrokenExecutor as error:  # a worker died while chunks were still being handed out
+        lost: Future[ChunkResult] = Future()
+        lost.set_exception(error)
+        return lost
 
 
 def _fingerprint(job: SweepJob) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """A set that is split over workers gives the numbers of one process, whatever happens to the workers."""
 
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -69,13 +70,12 @@ def test_a_report_of_another_model_under_the_same_name_is_not_kept(street_bag, t
     assert Sweep(jobs, tmp_path / "out", chunk_size=6).frames == 6
 
 
+@pytest.mark.timeout(120)
 def test_a_killed_process_of_the_pool_costs_only_its_chunks(jobs, tmp_path, no_stages):
     killed = []
 
     def kill_one(done):
         if not killed:
-            import multiprocessing
-
             victim = multiprocessing.active_children()[0]
             os.kill(victim.pid, signal.SIGKILL)
             killed.append(victim.pid)
