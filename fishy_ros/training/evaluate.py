@@ -39,6 +39,9 @@ class SegmentationSet:
     labels: str
     classes: str = "cityscapes"
     """Which classes the labels are in, a key of `CLASS_SETS`."""
+    height: int | None = None
+    width: int | None = None
+    """Size at which the network reads these images, multiples of 32, for images of another aspect; None for its own."""
 
     def __post_init__(self) -> None:
         if self.classes not in CLASS_SETS:
@@ -73,14 +76,18 @@ def evaluate_heads(
 def evaluate_segmentation(
     model: AnomalyModel, root: Path, labelled: SegmentationSet, height: int, width: int, progress: Progress
 ) -> SegmentationMetrics:
-    """Compare the predicted classes of whole images of `height` x `width` with a labelled set below `root`."""
+    """Compare the predicted classes of whole images with a labelled set below `root`.
+
+    The network reads images at `height` x `width` unless the set says otherwise.
+    """
     model.eval()
+    size = labelled.height or height, labelled.width or width
     names = np.array(CLASS_SETS[labelled.classes], np.uint8)
     pool = SegmentationAccumulator(int(names.max()) + 1)
     for path in image_files(root / labelled.images):
         truth = np.asarray(read_image(root / labelled.labels / f"{path.stem}.png", cv2.IMREAD_UNCHANGED), np.uint8)
         picture = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
-        predicted = names[predict_labels(model, picture, height, width)]
+        predicted = names[predict_labels(model, picture, *size)]
         enlarged = cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST)
         pool.update(np.asarray(enlarged, np.uint8), truth, path.stem)
         progress()
