@@ -47,6 +47,7 @@ HEADS: dict[str, Builder] = {
     "dissimilarity": lambda model, statistics: model.head,
     "dissimilarity_smooth": lambda model, statistics: SmoothedHead(model.head, 3),
     "dissimilarity_road": lambda model, statistics: RoadContextHead(model.head),
+    "dissimilarity_road_smooth": lambda model, statistics: SmoothedHead(RoadContextHead(model.head), 3),
     "dense_hybrid": lambda model, statistics: WeightedSumHead([model.head, EnergyHead()], [1.0, DENSE_HYBRID_ENERGY]),
     "dissimilarity_sml": lambda model, statistics: WeightedSumHead(
         [model.head, _standardized(statistics, smooth=False)], [1.0, 0.5]
