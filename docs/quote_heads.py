@@ -1,4 +1,4 @@
-"""Quote what `fishy evaluate` measured in docs/model.md: every head of the shipped weights, and the course of the training.
+"""Quote in docs/model.md what `fishy evaluate` measured: every head of the shipped weights, and the course of training.
 
 The heads come from docs/results/heads_*.json, the course from docs/results/course/STEP.json.
 """
@@ -46,8 +46,8 @@ def heads_table(path: Path, study: Any) -> str:
     ]
     machine = study["environment"]
     words = [
-        f"AP / FPR95 / AUROC in %; {study['parameters']:,} parameters, {study['height']}x{study['width']}, the network alone "
-        f"{study['network_alone_ms']:.0f} ms in ONNX Runtime on {machine['cores']} x {machine['cpu']}.",
+        f"AP / FPR95 / AUROC in %; {study['parameters']:,} parameters, {study['height']}x{study['width']}, the network "
+        f"alone {study['network_alone_ms']:.0f} ms in ONNX Runtime on {machine['cores']} x {machine['cpu']}.",
         "",
         table(header, rows),
         "",
