@@ -16,6 +16,7 @@ from fishy_ros.ros.latency import LatencyWindow
 from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.pipeline import Frame, Pipeline
 from fishy_ros.ros.publishers import Picture, Publishers
+from fishy_ros.ros.stamp_order import StampOrder
 from fishy_ros.ros.worker import Worker
 
 
@@ -29,8 +30,9 @@ class ActiveRun:
         publishers: Publishers,
         parameters: Callable[[], DetectorParameters],
         ledger: FrameLedger,
+        order: StampOrder,
     ) -> None:
-        """Start the threads and subscribe to the camera; frames are counted in `ledger`."""
+        """Start the threads and subscribe to the camera; frames are counted in `ledger`, their stamps go by `order`."""
         self.latencies = LatencyWindow()
         self.started_at = time.monotonic()
         self._ledger = ledger
@@ -43,6 +45,7 @@ class ActiveRun:
             detector=detector,
             publishers=publishers,
             ledger=ledger,
+            order=order,
             latencies=self.latencies,
             parameters=parameters,
             now_ns=lambda: int(node.get_clock().now().nanoseconds),
@@ -53,7 +56,12 @@ class ActiveRun:
         self._painter.start()
         self._worker.start()
         self._camera = CameraSubscriptions(
-            node, parameters().image_transport, self._on_frame, self._on_overtaken, self._on_bad_message
+            node,
+            parameters().image_transport,
+            self._on_frame,
+            self._on_overtaken,
+            self._ledger.note_lost,
+            self._on_bad_message,
         )
 
     @property

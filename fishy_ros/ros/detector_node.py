@@ -22,8 +22,10 @@ from fishy_ros.ros.diagnostics import ACTIVE, Observation
 from fishy_ros.ros.diagnostics_publisher import DiagnosticsPublisher
 from fishy_ros.ros.frame_ledger import FrameLedger
 from fishy_ros.ros.parameter_server import ParameterServer
+from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.publishers import Publishers
 from fishy_ros.ros.spinning import answer_impossible_transitions, spin_until_shutdown
+from fishy_ros.ros.stamp_order import StampOrder
 from fishy_ros.ros.watchdog import Action, Watchdog
 
 WATCH_PERIOD_S: float = 0.2
@@ -44,12 +46,13 @@ class DetectorNode(LifecycleNode):
         self._state = "unconfigured"
         self._failure = ""
         self._callback_failure = ""
-        self._is_late = False
+        self._troubles: frozenset[str] = frozenset()
         self._left_behind = 0
         self._detector: AnomalyDetector | None = None
         self._outputs: Publishers | None = None
         self._run: ActiveRun | None = None
         self._ledger = FrameLedger()
+        self._order = StampOrder()
         self._watchdog = Watchdog(max_restarts=0)
         self._settings = ParameterServer(self, is_configured=lambda: self._outputs is not None)
         self._reporter = DiagnosticsPublisher(self, self._observe, lambda: self._settings.current)
@@ -92,15 +95,14 @@ class DetectorNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take the device, subscribe to the camera and start to work."""
-        assert self._outputs is not None, "a node that is not configured cannot be activated"
         try:
             detector = self._open_detector()
         except FishyError as error:
             return self._fail("activate", error)
         super().on_activate(state)
-        self._ledger = FrameLedger()
+        self._ledger, self._order = FrameLedger(), StampOrder()
         self._watchdog = Watchdog(self._settings.current.max_restarts)
-        self._run = ActiveRun(self, detector, self._outputs, lambda: self._settings.current, self._ledger)
+        self._run = self._new_run(detector)
         # What exists now lives as long as the run: the collector need not walk through it again and again.
         gc.collect()
         gc.freeze()
@@ -145,9 +147,7 @@ class DetectorNode(LifecycleNode):
         run, settings = self._run, self._settings.current
         if run is None:
             return
-        if run.busy_s > settings.inference_deadline_s and not self._is_late:
-            self._reporter.publish()
-        self._is_late = run.busy_s > settings.inference_deadline_s
+        self._report_new_trouble(run, settings)
         action = self._watchdog.check(run.busy_s, settings.hang_timeout_s, self._ledger.totals().published)
         if action is Action.RESTART:
             self._restart(run)
@@ -158,7 +158,6 @@ class DetectorNode(LifecycleNode):
             self.trigger_deactivate()
 
     def _restart(self, run: ActiveRun) -> None:
-        assert self._outputs is not None
         self.get_logger().error(f"no answer from the runtime for {run.busy_s:.1f} s: restarting it")
         self._leave_behind(run)
         try:
@@ -167,7 +166,19 @@ class DetectorNode(LifecycleNode):
             self._fail("restart", error)
             self.trigger_deactivate()
             return
-        self._run = ActiveRun(self, detector, self._outputs, lambda: self._settings.current, self._ledger)
+        self._run = self._new_run(detector)
+
+    def _new_run(self, detector: AnomalyDetector) -> ActiveRun:
+        assert self._outputs is not None, "a node that is not configured has no outputs"
+        return ActiveRun(self, detector, self._outputs, lambda: self._settings.current, self._ledger, self._order)
+
+    def _report_new_trouble(self, run: ActiveRun, settings: DetectorParameters) -> None:
+        """Publish diagnostics ahead of their time when the engine gets stuck or starts to fail."""
+        states = {"late": run.busy_s > settings.inference_deadline_s, "failing": self._ledger.totals().is_failing}
+        troubles = frozenset(name for name, holds in states.items() if holds)
+        if troubles - self._troubles:
+            self._reporter.publish()
+        self._troubles = troubles
 
     def _leave_behind(self, run: ActiveRun) -> None:
         run.abandon(f"no answer from the runtime for {run.busy_s:.1f} s")

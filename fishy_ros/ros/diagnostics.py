@@ -48,6 +48,7 @@ class Rates:
     dropped: int
     bad: int
     failed: int
+    stale: int
 
     @classmethod
     def between(cls, before: Observation | None, now: Observation) -> Rates:
@@ -60,6 +61,7 @@ class Rates:
             dropped=now.totals.dropped - start.dropped,
             bad=now.totals.bad - start.bad,
             failed=now.totals.failed - start.failed,
+            stale=now.totals.stale - start.stale,
         )
 
     def per_second(self, count: int) -> float:
@@ -97,7 +99,9 @@ def diagnostics_message(
         "frames_overtaken": now.totals.overtaken,
         "frames_bad": now.totals.bad,
         "frames_failed": now.totals.failed,
+        "frames_stale": now.totals.stale,
         "frames_lost": now.totals.lost,
+        "stamp_restarts": now.totals.stamp_restarts,
         "last_bad_image": now.totals.last_bad or "none",
         "last_error": now.totals.last_error or "; ".join(now.failures) or "none",
     }
@@ -132,6 +136,8 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
         warnings.append(f"no image for {quiet_s:.1f} s")
     if rates.bad:
         warnings.append(f"{rates.bad} bad images, last: {now.totals.last_bad}")
+    if rates.stale:
+        warnings.append(f"{rates.stale} stale images, last: {now.totals.last_stale}")
     offered = max(rates.received, rates.dropped)
     if rates.dropped > parameters.max_drop_share * offered:
         warnings.append(f"{rates.dropped} of {offered} images dropped")

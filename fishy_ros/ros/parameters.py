@@ -85,7 +85,7 @@ class DetectorParameters:
         0.5, "Warn when more than this share of the images of a second is dropped.", low=0.0, high=1.0
     )
     inference_deadline_s: float = _parameter(
-        1.0, "Report an error while one frame takes longer than this many seconds.", low=0.01, high=3600.0
+        0.7, "Report an error while one frame takes longer than this many seconds.", low=0.01, high=3600.0
     )
     hang_timeout_s: float = _parameter(
         10.0, "Restart the runtime when one frame takes longer than this many seconds.", low=0.1, high=3600.0

@@ -11,10 +11,11 @@ from sensor_msgs.msg import CameraInfo
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.imaging import resize_score
 from fishy_ros.ros.frame_ledger import FrameLedger
-from fishy_ros.ros.image_messages import CameraImage
+from fishy_ros.ros.image_messages import CameraImage, FrameHeader
 from fishy_ros.ros.latency import LatencyWindow, age_of
 from fishy_ros.ros.parameters import MODEL_THRESHOLD, DetectorParameters
 from fishy_ros.ros.publishers import Picture, Publishers
+from fishy_ros.ros.stamp_order import StampOrder
 from fishy_ros.types import ScoreMap
 
 
@@ -38,6 +39,7 @@ class Pipeline:
     detector: AnomalyDetector
     publishers: Publishers
     ledger: FrameLedger
+    order: StampOrder
     latencies: LatencyWindow
     parameters: Callable[[], DetectorParameters]
     now_ns: Callable[[], int]
@@ -48,13 +50,15 @@ class Pipeline:
     """Whether the result of the frame in work comes too late."""
 
     def handle(self, frame: Frame) -> None:
-        """Publish the heatmap of a frame, then everything else about it.
+        """Publish the heatmap of a frame, then everything else about it; a frame with a stale stamp is dropped.
 
         Raises:
             ImageError: the image cannot be decoded.
             InferenceError: the runtime failed.
         """
         parameters, header = self.parameters(), frame.image.header
+        if self._is_stale(header):
+            return
         started = time.perf_counter()
         image = frame.image.to_bgr()
         decoded = time.perf_counter()
@@ -63,6 +67,7 @@ class Pipeline:
         if self.is_abandoned():
             return
         score = _heatmap(detection.score, parameters, *image.shape[:2])
+        self.order.note_published(header.stamp_ns)
         self.publishers.publish_heatmap(header, score)
         published = time.perf_counter()
         age = age_of(header.stamp_ns, self.now_ns())
@@ -83,6 +88,15 @@ class Pipeline:
             self.publishers.publish_camera_info(header, frame.camera_info, scale_y, scale_x)
         if self.publishers.wants_pictures(parameters):
             self.paint(Picture(header, image, detection, self.threshold(parameters)))
+
+    def _is_stale(self, header: FrameHeader) -> bool:
+        restarts = self.order.restarts
+        reason = self.order.refusal(header.stamp_ns, time.monotonic())
+        if self.order.restarts > restarts:
+            self.ledger.note_stamp_restart()
+        if reason:
+            self.ledger.note_stale(reason)
+        return bool(reason)
 
     def threshold(self, parameters: DetectorParameters) -> float:
         """Return the threshold in force, in [0, 1]."""
