@@ -93,6 +93,35 @@ class DetectorParameters:
     max_restarts: int = _parameter(
         3, "Stop with an error when the runtime hangs again after this many restarts in a row.", low=0, high=1000
     )
+    frame_deadline_ms: float = _parameter(
+        0.0,
+        "Time that a frame may take from its arrival to its heatmap, in ms; 0 sets no deadline and no degraded mode.",
+        low=0.0,
+        high=1e6,
+        at_configure=True,
+    )
+    max_missed_deadlines: int = _parameter(
+        5,
+        "Switch to a cheaper configuration of the model when this many frames in a row miss frame_deadline_ms.",
+        low=1,
+        high=1000,
+    )
+    recovery_s: float = _parameter(
+        10.0,
+        "Try the better configuration again after this many seconds without a missed deadline; doubled, up to 16 "
+        "times, each time that does not last.",
+        low=0.1,
+        high=3600.0,
+    )
+    publish_on_failure: bool = _parameter(
+        False, "Publish a heatmap of ones (all unknown) for a frame whose inference fails or hangs."
+    )
+    drift_window_s: float = _parameter(
+        1.0,
+        "Warn when the images of this many seconds are not like the training data of the model; 0 does not look.",
+        low=0.0,
+        high=3600.0,
+    )
 
     def __post_init__(self) -> None:
         """Check every value."""
