@@ -14,11 +14,13 @@ class FrameTotals:
     received: int = 0
     published: int = 0
     overtaken: int = 0
-    """Dropped because a newer frame came before this one's turn."""
+    """Dropped because a newer frame came, or the node was stopped, before this one's turn."""
     bad: int = 0
     """Dropped because the image could not be decoded."""
     failed: int = 0
     """Dropped because the inference failed."""
+    unknown: int = 0
+    """How many of these were answered by a heatmap of ones."""
     stale: int = 0
     """Dropped because its stamp is not newer than one that was published."""
     lost: int = 0
@@ -83,6 +85,11 @@ class FrameLedger:
         with self._lock:
             failed = self._totals.failed + 1
             self._totals = replace(self._totals, failed=failed, last_error=reason, is_failing=True)
+
+    def note_unknown(self) -> None:
+        """Count a failed frame for which a heatmap of ones was published."""
+        with self._lock:
+            self._totals = replace(self._totals, unknown=self._totals.unknown + 1)
 
     def note_stale(self, reason: str) -> None:
         """Count an image whose stamp is not newer than one that was published."""

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import COLOUR_MAPS
+from fishy_ros.ros.degradation import DeadlineRules
 
 Value: TypeAlias = str | bool | int | float
 
@@ -122,6 +123,11 @@ class DetectorParameters:
         low=0.0,
         high=3600.0,
     )
+
+    @property
+    def deadline_rules(self) -> DeadlineRules:
+        """When to change the configuration of the model."""
+        return DeadlineRules(self.frame_deadline_ms, self.max_missed_deadlines, self.recovery_s)
 
     def __post_init__(self) -> None:
         """Check every value."""
