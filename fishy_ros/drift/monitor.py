@@ -19,7 +19,7 @@ As Tukey's fences, the limit is a multiple of a distance between quantiles of th
 of a normal distribution it would be 3.5 standard deviations.
 """
 COLOUR_ORDER_LIMIT = 1.0
-"""The same for the colour order, which compares two hypotheses about one image and so is sharper."""
+"""The same for the colour order, which compares two hypotheses and so is sharper; it must also speak for the other."""
 RETURN = 0.85
 """A reason holds until the window is within this fraction of its limit again, so that it does not flicker."""
 SHIFT_WITHOUT_REFERENCE = 1.0
@@ -42,7 +42,7 @@ _REASONS: dict[str, tuple[str, str]] = {
     "score_median": ("scores too low", "scores too high"),
     "score_tail": ("too few high scores", "too many high scores"),
     "score_shift": ("", "scores distributed unlike those of ordinary images"),
-    "colour_order": ("red and blue look exchanged", ""),
+    "colour_order": ("colours unlike ordinary ones (red and blue exchanged?)", ""),
 }
 """What it means that a statistic is below or above ordinary; an empty reason is none."""
 
@@ -98,6 +98,8 @@ class DriftMonitor:
         if spread is None:
             return 0.0, ""
         side, reason = (spread.low, below) if value < spread.middle else (spread.high, above)
-        limit = COLOUR_ORDER_LIMIT if name == "colour_order" else LIMIT
+        limit = LIMIT
+        if name == "colour_order":
+            side, limit = min(side, 0.0), COLOUR_ORDER_LIMIT
         distance = abs(value - spread.middle) / (limit * max(abs(side - spread.middle), _LEAST_SPREAD))
         return (float(distance), reason) if reason else (0.0, "")

@@ -15,6 +15,7 @@ from fishy_ros.ros.latency import PERCENTILES
 from fishy_ros.ros.parameters import DetectorParameters
 
 ACTIVE = "active"
+_REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
     if rates.missed:
         warnings.append(f"{rates.missed} frames took longer than {parameters.frame_deadline_ms:g} ms")
     if now.drift.reasons:
-        warnings.append(f"input is not like the training data: {', '.join(now.drift.reasons)}")
+        warnings.append(f"input is not like the training data: {', '.join(now.drift.reasons[:_REASONS_SHOWN])}")
     quiet_s = now.at - max(now.active_since, now.totals.last_image_at or 0.0)
     if quiet_s >= parameters.no_image_timeout_s:
         warnings.append(f"no image for {quiet_s:.1f} s")
