@@ -136,8 +136,8 @@ class ActiveRun:
             return
         try:
             self._pipeline.publish_unknown(frame)
-        except FishyError as error:
-            self._logger.error(f"no heatmap for a failed frame: {error}", throttle_duration_sec=1.0)
+        except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
+            self._logger.error(f"no heatmap for a failed frame: {_describe(error)}", throttle_duration_sec=1.0)
             return
         self._ledger.note_unknown()
 
