@@ -37,7 +37,7 @@ SIZE = ("--height", "64", "--width", "128")
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory) -> Path:
-    return write_street(tmp_path_factory.mktemp("street"), count=24)
+    return write_street(tmp_path_factory.mktemp("street"))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,8 @@ def test_the_exported_package_detects_and_equals_torch(run, tmp_path):
     assert (detection.labels == labels[0].numpy()).mean() > 0.999
 
 
-def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_smaller_graph(street, run, tmp_path):
+def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_smaller_graph(run, tmp_path):
+    street = write_street(tmp_path / "many", count=24)
     words = tmp_path / "words.yaml"
     words.write_text(
         "{name: tiny, version: 1.0.0, description: a test, licence: Apache-2.0, training_data: [tiny], card: '# tiny'}"
