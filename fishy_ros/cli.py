@@ -26,6 +26,7 @@ COMMANDS: tuple[str, ...] = (
     "calibrate",
     "export",
     "convert",
+    "reference",
     "build",
 )
 """Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""

@@ -26,6 +26,7 @@ FLOORS = {
     "nets": 1,
     "heads": 2,
     "runtimes": 2,
+    "drift": 2,
     "detector": 3,
     "datasets": 4,
     "bags": 4,

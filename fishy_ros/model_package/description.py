@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fishy_ros.errors import ConfigError, ModelPackageError
+from fishy_ros.model_package.reference import Reference
 
 DESCRIPTION_FILE = "model.yaml"
 CARD_FILE = "card.md"
@@ -69,11 +70,22 @@ class GraphFile:
 
 
 @dataclass(frozen=True)
+class ReducedGraph:
+    """The model for images of a smaller size (px); its heatmap is calibrated so that it means the same."""
+
+    graph: GraphFile
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
 class ModelPackage:
     """A model on disk: its description, and where its graphs are.
 
     Sizes are in pixels. `metrics` are the numbers that the package states of itself, `variants` maps a
     precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
+    `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `reference` says what
+    ordinary input looks like, None where that was not measured.
     """
 
     name: str
@@ -94,6 +106,8 @@ class ModelPackage:
     input_name: str = "image"
     score_name: str = "score"
     labels_name: str = "labels"
+    reduced: tuple[ReducedGraph, ...] = ()
+    reference: Reference | None = None
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -118,6 +132,19 @@ class ModelPackage:
             available = ", ".join(self.precisions)
             raise ConfigError(f"precision {precision!r}: model {self.name} ({self.folder}) has only {available}")
         return graph
+
+    def at_reduced_size(self, index: int) -> ModelPackage:
+        """Return the package as if its entry `index` of `reduced` were all that it had."""
+        reduced = self.reduced[index]
+        return replace(
+            self,
+            graph_path=reduced.graph.path,
+            sha256=reduced.graph.sha256,
+            input_height=reduced.height,
+            input_width=reduced.width,
+            variants={},
+            reduced=(),
+        )
 
     def card(self) -> str | None:
         """Return the model card (Markdown), or None where the package has none."""

@@ -14,10 +14,12 @@ from fishy_ros.model_package.description import (
     Calibration,
     GraphFile,
     ModelPackage,
+    ReducedGraph,
     SemanticClass,
 )
 from fishy_ros.model_package.fields import Fields, as_fraction
 from fishy_ros.model_package.finding import find_model
+from fishy_ros.model_package.reference import read_reference
 
 FORMAT = 1
 MAX_DESCRIPTION_BYTES = 1024**2
@@ -70,6 +72,8 @@ def read_description(path: Path) -> ModelPackage:
         input_name=image.text("name", "image"),
         score_name=outputs.mapping("score", optional=True).text("name", "score"),
         labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
+        reduced=_reduced(fields),
+        reference=read_reference(fields.mapping("reference", optional=True)),
     )
 
 
@@ -117,6 +121,17 @@ def _variants(fields: Fields) -> dict[str, GraphFile]:
     if FULL_PRECISION in fields.values:
         raise fields.error(FULL_PRECISION, "no such variant: it is what `graph` holds")
     return {precision: _graph_file(fields.mapping(precision)) for precision in fields.values}
+
+
+def _reduced(fields: Fields) -> tuple[ReducedGraph, ...]:
+    graphs = []
+    for index, item in enumerate(fields.items("reduced")):
+        if not isinstance(item, dict):
+            raise fields.error("reduced", "a list of mappings with file, sha256, height and width")
+        entry = Fields(item, fields.file, f"reduced[{index}].")
+        height, width = entry.integer("height", 1, MAX_SIDE), entry.integer("width", 1, MAX_SIDE)
+        graphs.append(ReducedGraph(_graph_file(entry), height, width))
+    return tuple(sorted(graphs, key=lambda graph: -graph.height * graph.width))
 
 
 def _classes(fields: Fields) -> tuple[SemanticClass, ...]:

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from fishy_ros.errors import ImageError
-from fishy_ros.imaging import decode_compressed, to_bgr
+from fishy_ros.imaging import compressed_size, decode_compressed, to_bgr
 from fishy_ros.ros.cdr import CdrReader
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
@@ -48,6 +48,14 @@ class CameraImage(Protocol):
     @property
     def header(self) -> FrameHeader:
         """When and where the image was taken."""
+        ...
+
+    def size(self) -> tuple[int, int]:
+        """Return the height and width that the camera took, in px.
+
+        Raises:
+            ImageError: the header of a compressed image is damaged.
+        """
         ...
 
     def to_bgr(self) -> ImageArray:
@@ -84,6 +92,10 @@ class RawImage:
         is_bigendian, step = bool(reader.uint8()), reader.uint32()
         return cls(header, height, width, encoding, is_bigendian, step, reader.byte_sequence())
 
+    def size(self) -> tuple[int, int]:
+        """Return height and width, in px."""
+        return self.height, self.width
+
     def to_bgr(self) -> ImageArray:
         """Convert the pixels, uint8 `[H, W, 3]`; a view of the message if it is bgr8.
 
@@ -110,6 +122,14 @@ class CompressedCameraImage:
         """
         reader = CdrReader(message)
         return cls(_read_header(reader), reader.string(), reader.byte_sequence())
+
+    def size(self) -> tuple[int, int]:
+        """Read height and width, in px, from the header of the file.
+
+        Raises:
+            ImageError: it is neither JPEG nor PNG, or damaged.
+        """
+        return compressed_size(self.data)
 
     def to_bgr(self) -> ImageArray:
         """Decode the JPEG or PNG, uint8 `[H, W, 3]`.
