@@ -60,7 +60,7 @@ def build_result(
             if answer.score is None:
                 missing.append(answer.sample.id)
             else:
-                yield ScoredFrame(answer.sample.id, answer.score, answer.sample.labels, answer.sample.image)
+                yield answer.scored(answer.score)
             progress(count)
 
     return assemble_result(run, score_frames(scored), latencies, missing)
