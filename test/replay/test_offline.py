@@ -11,6 +11,7 @@ from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
 from fishy_ros.imaging import resize_score
+from fishy_ros.metrics.component import ComponentAccumulator, find_track
 from fishy_ros.metrics.pixel import PixelAccumulator
 from fishy_ros.replay.answer import Answer
 from fishy_ros.replay.build_result import RunDescription, build_result
@@ -43,6 +44,17 @@ def test_the_result_is_that_of_the_detector_and_the_pixel_metrics_by_hand(street
     assert result.frames.played == result.frames.published == len(street)
     assert result.latency_ms()["inference"].count == len(street)
     assert result.model.name == "tiny"
+
+
+def test_components_are_those_at_the_threshold_of_all_frames(street, choice, no_stages):
+    result = run_offline(DatasetSource(street), choice, no_stages, track=find_track("obstacle"))
+    components = ComponentAccumulator(result.score.pixel.best_f1_threshold, find_track("obstacle"))
+    with AnomalyDetector(choice.model, choice.runtime) as detector:
+        for sample in street:
+            score = resize_score(detector.detect(sample.image).score, *sample.labels.shape)
+            components.update(score, sample.labels, sample.id)
+    assert result.score.component == components.compute()
+    assert result.score.component.true_components > 0
 
 
 class StreetWithClasses(SyntheticStreet):
