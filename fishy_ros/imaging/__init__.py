@@ -4,7 +4,7 @@ from fishy_ros.imaging.compressed import compressed_size, decode_compressed
 from fishy_ros.imaging.encodings import ENCODINGS, to_bgr
 from fishy_ros.imaging.limits import MAX_PIXELS
 from fishy_ros.imaging.pictures import COLOUR_MAPS, colourize, render_overlay, render_segmentation
-from fishy_ros.imaging.resize import resize_score
+from fishy_ros.imaging.resize import resize_classes, resize_score
 
 __all__ = [
     "COLOUR_MAPS",
@@ -15,6 +15,7 @@ __all__ = [
     "decode_compressed",
     "render_overlay",
     "render_segmentation",
+    "resize_classes",
     "resize_score",
     "to_bgr",
 ]
