@@ -20,6 +20,7 @@ COMMANDS: tuple[str, ...] = (
     "sweep",
     "bench",
     "models",
+    "signature",
     "pack",
     "train",
     "evaluate",

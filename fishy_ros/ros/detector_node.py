@@ -15,6 +15,7 @@ from rclpy.utilities import try_shutdown
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError, FishyError
+from fishy_ros.model_package import load_model_package
 from fishy_ros.ros.active_run import ActiveRun
 from fishy_ros.ros.allocator import keep_large_blocks
 from fishy_ros.ros.dds_profile import dds_environment
@@ -134,9 +135,8 @@ class DetectorNode(LifecycleNode):
         if self._detector is None:
             wanted = self._settings.current
             self.get_logger().info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
-            self._detector = AnomalyDetector(
-                wanted.model, wanted.runtime, wanted.device, wanted.precision, wanted.threads
-            )
+            package = load_model_package(wanted.model, wanted.trusted_key)
+            self._detector = AnomalyDetector(package, wanted.runtime, wanted.device, wanted.precision, wanted.threads)
             info = self._detector.runtime_info
             self.get_logger().info(f"{self._detector.package.name} runs on {info.name} {info.version}: {info.detail}")
         return self._detector
