@@ -86,7 +86,7 @@ def test_a_damaged_overlay_is_named(tmp_path):
     _labels(tmp_path / "0000_a_labels.png", 0)
     _picture(tmp_path / "a_leftImg8bit.png")
     (tmp_path / "0000_a_rgb.npz").write_bytes(b"no archive")
-    with pytest.raises(DatasetError, match=r"0000_a_rgb\.npz: expected an array named rgb"):
+    with pytest.raises(DatasetError, match=r"0000_a_rgb\.npz: expected NumPy arrays named rgb"):
         open_dataset("fishyscapes-static", tmp_path)[0]
 
 
