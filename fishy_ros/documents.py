@@ -36,7 +36,8 @@ def parse_yaml(content: bytes, where: Path | str, error: type[Exception]) -> obj
     """Parse a YAML document of plain values: mappings, lists, texts, numbers, dates.
 
     Refused are aliases (a few lines of them describe an enormous document), tags of Python objects, integers of more
-    than `MAX_INTEGER_DIGITS` digits, and texts that cannot be passed on (NUL, halves of surrogate pairs).
+    than `MAX_INTEGER_DIGITS` digits, and texts that terminals or other programs would trip over (control characters,
+    halves of surrogate pairs).
 
     Raises:
         error: `content` is no such document.
@@ -51,13 +52,13 @@ def parse_yaml(content: bytes, where: Path | str, error: type[Exception]) -> obj
 
 
 def parse_json(content: bytes, where: Path | str, error: type[Exception]) -> object:
-    """Parse a JSON document; integers as in `parse_yaml`.
+    """Parse a JSON document; integers as in `parse_yaml`, and no NaN or Infinity, which JSON does not have.
 
     Raises:
         error: `content` is no such document.
     """
     try:
-        value: object = json.loads(content.decode("utf-8"), parse_int=_short_integer)
+        value: object = json.loads(content.decode("utf-8"), parse_int=_short_integer, parse_constant=_no_constant)
     except (ValueError, RecursionError) as failure:
         raise error(f"{where}: not a JSON document: {_brief(failure)}") from failure
     return value
@@ -82,8 +83,8 @@ def _construct_integer(loader: _PlainLoader, node: yaml.ScalarNode) -> int:
 def _construct_text(loader: _PlainLoader, node: yaml.ScalarNode) -> str:
     text: str = loader.construct_yaml_str(node)
     text.encode("utf-8")
-    if "\0" in text:
-        raise ValueError("a text holds NUL")
+    if any(character < " " and character not in "\t\n\r" for character in text):
+        raise ValueError("a text holds control characters")
     return text
 
 
@@ -95,6 +96,10 @@ def _short_integer(digits: str) -> int:
     if len(digits) > MAX_INTEGER_DIGITS:
         raise ValueError(f"an integer of {len(digits)} digits, expected at most {MAX_INTEGER_DIGITS}")
     return int(digits)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _brief(failure: Exception) -> str:

@@ -200,11 +200,15 @@ def test_bdd_anomaly_counts_trains_motorcycles_and_bicycles(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no list of JSON objects"),
+        ("{", "not a JSON document"),
+        ("[" * 100_000, "not a JSON document"),
+        (json.dumps({"fpath_img": "../x.png"}), "expected a path inside"),
+        (json.dumps({"fpath_img": "/etc/hostname"}), "expected a path inside"),
+        (json.dumps({"fpath_img": "a\0.png"}), "expected a path inside"),
         ("[]", "lists no frames"),
         ("[3]", "entry 0: expected an object with fpath_img, got 3"),
         ('{"fpath_img": "gone.png"}', "names gone.png, which is not under"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "not a JSON document"),
     ],
 )
 def test_a_damaged_list_is_named(tmp_path, text, message):
