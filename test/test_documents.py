@@ -68,13 +68,13 @@ def test_any_bytes_are_a_value_or_the_callers_error(content):
     ],
 )
 def test_hostile_yaml_is_refused(text):
-    with pytest.raises(Refused, match="^here: "):
+    with pytest.raises(Refused, match=r"^here: "):
         parse_yaml(text.encode("utf-8", "surrogatepass"), "here", Refused)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000, "NaN", "-Infinity", "", "{", "\ufeff{}"])
 def test_hostile_json_is_refused(text):
-    with pytest.raises(Refused, match="^here: "):
+    with pytest.raises(Refused, match=r"^here: "):
         parse_json(text.encode(), "here", Refused)
 
 

@@ -1,6 +1,7 @@
 """Nothing that is loaded can run code: the calls that could are not in the package, or only in their safe form."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,10 +32,16 @@ ONLY_IN = {
 """The places (below fishy_ros) that may call a function that reads from outside; each bounds what it reads first."""
 
 
+@functools.cache
+def nodes_of(source: Path) -> tuple[ast.AST, ...]:
+    """Parse a file, once."""
+    return tuple(ast.walk(ast.parse(source.read_text(encoding="utf-8"))))
+
+
 def calls_of(source: Path) -> Iterator[tuple[str, ast.Call]]:
     """Yield every call in a file under the dotted name that stands there."""
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
+    for node in nodes_of(source):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             yield ast.unparse(node.func), node
 
 
@@ -42,7 +49,7 @@ def test_no_module_that_unpickles_is_imported():
     imported = {
         name.split(".")[0]
         for source in SOURCES
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        for node in nodes_of(source)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
