@@ -58,9 +58,6 @@ def tiff(width: int, height: int, order: str = "<", big: bool = False, **more: i
 HUGE = {
     "png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0) + bytes(40),
     "jpeg": b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\x03" + bytes(9) + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\0",
-    + bytes(9)
-    + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"
-    + bytes(9),
     "bmp": b"BM" + bytes(12) + struct.pack("<IiiHH", 40, 60_000, -60_000, 1, 24) + bytes(40),
     "old bmp": b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 60_000, 60_000, 1, 24) + bytes(40),
     "webp": b"RIFF\xff\0\0\0WEBPVP8 \xff\0\0\0\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 16_383, 16_383) + bytes(40),
