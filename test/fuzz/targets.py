@@ -143,7 +143,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 @functools.cache
 def seeds(name: str) -> tuple[bytes, ...]:
     """Return small valid inputs of a target."""
-    image = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)
+    image, ordinary = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
     make: dict[str, Callable[[], tuple[bytes, ...]]] = {
         "raw_image": lambda: (
             image_message(image, "bgr8", 10**9 + 5, "camera"),
@@ -157,7 +157,7 @@ def seeds(name: str) -> tuple[bytes, ...]:
         "bag_metadata": lambda: (b"rosbag2_bagfile_information:\n  version: 8\n  relative_file_paths: [a.mcap]\n",),
         "bag_mcap": lambda: (_bag("mcap", None), _bag("mcap", "zstd")),
         "bag_sqlite3": lambda: (_bag("sqlite3", None),),
-        "label_map": lambda: (_png(np.zeros((4, 6), np.uint8)), _png(image), _encode(".tiff", image[..., 0])),
+        "label_map": lambda: (_png(ordinary), _png(np.dstack([ordinary] * 3)), _encode(".tiff", ordinary)),
         "label_mapping": lambda: (b"0=ordinary,2-43=anomaly,255=ignored,*=ignored",),
         "frame_list": lambda: (b'[{"fpath_img": "a.png", "fpath_segm": "a.png"}]', b'{"fpath_img": "a.png"}\n'),
         "report_json": lambda: (_small_report(),),
@@ -178,15 +178,24 @@ SMALL_MODEL = b"""format: 1
 name: a
 version: '1'
 input: {height: 4, width: 8}
-graph: {file: model.onnx, sha256: 0000000000000000000000000000000000000000000000000000000000000000}
-variants: {fp16: {file: model.fp16.onnx, sha256: 0000000000000000000000000000000000000000000000000000000000000000}}
+graph: {file: model.onnx, sha256: "0000000000000000000000000000000000000000000000000000000000000000"}
+variants: {fp16: {file: model.fp16.onnx, sha256: "0000000000000000000000000000000000000000000000000000000000000000"}}
 classes: [{id: 0, name: road, colour: [1, 2, 3]}]
 calibration: {meaning: a share, default_threshold: 0.5, ordinary_share_above: [[0.1, 0.2], [0.3, 0.1]]}
 licence: none
 """
 
-SMALL_GRAPH = bytes.fromhex("08073a130a0a0a01780a01791201790a01612a07080110014201786a00")
-"""Version 7 and a graph with a node and a tensor of external data, by hand."""
+
+def _field(number: int, content: bytes) -> bytes:
+    """Encode a field of bytes of a protobuf message."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+SMALL_GRAPH = b"\x08\x08" + _field(
+    7,
+    _field(1, _field(1, b"x") + _field(2, b"y") + _field(4, b"Add")) + _field(5, b"\x08\x01\x10\x01" + _field(8, b"w")),
+)
+"""A graph with one node and one tensor."""
 
 
 @functools.cache
