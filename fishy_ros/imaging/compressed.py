@@ -10,7 +10,6 @@ from fishy_ros.errors import ImageError
 from fishy_ros.imaging.file_headers import JPEG_START, PNG_SIGNATURE, jpeg_size, png_size
 from fishy_ros.types import ImageArray
 
-_PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
 _REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
 _REDUCED[8] = cv2.IMREAD_REDUCED_COLOR_8
@@ -24,7 +23,7 @@ def compressed_size(data: NDArray[np.uint8]) -> tuple[int, int]:
     """
     head = bytes(data[:26])
     if head.startswith(PNG_SIGNATURE):
-        return _png_size(data)
+        return png_size(data)
     if head.startswith(JPEG_START):
         return _jpeg_size(data.tobytes())
     raise ImageError(f"a compressed image of {data.size} bytes is neither JPEG nor PNG: it starts with {head[:8]!r}")
@@ -59,12 +58,6 @@ def _read_mode(data: NDArray[np.uint8], height: int, width: int, at_least: tuple
         return cv2.IMREAD_COLOR
     fitting = [by for by in _REDUCED if height >= at_least[0] * by and width >= at_least[1] * by]
     return _REDUCED[max(fitting, default=1)]
-
-
-def _png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
-    if data.size < 45 or _PNG_END not in data[-64:].tobytes():
-        raise ImageError(f"a PNG image of {data.size} bytes is cut off")
-    return png_size(data[:24].tobytes())
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

@@ -34,7 +34,7 @@ def picture_size(data: NDArray[np.uint8]) -> tuple[int, int]:
     head = data[:64].tobytes()
     try:
         if head.startswith(PNG_SIGNATURE):
-            return png_size(head)
+            return png_size(data)
         if head.startswith(JPEG_START):
             return jpeg_size(data.tobytes())[0]
         if head.startswith(b"BM"):
@@ -48,17 +48,27 @@ def picture_size(data: NDArray[np.uint8]) -> tuple[int, int]:
     raise ImageError(f"{data.size} bytes are no PNG, JPEG, WebP, BMP or TIFF: they start with {head[:8]!r}")
 
 
-def png_size(head: bytes) -> tuple[int, int]:
-    """Read height and width, in px, from the first 24 bytes of a PNG file.
+def png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """Read height and width, in px, of a whole PNG file.
+
+    Every chunk is looked at: OpenCV's decoder allocates what a chunk states as its length before it reads on, so a
+    message of 200 bytes took 4 GiB.
 
     Raises:
-        ImageError: the first chunk is no header, or the size is out of bounds.
+        ImageError: the first chunk is no header, the size is out of bounds, or the file ends before its last chunk.
     """
-    if len(head) < 24 or head[12:16] != b"IHDR":
+    if data[12:16].tobytes() != b"IHDR" or data.size < 33:
         raise ImageError("a PNG image has no complete header")
-    width, height = struct.unpack(">II", head[16:24])
+    width, height = struct.unpack(">II", data[16:24].tobytes())
     check_size(height, width)
-    return height, width
+    view, position = data.data, len(PNG_SIGNATURE)
+    while position + 12 <= len(view):
+        (length,) = struct.unpack_from(">I", view, position)
+        kind = bytes(view[position + 4 : position + 8])
+        position += 12 + length
+        if kind == b"IEND" and position <= len(view):
+            return height, width
+    raise ImageError(f"a PNG image of {data.size} bytes is cut off")
 
 
 def jpeg_size(data: bytes) -> tuple[tuple[int, int], int]:

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[level]) for level in (1, 2)]
 
 LIMITS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=16384", "-verbosity=0", "-print_final_stats=1")
+QUIET = {"OPENCV_LOG_LEVEL": "SILENT"}
 GUIDE = "FISHY_FUZZ_TARGET"
 """Set in the process that fuzzes; libFuzzer ends it without clean-up, so another one looks after its files."""
 
@@ -50,7 +51,9 @@ def _fuzz(name: str, seconds: int, runs: int) -> int:
         words = [f"-max_total_time={seconds}", f"-runs={runs}", f"-artifact_prefix={name}-", f"{folder}/corpus"]
         command = [sys.executable, __file__, *LIMITS, *words, *([str(kept)] if kept.is_dir() else [])]
         print(f"== {name}", flush=True)
-        return subprocess.run(command, env={**os.environ, GUIDE: name, "TMPDIR": folder}, check=False).returncode
+        return subprocess.run(
+            command, env={**os.environ, **QUIET, GUIDE: name, "TMPDIR": folder}, check=False
+        ).returncode
 
 
 def _guide(name: str) -> None:
