@@ -35,8 +35,10 @@ EXTRAS = {
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
     "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4"],
     "sweep": ["distributed>=2023.5"],
+    "signing": ["cryptography>=3.4"],
     "test": [
         "colcon-ros",
+        "cryptography>=3.4",
         "distributed>=2023.5",
         "hypothesis>=6.82",
         "jsonschema>=4.0",

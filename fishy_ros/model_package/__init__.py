@@ -4,6 +4,7 @@ from fishy_ros.model_package.description import Calibration, GraphFile, ModelPac
 from fishy_ros.model_package.finding import DEFAULT_MODEL, find_model, list_models, model_folders
 from fishy_ros.model_package.reading import load_model_package
 from fishy_ros.model_package.reference import Reference, Spread
+from fishy_ros.model_package.signing import create_keys, fingerprint, sign_description
 from fishy_ros.model_package.writing import add_reduced_graph, add_reference, add_variants, write_model_package
 
 __all__ = [
@@ -18,9 +19,12 @@ __all__ = [
     "add_reduced_graph",
     "add_reference",
     "add_variants",
+    "create_keys",
     "find_model",
+    "fingerprint",
     "list_models",
     "load_model_package",
     "model_folders",
+    "sign_description",
     "write_model_package",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import FishyError
-from fishy_ros.model_package import ModelPackage
+from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.model_package.description import FULL_PRECISION
 from fishy_ros.ros.degradation import DeadlineRules, Degradation
 from fishy_ros.ros.parameters import DetectorParameters
@@ -160,9 +160,8 @@ def cheaper_configurations(package: ModelPackage, precision: str, device: str) -
 
 
 def _open(parameters: DetectorParameters) -> AnomalyDetector:
-    return AnomalyDetector(
-        parameters.model, parameters.runtime, parameters.device, parameters.precision, parameters.threads
-    )
+    package = load_model_package(parameters.model, parameters.trusted_key)
+    return AnomalyDetector(package, parameters.runtime, parameters.device, parameters.precision, parameters.threads)
 
 
 def _fastest_ms(detector: AnomalyDetector | None) -> float:

@@ -42,6 +42,11 @@ class DetectorParameters:
     """
 
     model: str = _parameter("fishy-s", "Name of a model package, or path of its folder.", at_configure=True)
+    trusted_key: str = _parameter(
+        "",
+        "File of the public key that must have signed the model package; empty takes any package.",
+        at_configure=True,
+    )
     runtime: str = _parameter(
         "auto",
         "Inference runtime; auto takes the fastest that works here.",

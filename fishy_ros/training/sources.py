@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.errors import TrainingError
+from fishy_ros.datasets.images import decode_file
+from fishy_ros.errors import DatasetError, TrainingError
 from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap
 
 IGNORE: int = 255
@@ -201,7 +202,7 @@ def read_image(path: Path, mode: int) -> NDArray[np.integer[Any]]:
     Raises:
         TrainingError: the file is missing or no image.
     """
-    values = cv2.imread(str(path), mode)
-    if values is None:
-        raise TrainingError(f"{path}: missing or not a readable image")
-    return np.asarray(values)
+    try:
+        return decode_file(path, mode)
+    except DatasetError as error:
+        raise TrainingError(str(error)) from error
