@@ -47,6 +47,7 @@ EXTRAS = {
         "openvino>=2024.0",
         "psutil>=5.9",
         "pytest>=9.0",
+        "pytest-rerunfailures>=14.0",
         "pytest-timeout>=2.3",
         "ruff>=0.8",
         "scikit-learn>=1.3",

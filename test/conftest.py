@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.street_package import build_street_package
 from support.tiny_model import build_tiny_package
 
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.types import ImageArray
+
+# A busy machine is no failure of what is tested.
+settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_machine")
 
 
 @pytest.fixture(scope="session")
