@@ -74,7 +74,10 @@ def test_a_clock_of_random_bytes_stops_no_frames(start_rig, hold):
     hold(
         rig,
         FaultCase(
-            "clock", "random CDR as /clock", "goes on", lambda rig: rig.send_bytes(list(random_cdr(50, seed=5)), clock)
+            "clock",
+            "random CDR as /clock",
+            "goes on",
+            lambda rig: rig.send_bytes(list(random_cdr(50, seed=5, largest=8)), clock),
         ),
     )
 

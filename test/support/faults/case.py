@@ -73,8 +73,9 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     rig.play_until_answered(time.monotonic(), f"a healthy node before: {case.name}")
     rig.play(case.settle_s)
     heard, sent, started = len(rig.heard), len(rig.sent), time.monotonic()
+    said = len(rig.bench.diagnostics)
     case.inject(rig)
-    react_s = _await_reaction(rig, case, started)
+    react_s = _await_reaction(rig, case, started, said)
     case.clear(rig)
     cleared, first_after = time.monotonic(), len(rig.sent)
     answer = rig.play_until_answered(cleared, f"the recovery from: {case.name}")
@@ -94,11 +95,11 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     )
 
 
-def _await_reaction(rig: FaultRig, case: FaultCase, started: float) -> float | None:
+def _await_reaction(rig: FaultRig, case: FaultCase, started: float, said: int) -> float | None:
     seen = case.seen
     if seen is not None:
         return rig.play_until(lambda: seen(rig), case.expected) - started
     if case.reaction is not None:
-        return rig.await_status(case.reaction, case.expected) - started
+        return rig.await_status(case.reaction, case.expected, said) - started
     rig.play(case.hold_s)
     return None

@@ -37,10 +37,10 @@ def compressed_image(data: bytes, stamp_ns: int = AHEAD_NS) -> bytes:
     return bytes(serialize_message(message))
 
 
-def random_cdr(count: int, seed: int = 0) -> Iterator[bytes]:
-    """Yield random bytes behind a valid CDR header."""
+def random_cdr(count: int, seed: int = 0, largest: int = 400) -> Iterator[bytes]:
+    """Yield up to `largest` random bytes behind a valid CDR header."""
     random = np.random.default_rng(seed)
-    return (_CDR + random.bytes(int(random.integers(0, 400))) for _ in range(count))
+    return (_CDR + random.bytes(int(random.integers(0, largest))) for _ in range(count))
 
 
 def torn(message: bytes, count: int, seed: int = 0) -> Iterator[bytes]:

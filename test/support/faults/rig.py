@@ -59,12 +59,16 @@ class FaultRig:
         self.play_until(answers, what, timeout_s)
         return answers()[0]
 
-    def await_status(self, is_it: Callable[[DiagnosticStatus], bool], what: str, timeout_s: float = 12.0) -> float:
-        """Play until a new status is one that `is_it` accepts; returns the monotonic time then."""
-        start = len(self.bench.diagnostics)
-        return self.play_until(
-            lambda: any(map(is_it, self.bench.diagnostics[start:])), f"diagnostics: {what}", timeout_s
-        )
+    def await_status(
+        self, is_it: Callable[[DiagnosticStatus], bool], what: str, after: int | None = None, timeout_s: float = 12.0
+    ) -> float:
+        """Play until a status is one that `is_it` accepts; returns the monotonic time then.
+
+        Only those after the first `after` count, by default those that are still to come.
+        """
+        statuses = self.bench.diagnostics
+        start = len(statuses) if after is None else after
+        return self.play_until(lambda: any(map(is_it, statuses[start:])), f"diagnostics: {what}", timeout_s)
 
     def send(self) -> None:
         """Send the camera's next picture now, as often as it sends each."""
