@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fishy_ros.bags.messages import image_message
+from fishy_ros.bags.topics import IMAGE_TYPE
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.errors import ConfigError, ReplayError
-from fishy_ros.replay.dataset_source import DatasetSource
+from fishy_ros.replay.dataset_source import FRAME_ID
 from fishy_ros.replay.environment import describe_environment
 from fishy_ros.replay.play import Progress
 from fishy_ros.replay.request import DetectorChoice, LiveOptions, StartStage
@@ -20,8 +22,9 @@ from fishy_ros.replay.source import PlayFrame
 from fishy_ros.ros.replay_session import replay_session
 from fishy_ros.ros.soak_driver import SoakDriver
 from fishy_ros.ros.soak_faults import ACTIONS
+from fishy_ros.types import ImageArray
 
-_PICTURES = 6
+_PICTURES = 4
 _SAMPLES = 600
 
 
@@ -65,13 +68,14 @@ def run_soak(request: SoakRequest, folder: Path, start_stage: StartStage) -> Soa
         FishyError: the model cannot be loaded, or the node cannot be started.
     """
     start_stage("drawing the pictures", 0)
-    usual = _pictures(request.height, 0)
-    others = _pictures(request.height * 3 // 4, len(usual))
-    audit, runtime = _audit(request.choice, request.height)
+    images = [*_street(request.height, seed=0), *_street(request.height * 3 // 4, seed=1)]
+    frames = [PlayFrame(i, str(i), image_message(image, "bgr8", 0, FRAME_ID)) for i, image in enumerate(images)]
+    usual, others = frames[:_PICTURES], frames[_PICTURES:]
+    audit, runtime = _audit(request.choice, images)
     start_stage("starting the detector", 0)
     outcomes: list[FaultOutcome] = []
     ended = ""
-    with replay_session(request.choice, LiveOptions(), DatasetSource.message_type, folder) as session:
+    with replay_session(request.choice, LiveOptions(), IMAGE_TYPE, folder) as session:
         assert session.detector is not None, "a soak starts a node of its own"
         every_s = max(0.5, request.seconds / _SAMPLES)
         driver = SoakDriver(session.player, session.detector, audit, usual, request.rate_hz, every_s)
@@ -122,16 +126,12 @@ def _play_to(at_s: float, driver: SoakDriver, progress: Progress) -> None:
         progress(round(driver.now_s))
 
 
-def _pictures(height: int, first: int) -> list[PlayFrame]:
-    source = DatasetSource(SyntheticStreet(_PICTURES, height, 2 * height, seed=first))
-    return [PlayFrame(first + frame.index, frame.id, frame.message) for frame in source.play_frames()]
+def _street(height: int, seed: int) -> list[ImageArray]:
+    return [sample.image for sample in SyntheticStreet(_PICTURES, height, 2 * height, seed)]
 
 
-def _audit(choice: DetectorChoice, height: int) -> tuple[SoakAudit, str]:
-    expected = []
+def _audit(choice: DetectorChoice, images: Sequence[ImageArray]) -> tuple[SoakAudit, str]:
     with choice.open() as detector:
-        for size, seed in ((height, 0), (height * 3 // 4, _PICTURES)):
-            street = SyntheticStreet(_PICTURES, size, 2 * size, seed=seed)
-            expected += [detector.detect(sample.image).score for sample in street]
         info = detector.runtime_info
-    return SoakAudit(expected), f"{info.name} {info.version} on {info.device}"
+        audit = SoakAudit([detector.detect(image).score for image in images])
+    return audit, f"{info.name} {info.version} on {info.device}"
