@@ -142,18 +142,18 @@ class ReplayPlayer:
 
     @contextmanager
     def crowd(self, count: int) -> Iterator[None]:
-        """Subscribe `count` times more to every image that the node publishes, while the context is open."""
-        topics = (f"{self._address.node}/{name}" for name in ("heatmap", "overlay", "segmentation"))
-        subscriptions = [
-            self._node.create_subscription(Image, topic, lambda message: None, 10)
-            for topic in topics
-            for _ in range(count)
-        ]
+        """Subscribe `count` times more to every image that the node publishes, while the context is open.
+
+        The subscribers belong to a node that nobody spins: destroying them under the executor would end its thread.
+        """
+        node = Node("fishy_crowd", context=self._context, start_parameter_services=False)
+        topics = [f"{self._address.node}/{name}" for name in ("heatmap", "overlay", "segmentation")]
         try:
+            for topic in topics * count:
+                node.create_subscription(Image, topic, lambda message: None, 10)
             yield
         finally:
-            for subscription in subscriptions:
-                self._node.destroy_subscription(subscription)
+            node.destroy_node()
 
     def close(self) -> None:
         """Leave the bus."""
