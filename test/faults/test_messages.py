@@ -29,8 +29,16 @@ BAD = says("bad images", level=DiagnosticStatus.WARN)
 
 
 def sends(*messages: bytes):
-    """Build a step that sends messages as they are."""
-    return lambda rig: rig.send_bytes(messages)
+    """Build a step that sends messages as they are, then the last one again, with a pause in which none overtakes it."""
+
+    def step(rig):
+        rig.send_bytes(messages)
+        rig.camera.is_on = False
+        rig.play(0.2)
+        rig.send_bytes(messages[-1:], pause_s=0.3)
+        rig.camera.is_on = True
+
+    return step
 
 
 def raw(name, *messages):
