@@ -123,7 +123,7 @@ def _overload(rows: list[dict[str, Any]]) -> Iterator[str]:
 def _soak(soak: dict[str, Any]) -> Iterator[str]:
     samples, growth = soak["samples"], soak["growth_per_hour"]
     recoveries = sorted(outcome["recover_s"] for outcome in soak["faults"] if outcome["recover_s"] is not None)
-    settled = [sample for sample in samples if sample["at_s"] >= 0.25 * soak["seconds"]]
+    settled = [sample for sample in samples if sample["at_s"] >= min(600.0, 0.5 * soak["seconds"])]
     medians = sorted(sample["round_trip_ms"] for sample in settled if sample["round_trip_ms"] is not None)
     yield f"Soak: {soak['seconds'] / 60:.0f} minutes at {soak['rate_hz']:g} Hz, {len(soak['faults'])} random faults."
     yield f"{_machine('soak.json', soak['environment'])} Over time: [soak.png](results/soak.png)."

@@ -29,7 +29,7 @@ BAD = says("bad images", level=DiagnosticStatus.WARN)
 
 
 def sends(*messages: bytes):
-    """Build a step that sends messages as they are, then the last one again, with a pause in which none overtakes it."""
+    """Build a step that sends messages as they are, then the last one again in a pause, so that none overtakes it."""
 
     def step(rig):
         rig.send_bytes(messages)

@@ -39,9 +39,9 @@ def test_a_camera_that_is_ended_is_missed_and_another_takes_its_place(rig, hold,
     try:
         rig.play_until(lambda: rig.bench.node.count_publishers("image") > 1, "the camera's process")
 
+        rig.camera.is_on = False
+
         def end(rig):
-            rig.camera.is_on = False
-            rig.play(1.0)
             camera.send_signal(number)
 
         def start(rig):

@@ -29,6 +29,7 @@ class FaultRig:
         self.heard: list[Heard] = []
         self.sent: list[SentFrame] = []
         self._by_stamp: dict[int, list[SentFrame]] = {}
+        self._said_at: list[float] = []
         self._reference = AnomalyDetector(package, "onnxruntime", threads=1)
         self._next_due = 0.0
         bench.node.create_subscription(Image, f"{bench.name}/heatmap", self._on_heatmap, EVERYTHING)
@@ -62,13 +63,18 @@ class FaultRig:
     def await_status(
         self, is_it: Callable[[DiagnosticStatus], bool], what: str, after: int | None = None, timeout_s: float = 12.0
     ) -> float:
-        """Play until a status is one that `is_it` accepts; returns the monotonic time then.
+        """Play until a status is one that `is_it` accepts; returns the monotonic time at which it came.
 
         Only those after the first `after` count, by default those that are still to come.
         """
         statuses = self.bench.diagnostics
         start = len(statuses) if after is None else after
-        return self.play_until(lambda: any(map(is_it, statuses[start:])), f"diagnostics: {what}", timeout_s)
+
+        def accepted() -> list[int]:
+            return [index for index in range(start, len(self._said_at)) if is_it(statuses[index])]
+
+        self.play_until(accepted, f"diagnostics: {what}", timeout_s)
+        return self._said_at[accepted()[0]]
 
     def send(self) -> None:
         """Send the camera's next picture now, as often as it sends each."""
@@ -129,4 +135,5 @@ class FaultRig:
                 self._next_due = max(self._next_due + 1.0 / self.camera.rate_hz, now)
             pause = min(0.02, deadline - now, max(0.0, self._next_due - now) if self.camera.is_on else 0.02)
             self.bench.spin_once(pause)
+            self._said_at += [time.monotonic()] * (len(self.bench.diagnostics) - len(self._said_at))
         return True
