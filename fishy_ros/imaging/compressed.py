@@ -59,7 +59,7 @@ def _check_density(data: NDArray[np.uint8], height: int, width: int) -> None:
 
     The decoder would fill what is missing with grey, and say nothing.
     """
-    if data[0] != _JPEG_START[0]:
+    if data[0] != JPEG_START[0]:
         return
     blocks = -(-height // 8) * -(-width // 8)
     if 8 * data.size < blocks:
