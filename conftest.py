@@ -27,4 +27,4 @@ def pytest_report_header() -> list[str]:
 
 def pytest_unconfigure() -> None:
     """Let no thread that still waits keep the finished run from ending; its stack is shown."""
-    faulthandler.dump_traceback_later(60, exit=True)
+    faulthandler.dump_traceback_later(120, exit=True)
