@@ -24,6 +24,7 @@ COMMANDS: tuple[str, ...] = (
     "signature",
     "pack",
     "train",
+    "average",
     "evaluate",
     "calibrate",
     "export",

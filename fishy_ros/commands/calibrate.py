@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def calibrate(
     config: Annotated[Path, typer.Argument(help="The training configuration; it names the ordinary images.")],
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a training run (last.pt).")],
+    checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     head: Annotated[str, typer.Option(help="Head whose score becomes the heatmap.")] = "dissimilarity",
     out: Annotated[Path | None, typer.Option(help="Output folder; default: that of the checkpoint.")] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from fishy_ros.heads.model import AnomalyModel, count_parameters
+from fishy_ros.heads.model import count_parameters
 from fishy_ros.heads.registry import HEADS, create_head
 from fishy_ros.training.calibrate import ordinary_images
-from fishy_ros.training.checkpoint import load_model, load_weights
+from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.evaluate import count_frames, evaluate_heads, evaluate_segmentation
 from fishy_ros.training.head_cost import NETWORK, ROUNDS, HeadCost, measure_head_costs
@@ -89,7 +89,7 @@ class HeadStudy:
             TrainingError: the weights or a folder cannot be read.
             ConfigError: a head is unknown.
         """
-        model = _load(self._weights, self._config.size)
+        model = load_model(self._weights)
         sources = open_sources(self._root, self._config.sources)
         statistics = measure_statistics(model, ordinary_images(sources, self._images, *self._size))
         heads = {name: create_head(name, model, statistics).eval() for name in self._heads}
@@ -103,7 +103,7 @@ class HeadStudy:
         }
         costs = measure_head_costs(model, heads, *self._size, progress)
         return StudyResult(
-            network=self._config.size,
+            network=model.size,
             weights_sha256=hashlib.sha256(self._weights.read_bytes()).hexdigest(),
             parameters=count_parameters(model),
             height=self._size[0],
@@ -138,11 +138,3 @@ def study_table(result: StudyResult) -> Table:
     for folder, miou in result.segmentation.items():
         table.add_row(f"mIoU {folder}", f"{100 * miou:.1f}")
     return table
-
-
-def _load(path: Path, size: str) -> AnomalyModel:
-    if path.suffix == ".pt":
-        return load_model(path)
-    model = AnomalyModel(size)
-    load_weights(path, model)
-    return model.eval()

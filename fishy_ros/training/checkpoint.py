@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fishy_ros.errors import TrainingError
 from fishy_ros.heads.model import AnomalyModel
+from fishy_ros.nets.fishy_net import SIZES
+
+NETWORK = "network"
+"""Key of the metadata of a weights file that names the size of its network."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
 
 
-def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
-    """Write weights alone as safetensors, for another run to start from."""
-    save_file({name: value.cpu().contiguous() for name, value in weights.items()}, path)
+def save_weights(path: Path, model: AnomalyModel) -> None:
+    """Write weights alone as safetensors, for another run to start from or to make a package of."""
+    weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, path, metadata={NETWORK: model.size})
 
 
 def load_weights(path: Path, model: AnomalyModel) -> None:
@@ -65,11 +70,15 @@ def load_weights(path: Path, model: AnomalyModel) -> None:
 
 
 def load_model(path: Path) -> AnomalyModel:
-    """Read the averaged weights of a checkpoint into a model in evaluation mode.
+    """Read weights (`.safetensors`) or the averaged weights of a checkpoint into a model in evaluation mode.
 
     Raises:
         TrainingError: as `load_checkpoint`, or the weights are of another network.
     """
+    if path.suffix == ".safetensors":
+        model = AnomalyModel(_network_of(path))
+        load_weights(path, model)
+        return model.eval()
     checkpoint = load_checkpoint(path)
     model = AnomalyModel(checkpoint.size)
     try:
@@ -77,3 +86,14 @@ def load_model(path: Path) -> AnomalyModel:
     except RuntimeError as error:
         raise TrainingError(f"{path}: weights do not fit network {checkpoint.size!r}: {error}") from error
     return model.eval()
+
+
+def _network_of(path: Path) -> str:
+    try:
+        with safe_open(path, "pt") as file:
+            network = (file.metadata() or {}).get(NETWORK)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{path}: no readable weights: {error}") from error
+    if network not in SIZES:
+        raise TrainingError(f"{path}: weights of network {network!r}; known are {sorted(SIZES)}")
+    return str(network)

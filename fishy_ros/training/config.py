@@ -72,6 +72,8 @@ class TrainConfig:
     workers: int = 0
     """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
     checkpoint_steps: int = 200
+    keep_steps: int = 0
+    """Steps from one kept set of weights to the next, for `fishy average`; 0 keeps none but the last."""
 
 
 def load_train_config(path: Path) -> TrainConfig:

@@ -34,7 +34,7 @@ Progress = Callable[[int, int, dict[str, float]], None]
 class Trainer:
     """Train one network; `out` gets `last.pt`, `curves.csv`, `predictions.png`, and `weights.safetensors` at the end.
 
-    Where the configuration names labelled sets to watch, their scores go into `validation.csv`.
+    `weights-STEP.safetensors` are kept as often as the configuration says. Where it names labelled sets to watch, their scores go into `validation.csv`.
     """
 
     def __init__(self, config: TrainConfig, out: Path, device: str) -> None:
@@ -95,6 +95,8 @@ class Trainer:
             validation = self.config.validation
             if validation.every and self.step % validation.every == 0 and rank() == 0:
                 self._write_row("validation.csv", validate(self.ema, validation, Path(self.config.data)))
+            if self.config.keep_steps and self.step % self.config.keep_steps == 0 and rank() == 0:
+                save_weights(self.out / f"weights-{self.step}.safetensors", self.ema)
             due = self.step % self.config.checkpoint_steps == 0 or self.step == settings.steps
             if due and rank() == 0:
                 self.save()
@@ -102,7 +104,7 @@ class Trainer:
                 self._write_row("curves.csv", {"seconds": time.monotonic() - started, "learning_rate": rate, **terms})
                 write_prediction_picture(self.ema, batch, self.out / "predictions.png")
         if rank() == 0:
-            save_weights(self.out / "weights.safetensors", self.ema.state_dict())
+            save_weights(self.out / "weights.safetensors", self.ema)
 
     def save(self) -> None:
         """Write the newest checkpoint."""

@@ -55,6 +55,7 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
         },
         "optimiser": {"batch": 2, "steps": 3, "warmup_steps": 1, "decay_steps": 1},
         "checkpoint_steps": 2,
+        "keep_steps": 2,
     }
     path = root / "tiny.yaml"
     path.write_text(yaml.safe_dump(config))

@@ -18,7 +18,7 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: the tra
 
 from training.street import write_street  # noqa: E402
 
-from fishy_ros.commands import calibrate, evaluate, export, pack, reference, train  # noqa: E402
+from fishy_ros.commands import average, calibrate, evaluate, export, pack, reference, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
 from fishy_ros.imaging import resize_score  # noqa: E402
@@ -50,7 +50,7 @@ def run(street, tmp_path_factory) -> Path:
 
 def call(*arguments) -> str:
     app = typer.Typer()
-    for command in (pack, train, evaluate, calibrate, export, reference):
+    for command in (average, pack, train, evaluate, calibrate, export, reference):
         command.register(app)
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -102,6 +102,25 @@ def test_heads_are_compared_on_the_watched_sets(street, run, tmp_path):
     assert result["segmentation"]["images"] == pytest.approx(
         evaluate_segmentation(model, street.parent, SegmentationSet("images", "labels"), 64, 128, lambda: None).miou
     )
+
+
+def test_averaged_weights_are_the_mean_and_can_be_packaged(street, run, tmp_path):
+    out = tmp_path / "mean.safetensors"
+    call("average", run / "weights-2.safetensors", run / "last.pt", "--out", out)
+    parts = [load_model(run / name).state_dict() for name in ("weights-2.safetensors", "last.pt")]
+    for name, value in load_model(out).state_dict().items():
+        expected = (parts[0][name].double() + parts[1][name].double()) / 2
+        np.testing.assert_allclose(value.double().numpy(), expected.numpy(), atol=1e-6, rtol=1e-5, err_msg=name)
+    call("calibrate", street, out, "--images", 3, *SIZE)
+    assert (tmp_path / "calibration.json").exists()
+
+
+def test_weights_that_name_no_network_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(TrainingError, match=r"x\.safetensors: weights of network None; known are"):
+        load_model(tmp_path / "x.safetensors")
 
 
 def test_a_new_run_starts_from_trained_weights(street, run, tmp_path):

@@ -1,0 +1,25 @@
+"""`fishy average`: average the weights of several moments of a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("average")(average)
+
+
+def average(
+    weights: Annotated[list[Path], typer.Argument(help="Weights (.safetensors) or checkpoints (.pt) of one network.")],
+    out: Annotated[Path, typer.Option(help="Where the averaged weights go (.safetensors).")],
+) -> None:
+    """Write the mean of trained weights, from which a package can be calibrated and exported."""
+    from fishy_ros.training.average import average_weights
+    from fishy_ros.training.checkpoint import save_weights
+
+    save_weights(out, average_weights(weights))
+    typer.echo(f"{out}: the mean of {len(weights)}")
