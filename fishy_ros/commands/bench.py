@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,9 @@ WarmUp = Annotated[int, typer.Option(help="Frames before anything counts.", min=
 Out = Annotated[Path | None, typer.Option(help="File for the result as JSON; the picture goes beside it.")]
 Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
 Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
+CAMERA_SIZE = "1024x2048"
+LOG_COLUMNS = 160
+"""Width of tables that go to a file or a pipe; a terminal has its own."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,8 +45,10 @@ def detect(
     precision: Annotated[list[str] | None, typer.Option(help="Precision; may be given again.")] = None,
     threads: Annotated[list[int] | None, typer.Option(help="Processor threads, 0 for all; may be given again.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = "1024x2048",
-    transport: Annotated[str, typer.Option(help="raw (bgr8) or jpeg.")] = "raw",
+    size: Annotated[
+        list[str] | None, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH; may be given again.")
+    ] = None,
+    transport: Annotated[str, typer.Option(help="raw (bgr8), jpeg or jpeg-whole (decoded at full size).")] = "raw",
     vs: Annotated[
         list[str] | None, typer.Option(help="A second configuration: key=value,... in place of the first's values.")
     ] = None,
@@ -58,9 +64,9 @@ def detect(
     from fishy_ros.bench.detect import run_detect
     from fishy_ros.bench.sampling import TOTAL, Plan
 
-    height, width = _parse_size(size)
-    base = Case(DEFAULT_MODEL, device=device, transport=transport, height=height, width=width)
-    cases = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], base)
+    base = Case(DEFAULT_MODEL, device=device, transport=transport)
+    sizes = [_parse_size(text) for text in size or [CAMERA_SIZE]]
+    cases = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], sizes, base)
     cases += [cases[0].changed(text) for text in vs or []]
     plan = Plan(rounds, frames, warm_up)
     with _Turns(plan, len(cases)) as turns:
@@ -127,15 +133,16 @@ def node(
     runtime: Runtime = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
-    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = "1024x2048",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
     frames: Annotated[int, typer.Option(help="Frames of each node in a round.", min=1)] = 60,
     rounds: Annotated[int, typer.Option(help="Rounds; each starts every node anew.", min=1)] = 3,
     out: Out = None,
 ) -> None:
     """Measure the path through DDS: this node against the naive one.
 
-    arrive: image published to the first thing the node does with it; age: image published to heatmap published;
-    around: that without inference; round_trip: image published to heatmap received by the publisher of the image;
+    arrive: image published to its arrival in the node's middleware; handling: everything from then to the publication
+    of the heatmap, without inference; age: image published to heatmap published; around: that without inference;
+    round_trip: image published to heatmap received by the publisher of the image;
     path: that without inference.
     """
     from fishy_ros.bench.node import run_node
@@ -159,7 +166,11 @@ def baselines(
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Compare the detector with torch eager, ONNX Runtime, and ERFNet with random weights in the same runtimes."""
+    """Compare the detector with what one would have otherwise.
+
+    plain-onnxruntime is a session with its default settings; onnxruntime is the runtime of the detector; torch runs the
+    same graph node by node; erfnet has random weights.
+    """
     from fishy_ros.bench.baselines import CASES, run_baselines
     from fishy_ros.bench.cases import Case
     from fishy_ros.bench.sampling import TOTAL, Plan
@@ -248,7 +259,7 @@ def _present(result: BenchResult, compared: str, out: Path | None, pictured: str
     from fishy_ros.bench.picture import write_stage_picture
     from fishy_ros.bench.result import machine_line, stage_table
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else LOG_COLUMNS)
     console.print(machine_line(result.environment), highlight=False)
     console.print(stage_table(result, compared))
     for note in result.notes:

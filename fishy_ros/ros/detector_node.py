@@ -21,6 +21,7 @@ from fishy_ros.ros.dds_profile import dds_environment
 from fishy_ros.ros.diagnostics import ACTIVE, Observation
 from fishy_ros.ros.diagnostics_publisher import DiagnosticsPublisher
 from fishy_ros.ros.frame_ledger import FrameLedger
+from fishy_ros.ros.log_bridge import LogBridge
 from fishy_ros.ros.parameter_server import ParameterServer
 from fishy_ros.ros.publishers import Publishers
 from fishy_ros.ros.spinning import answer_impossible_transitions, spin_until_shutdown
@@ -41,6 +42,7 @@ class DetectorNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("detector")
+        self._log_bridge = LogBridge(self.get_logger())
         self._state = "unconfigured"
         self._failure = ""
         self._callback_failure = ""
@@ -79,6 +81,7 @@ class DetectorNode(LifecycleNode):
     def close(self) -> None:
         """Stop work and leave the bus."""
         self._release()
+        self._log_bridge.close()
         self.destroy_node()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from fishy_ros.errors import ImageError
-from fishy_ros.imaging import decode_compressed, to_bgr
+from fishy_ros.imaging import compressed_size, decode_compressed, to_bgr
 from fishy_ros.ros.cdr import CdrReader
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
@@ -50,8 +50,16 @@ class CameraImage(Protocol):
         """When and where the image was taken."""
         ...
 
-    def to_bgr(self) -> ImageArray:
-        """Decode the pixels, uint8 `[H, W, 3]`.
+    def size(self) -> tuple[int, int]:
+        """Return the height and width that the camera took, in px.
+
+        Raises:
+            ImageError: the header of a compressed image is damaged.
+        """
+        ...
+
+    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+        """Decode the pixels, uint8 `[H, W, 3]`; a smaller image where `at_least` rows and columns are enough.
 
         Raises:
             ImageError: the image contradicts itself, or is damaged.
@@ -84,8 +92,12 @@ class RawImage:
         is_bigendian, step = bool(reader.uint8()), reader.uint32()
         return cls(header, height, width, encoding, is_bigendian, step, reader.byte_sequence())
 
-    def to_bgr(self) -> ImageArray:
-        """Convert the pixels, uint8 `[H, W, 3]`; a view of the message if it is bgr8.
+    def size(self) -> tuple[int, int]:
+        """Return height and width, in px."""
+        return self.height, self.width
+
+    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+        """Convert the pixels, uint8 `[H, W, 3]`, all of them whatever is enough; a view of the message if it is bgr8.
 
         Raises:
             ImageError: the encoding is unknown, or the sizes contradict each other.
@@ -111,13 +123,21 @@ class CompressedCameraImage:
         reader = CdrReader(message)
         return cls(_read_header(reader), reader.string(), reader.byte_sequence())
 
-    def to_bgr(self) -> ImageArray:
-        """Decode the JPEG or PNG, uint8 `[H, W, 3]`.
+    def size(self) -> tuple[int, int]:
+        """Read height and width, in px, from the header of the file.
+
+        Raises:
+            ImageError: it is neither JPEG nor PNG, or damaged.
+        """
+        return compressed_size(self.data)
+
+    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+        """Decode the JPEG or PNG, uint8 `[H, W, 3]`; a JPEG at 1/2, 1/4 or 1/8 where that is `at_least` as large.
 
         Raises:
             ImageError: it is neither, or damaged.
         """
-        return decode_compressed(self.data)
+        return decode_compressed(self.data, at_least)
 
 
 def heatmap_message(header: FrameHeader, score: ScoreMap) -> Image:

@@ -22,6 +22,7 @@ from fishy_ros.replay.bus_path import (
     AGE,
     AROUND,
     ARRIVE,
+    HANDLING,
     NAIVE_NODE,
     NODE_STAGES,
     PATH,
@@ -115,6 +116,7 @@ def _stages(reported: Mapping[str, float]) -> dict[str, float]:
     return {
         ARRIVE: reported[AGE] - sum(own.values()),
         **own,
+        HANDLING: sum(own.values()) - own["inference"],
         AGE: reported[AGE],
         AROUND: reported[AGE] - own["inference"],
         ROUND_TRIP: reported[ROUND_TRIP],

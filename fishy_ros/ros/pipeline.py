@@ -56,13 +56,15 @@ class Pipeline:
         """
         parameters, header = self.parameters(), frame.image.header
         started = time.perf_counter()
-        image = frame.image.to_bgr()
+        wants_overlay = self.publishers.wants_overlay(parameters)
+        # Nobody but the overlay sees more of the image than the network does.
+        image = frame.image.to_bgr(None if wants_overlay else self.detector.package.input_shape[1:3])
         decoded = time.perf_counter()
         detection = self.detector.detect(image)
         detected = time.perf_counter()
         if self.is_abandoned():
             return
-        score = _heatmap(detection.score, parameters, *image.shape[:2])
+        score = _heatmap(detection.score, parameters, frame.image)
         self.publishers.publish_heatmap(header, score)
         published = time.perf_counter()
         age = age_of(header.stamp_ns, self.now_ns())
@@ -79,10 +81,12 @@ class Pipeline:
         if parameters.publish_latency:
             self.publishers.publish_latency(header, stages_ms, age)
         if parameters.publish_camera_info and frame.camera_info is not None:
-            scale_y, scale_x = score.shape[0] / image.shape[0], score.shape[1] / image.shape[1]
+            height, width = frame.image.size()
+            scale_y, scale_x = score.shape[0] / height, score.shape[1] / width
             self.publishers.publish_camera_info(header, frame.camera_info, scale_y, scale_x)
-        if self.publishers.wants_pictures(parameters):
-            self.paint(Picture(header, image, detection, self.threshold(parameters)))
+        if wants_overlay or self.publishers.wants_segmentation(parameters):
+            whole = image if wants_overlay else None
+            self.paint(Picture(header, whole, detection, self.threshold(parameters)))
 
     def threshold(self, parameters: DetectorParameters) -> float:
         """Return the threshold in force, in [0, 1]."""
@@ -91,5 +95,5 @@ class Pipeline:
         return parameters.threshold
 
 
-def _heatmap(score: ScoreMap, parameters: DetectorParameters, height: int, width: int) -> ScoreMap:
-    return resize_score(score, height, width) if parameters.heatmap_size == "image" else score
+def _heatmap(score: ScoreMap, parameters: DetectorParameters, image: CameraImage) -> ScoreMap:
+    return resize_score(score, *image.size()) if parameters.heatmap_size == "image" else score

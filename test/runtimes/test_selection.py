@@ -52,7 +52,7 @@ def _with_log_sum_exp_by_attribute(package: ModelPackage, folder: Path) -> Model
 
 @needs_openvino
 def test_auto_falls_back_with_a_warning_when_the_best_candidate_cannot_compile_the_graph(
-    tiny_package: ModelPackage, tmp_path: Path
+    tiny_package: ModelPackage, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     package = _with_log_sum_exp_by_attribute(tiny_package, tmp_path)
     try:
@@ -65,6 +65,7 @@ def test_auto_falls_back_with_a_warning_when_the_best_candidate_cannot_compile_t
     assert runtime.info.name == "onnxruntime"
     assert [note.level for note in notes] == ["warning", "info"]
     assert "openvino on cpu passed over" in notes[0].text
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"][-1] == notes[0].text
 
 
 def test_a_damaged_graph_is_an_error_and_not_a_reason_to_fall_back(
