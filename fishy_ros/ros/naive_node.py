@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
@@ -36,7 +36,8 @@ class NaiveDetector(Node):
         self._runtime = runtime
         self._heatmaps = self.create_publisher(Image, "~/heatmap", 10)
         self._latencies = self.create_publisher(DiagnosticArray, "~/latency", 10)
-        self.create_subscription(Image, "image", self._on_image, 10)
+        callback: Callable[..., None] = self._on_image  # rclpy hands the times of arrival to whoever takes two
+        self.create_subscription(Image, "image", callback, 10)
 
     def _on_image(self, message: Image, info: Mapping[str, int]) -> None:
         receive_ms = (time.time_ns() - info["received_timestamp"]) * 1e-6
