@@ -33,6 +33,8 @@ def register(app: typer.Typer) -> None:
     group.command("roofline")(roofline)
     group.command("baselines")(baselines)
     group.command("node")(node)
+    group.command("start")(start)
+    group.command("memory")(memory)
     group.command("precisions")(precisions)
     group.command("metrics")(metrics)
     app.add_typer(group, name="bench")
@@ -154,6 +156,61 @@ def node(
     with _Turns(Plan(rounds, frames), len(CONTESTANTS)) as turns:
         result = run_node(CONTESTANTS, request, rounds, turns.advance)
     _present(result, AROUND, out, pictured=AGE)
+
+
+def start(
+    model: Model = DEFAULT_MODEL,
+    runtime: Annotated[list[str] | None, typer.Option(help="Runtime; may be given again.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Precision; may be given again.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    rounds: Annotated[int, typer.Option(help="How often every node is started.", min=1)] = 5,
+    out: Out = None,
+) -> None:
+    """Measure how long the node takes from the start of its process to its first heatmap.
+
+    start: process started to node active; connect: until every topic is matched; first frame: until its heatmap is
+    here. An engine that is not in the cache yet is built in the first round.
+    """
+    import itertools
+
+    from fishy_ros.bench.sampling import TOTAL, Plan
+    from fishy_ros.bench.start import run_start
+    from fishy_ros.replay.bus_path import THIS_NODE, PathRequest
+
+    height, width = _parse_size(size)
+    requests = [
+        PathRequest(THIS_NODE, model, name, device, kind, 1, height, width)
+        for name, kind in itertools.product(runtime or ["auto"], precision or ["fp32"])
+    ]
+    with _Turns(Plan(rounds, 1), len(requests)) as turns:
+        result = run_start(requests, rounds, turns.advance)
+    _present(result, TOTAL, out)
+
+
+def memory(
+    model: Model = DEFAULT_MODEL,
+    runtime: Runtime = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    frames: Annotated[int, typer.Option(help="Frames to play.", min=4)] = 10_000,
+    out: Out = None,
+) -> None:
+    """Measure the memory of the node while frames go through it, one after the other."""
+    from rich.console import Console
+
+    from fishy_ros.bench.memory import run_memory, write_memory_picture
+    from fishy_ros.replay.bus_path import THIS_NODE, PathRequest
+
+    height, width = _parse_size(size)
+    console = Console()
+    with console.status(f"playing {frames} frames"):
+        result = run_memory(PathRequest(THIS_NODE, model, runtime, device, precision, frames, height, width))
+    console.print(result.summary(), highlight=False)
+    if out is not None:
+        result.write(out)
+        write_memory_picture(result, out.with_suffix(".png"))
 
 
 def baselines(
