@@ -117,11 +117,13 @@ def memory_line(name: str, result: dict[str, Any]) -> str:
 
 def peak_line(name: str, content: dict[str, Any]) -> str:
     """Say in a line which rate the node sustains."""
-    peak = content["peak"]
+    peak, calm = content["peak"], content["peak"]["calm"]
     text = (
         f"Highest rate with under {content['dropped_share']:.0%} dropped: {peak['rate_hz']:.1f} frames a second, "
         f"within {peak['spread']:.1%} over {len(peak['counted'])} searches; "
-        f"{peak['latency_ms']:.1f} ms from image to heatmap."
+        f"{peak['latency_ms']:.1f} ms from image to heatmap. At {calm['rate_hz']:.1f} a second "
+        f"{calm['latency_ms']:.1f} ms, {calm['latency_p99_ms']:.1f} in the 99th percentile, "
+        f"{calm['played'] - calm['published']} of {calm['played']} lost."
     )
     return "\n".join((text, "", _made_by(name, content["environment"])))
 

@@ -11,6 +11,8 @@ import typer
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from fishy_ros.bench.result import BenchResult
     from fishy_ros.bench.sampling import Plan
 
@@ -109,8 +111,6 @@ def roofline(
     out: Out = None,
 ) -> None:
     """Compare a runtime with the shortest time that arithmetic and memory allow for the graph."""
-    from rich.console import Console
-
     from fishy_ros.bench.machine_limits import MachineLimits, measure_limits
     from fishy_ros.bench.result import machine_line
     from fishy_ros.bench.roofline import roofline_table, run_roofline
@@ -123,7 +123,7 @@ def roofline(
     plan = Plan(rounds, frames, warm_up)
     with _Turns(plan, 1) as turns:
         result = run_roofline(model, runtime, device, precision, limits, plan, turns.advance)
-    console = Console()
+    console = _console()
     console.print(machine_line(result.environment), highlight=False)
     console.print(roofline_table(result))
     if out is not None:
@@ -198,13 +198,11 @@ def memory(
     out: Out = None,
 ) -> None:
     """Measure the memory of the node while frames go through it, one after the other."""
-    from rich.console import Console
-
     from fishy_ros.bench.memory import run_memory, write_memory_picture
     from fishy_ros.replay.bus_path import THIS_NODE, PathRequest
 
     height, width = _parse_size(size)
-    console = Console()
+    console = _console()
     with console.status(f"playing {frames} frames"):
         result = run_memory(PathRequest(THIS_NODE, model, runtime, device, precision, frames, height, width))
     console.print(result.summary(), highlight=False)
@@ -251,7 +249,6 @@ def precisions(
     out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
 ) -> None:
     """Measure what each precision of a model costs in AP, FPR95, AUROC and mean IoU."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from fishy_ros.bench.precisions import compare_precisions, count_segmented, quality_table
@@ -263,7 +260,7 @@ def precisions(
     with Progress(transient=True) as bar:
         task = bar.add_task("measuring", total=len(frames) + (count_segmented(segmentation) if segmentation else 0))
         result = compare_precisions(model, runtime, device, names, frames, segmentation, lambda: bar.advance(task))
-    Console().print(quality_table(result))
+    _console().print(quality_table(result))
     if out is not None:
         result.write(out)
 
@@ -276,13 +273,11 @@ def metrics(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from fishy_ros.bench.metrics import FrameSet, benchmark_table, run
     from fishy_ros.replay.environment import describe_environment
 
     result = run(FrameSet(frames))
-    Console().print(benchmark_table(result), markup=False, highlight=False)
+    _console().print(benchmark_table(result), markup=False, highlight=False)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
@@ -311,12 +306,10 @@ class _Turns:
 
 
 def _present(result: BenchResult, compared: str, out: Path | None, pictured: str | None = None) -> None:
-    from rich.console import Console
-
     from fishy_ros.bench.picture import write_stage_picture
     from fishy_ros.bench.result import machine_line, stage_table
 
-    console = Console(width=None if sys.stdout.isatty() else LOG_COLUMNS)
+    console = _console()
     console.print(machine_line(result.environment), highlight=False)
     console.print(stage_table(result, compared))
     for note in result.notes:
@@ -325,6 +318,12 @@ def _present(result: BenchResult, compared: str, out: Path | None, pictured: str
         result.write(out)
         write_stage_picture(result, pictured or compared, out.with_suffix(".png"))
         console.print(f"{out} and {out.with_suffix('.png')}", highlight=False)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else LOG_COLUMNS)
 
 
 def _parse_size(text: str) -> tuple[int, int]:
