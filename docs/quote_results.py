@@ -19,7 +19,7 @@ END = "<!-- end of results -->"
 CAPTIONS = {
     "detect": "Configurations of the detector in one process; medians in ms a frame.",
     "baselines": "The detector and what one would have otherwise, in one process; medians in ms a frame.",
-    "settings": "ONNX Runtime's settings on the CPU, one changed at a time; medians in ms a frame.",
+    "settings": "Settings of a runtime on the CPU, one changed at a time; medians in ms a frame.",
     "node": "The path through DDS, this node and the one that one writes first; medians in ms a frame.",
     "start": "From the start of the node's process to its first heatmap; medians in ms.",
 }

@@ -80,19 +80,20 @@ def detect(
 
 def settings(
     model: Model = DEFAULT_MODEL,
+    runtime: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
     precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
     rounds: Rounds = 10,
     frames: Frames = 10,
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Compare ONNX Runtime's settings on the CPU, one changed at a time; `cpu` is processor time of all threads."""
+    """Compare the settings of a runtime on the CPU, one changed at a time; `cpu` is processor time of all threads."""
     from fishy_ros.bench.sampling import TOTAL, Plan
     from fishy_ros.bench.settings import candidates, run_settings
 
     plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, len(candidates()) + 1) as turns:
-        result = run_settings(model, precision, plan, turns.advance)
+    with _Turns(plan, len(candidates(runtime))) as turns:
+        result = run_settings(model, runtime, precision, plan, turns.advance)
     _present(result, TOTAL, out)
 
 

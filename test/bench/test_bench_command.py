@@ -69,6 +69,22 @@ def test_a_configuration_that_does_not_start_is_named_and_left_out(
     assert "precision=int8 is left out" in result.output
 
 
+def test_settings_of_openvino_are_compared_and_those_of_others_are_refused(
+    app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path
+) -> None:
+    quick = ["--model", str(tiny_package.folder), "--rounds", "1", "--frames", "1", "--warm-up", "0"]
+    with pytest.raises(ConfigError, match="'torch': expected onnxruntime or openvino"):
+        CliRunner().invoke(app, ["bench", "settings", *quick, "--runtime", "torch"], catch_exceptions=False)
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    out = tmp_path / "settings.json"
+    arguments = ["bench", "settings", *quick, "--runtime", "openvino", "--out", str(out)]
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    cases = {case["name"]: case["configuration"] for case in json.loads(out.read_text())["bench"]["cases"]}
+    assert cases["in use"]["precision"] == "f32"
+    assert cases["threads pinned on"]["cpu_pinning"] is True
+    assert cases["one thread"]["threads"] == 1
+
+
 @pytest.mark.parametrize("text", ["speed=1", "threads=many", "threads", "transport=bmp"])
 def test_a_configuration_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=text.split("=")[0]):
