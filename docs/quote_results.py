@@ -19,10 +19,10 @@ END = "<!-- end of results -->"
 CAPTIONS = {
     "detect": "Configurations of the detector in one process; medians in ms a frame.",
     "baselines": "The detector and what one would have otherwise, in one process; medians in ms a frame.",
-    "settings": "Settings of a runtime on the CPU, one changed at a time; medians in ms a frame.",
     "node": "The path through DDS, this node and the one that one writes first; medians in ms a frame.",
     "start": "From the start of the node's process to its first heatmap; medians in ms.",
 }
+"""What is quoted of `fishy bench`; other kinds (settings) stay in their files."""
 COMPARED = ("total", "around")
 """The stage whose ratio to the first case is quoted: the first of these that a measurement has."""
 
@@ -44,6 +44,7 @@ def quote(results: dict[str, Any]) -> str:
     """Lay out file name -> content of the results as Markdown."""
     replays = {name: content for name, content in results.items() if "metrics" in content and "frames" in content}
     benches = {name: content["bench"] for name, content in results.items() if "bench" in content}
+    benches = {name: bench for name, bench in benches.items() if bench["kind"] in CAPTIONS}
     parts = [replay_table(replays)] if replays else []
     parts += [bench_table(name, bench) for name, bench in benches.items()]
     parts += [
