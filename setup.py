@@ -36,8 +36,10 @@ EXTRAS = {
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
     "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4"],
     "sweep": ["distributed>=2023.5"],
+    "signing": ["cryptography>=3.4"],
     "test": [
         "colcon-ros",
+        "cryptography>=3.4",
         "cuda-bindings>=12.9",
         "distributed>=2023.5",
         "hypothesis>=6.82",
@@ -47,6 +49,7 @@ EXTRAS = {
         "openvino>=2024.0",
         "psutil>=5.9",
         "pytest>=9.0",
+        "pytest-rerunfailures>=14.0",
         "pytest-timeout>=2.3",
         "ruff>=0.8",
         "scikit-learn>=1.3",

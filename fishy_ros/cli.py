@@ -20,12 +20,14 @@ COMMANDS: tuple[str, ...] = (
     "sweep",
     "bench",
     "models",
+    "signature",
     "pack",
     "train",
     "evaluate",
     "calibrate",
     "export",
     "convert",
+    "reference",
     "build",
 )
 """Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""
@@ -50,7 +52,9 @@ def main() -> None:
     try:
         build_app()()
     except FishyError as error:
-        Console(stderr=True).print(f"fishy: {error}", style="red", markup=False, highlight=False)
+        # What an error quotes may come from a bag or a file name: control characters stay out of the terminal.
+        message = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(error))
+        Console(stderr=True).print(f"fishy: {message}", style="red", markup=False, highlight=False)
         sys.exit(2)
 
 

@@ -66,6 +66,16 @@ class AnomalyDetector:
         """Why this runtime was chosen; a `warning` where a better one failed to start."""
         return self._notes
 
+    @property
+    def score_size(self) -> tuple[int, int]:
+        """Height and width of every score map, in px."""
+        return self._runtime.output_size
+
+    @property
+    def network_image(self) -> ImageArray:
+        """The last image as the network read it, uint8 `[H, W, 3]` BGR; a view, valid until the next `detect`."""
+        return self._runtime.input_buffer
+
     def detect(self, image: ImageArray) -> Detection:
         """Score an image of any size, uint8 `[H, W, 3]` BGR; timings are `resize`, `inference` and `output` in ms.
 

@@ -28,12 +28,14 @@ class Sample:
     """One labelled (or unlabelled) frame of a dataset.
 
     `labels` is uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`, of the size of `image`, or
-    None where the dataset has no labels for the frame.
+    None where the dataset has no labels for the frame. `classes` is uint8 `[H, W]` with the true Cityscapes
+    train ids, 255 where a pixel has none, or None where the dataset has no classes.
     """
 
     id: str
     image: ImageArray
     labels: LabelMap | None = None
+    classes: LabelMap | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ ends when the bag has been played and scored.
 
 from pathlib import Path
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, SetEnvironmentVariable, Shutdown
 from launch.conditions import IfCondition
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -56,7 +57,7 @@ def generate_launch_description() -> LaunchDescription:
         namespace=LaunchConfiguration("namespace"),
         output="screen",
         parameters=[parameters],
-        on_exit=Shutdown(reason="the replay is over"),
+        on_exit=_end_with_replay,
     )
     arguments = {
         **{name: (default, meaning) for name, (default, meaning, _) in FOR_REPLAY.items()},
@@ -74,3 +75,10 @@ def generate_launch_description() -> LaunchDescription:
             player,
         ]
     )
+
+
+def _end_with_replay(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
+    """End the launch; an exception is what gives `ros2 launch` an exit status of 1."""
+    if event.returncode:
+        raise RuntimeError(f"the replay failed with exit status {event.returncode}")
+    return [Shutdown(reason="the replay is over")]

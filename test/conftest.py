@@ -3,15 +3,28 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from support.street_package import build_street_package
 from support.tiny_model import build_tiny_package
 
 from fishy_ros.model_package import ModelPackage
+from fishy_ros.types import ImageArray
+
+# A busy machine is no failure of what is tested.
+settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_machine")
 
 
 @pytest.fixture(scope="session")
 def tiny_package(tmp_path_factory: pytest.TempPathFactory) -> ModelPackage:
     """A real model package, 64 x 128 pixels in and out."""
     return build_tiny_package(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def street_package(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelPackage, list[ImageArray]]:
+    """A tiny package with a reference measured on a rendered street, and frames of it that are not in there."""
+    return build_street_package(tmp_path_factory.mktemp("street") / "tiny")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from rosbags.typesys.store import Typestore
 
 from fishy_ros.bags.topics import CAMERA_INFO_TYPE, COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from fishy_ros.errors import BagError, ImageError
-from fishy_ros.imaging import decode_compressed, to_bgr
+from fishy_ros.imaging import check_size, decode_compressed, to_bgr
 from fishy_ros.types import ImageArray, LabelMap
 
 NANOSECONDS = 1_000_000_000
@@ -53,8 +53,15 @@ def read_header(message: bytes) -> MessageHeader:
 
 
 def with_stamp(message: bytes, stamp_ns: int) -> bytes:
-    """Return a copy of a serialized message whose header carries another stamp."""
-    stamp = struct.pack(f"{_byte_order(message)}iI", *divmod(stamp_ns, NANOSECONDS))
+    """Return a copy of a serialized message whose header carries another stamp.
+
+    Raises:
+        BagError: the message is no CDR, or the stamp does not fit (seconds of 32 bits).
+    """
+    try:
+        stamp = struct.pack(f"{_byte_order(message)}iI", *divmod(stamp_ns, NANOSECONDS))
+    except struct.error:
+        raise BagError(f"a stamp of {stamp_ns} ns does not fit a message") from None
     return b"".join((message[:4], stamp, memoryview(message)[12:]))
 
 
@@ -127,6 +134,7 @@ def decode_labels(message: bytes) -> LabelMap:
     if image.encoding not in {"mono8", "8UC1"}:
         raise ImageError(f"ground-truth labels are expected as mono8, found {image.encoding!r}")
     height, width, step = int(image.height), int(image.width), int(image.step)
+    check_size(height, width)
     if step < width or len(image.data) < step * height:
         raise ImageError(f"labels of {width}x{height} with step {step} do not fit {len(image.data)} bytes")
     return np.ascontiguousarray(image.data[: step * height].reshape(height, step)[:, :width])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,12 +12,8 @@ from rosbags.rosbag2 import Reader
 
 from fishy_ros.bags.storage_files import find_storage_files, unpack
 from fishy_ros.bags.topics import Topic
+from fishy_ros.bags.unpacking import bound_chunks, unpack_zstd
 from fishy_ros.errors import BagError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 """How a compressed message starts; a message that is not compressed starts with a zero byte."""
@@ -37,11 +33,14 @@ class BagStorage:
         Raises:
             BagError: there is no bag, or it is damaged.
         """
+        bound_chunks()
         self.path = Path(path)
         self._stack = ExitStack()
         try:
             with _as_bag_error(self.path):
                 self._files = files or [unpack(file, self._stack) for file in find_storage_files(self.path)]
+                for file in self._files:
+                    _refuse_views(file)
                 self._readers = [self._stack.enter_context(Reader(file)) for file in self._files]
         except BaseException:
             self._stack.close()
@@ -67,7 +66,7 @@ class BagStorage:
             for reader in self._readers:
                 connections = [connection for connection in reader.connections if connection.topic == topic]
                 for _, time_ns, data in reader.messages(connections, log_time_ns, stop) if connections else ():
-                    yield time_ns, zstd.decompress(data) if data[:4] == ZSTD_MAGIC else bytes(data)
+                    yield time_ns, unpack_zstd(data) if data[:4] == ZSTD_MAGIC else bytes(data)
 
     def second_handle(self) -> BagStorage:
         """Open the same files once more, to look something up while `messages` of this handle are being read.
@@ -87,6 +86,20 @@ class BagStorage:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _refuse_views(file: Path) -> None:
+    """Refuse an SQLite bag in which a query could compute rows without end; a recorder writes plain tables."""
+    if file.suffix != ".db3":
+        return
+    database = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    try:
+        query = "SELECT name FROM sqlite_master WHERE type = 'view' OR sql LIKE 'CREATE VIRTUAL%' LIMIT 1"
+        found = database.execute(query).fetchone()
+    finally:
+        database.close()
+    if found is not None:
+        raise BagError(f"{file}: {found[0]!r} is no plain table, expected only those")
 
 
 @contextmanager

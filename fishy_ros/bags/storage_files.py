@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
-import yaml
-
+from fishy_ros.bags.unpacking import unpack_file
+from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import BagError
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 STORAGE_SUFFIXES = (".mcap", ".db3")
+MAX_METADATA_BYTES = 1024 * 1024
 
 
 def find_storage_files(path: Path) -> list[Path]:
@@ -50,20 +44,19 @@ def unpack(file: Path, stack: ExitStack) -> Path:
         return file
     folder = stack.enter_context(TemporaryDirectory(prefix="fishy-bag-"))
     target = Path(folder) / file.stem
-    with zstd.open(file, "rb") as source, target.open("wb") as sink:
-        shutil.copyfileobj(source, sink)
+    unpack_file(file, target)
     return target
 
 
 def _files_of_metadata(path: Path) -> list[Path]:
-    try:
-        metadata = yaml.safe_load((path / "metadata.yaml").read_text(encoding="utf-8"))
-        names = metadata["rosbag2_bagfile_information"]["relative_file_paths"]
-        files = [path / PurePath(name).name for name in names]
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise BagError(
-            f"{path / 'metadata.yaml'}: looked for rosbag2_bagfile_information.relative_file_paths; {error!r}"
-        ) from error
+    metadata = path / "metadata.yaml"
+    document = parse_yaml(read_limited(metadata, MAX_METADATA_BYTES, BagError), metadata, BagError)
+    information = document.get("rosbag2_bagfile_information") if isinstance(document, dict) else None
+    names = information.get("relative_file_paths") if isinstance(information, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BagError(f"{metadata}: looked for rosbag2_bagfile_information.relative_file_paths, a list of names")
+    # Only the last part of a name counts, so nothing leads out of the folder.
+    files = list(dict.fromkeys(path / PurePath(name).name for name in names))
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8])

@@ -20,6 +20,8 @@ class PlainOnnxRuntime:
         self._package = package
         self._session = ort.InferenceSession(package.graph(precision).read(), providers=["CPUExecutionProvider"])
         self._image: ImageArray = np.zeros(package.input_shape[1:], np.uint8)
+        _, height, width = self._session.get_outputs()[0].shape
+        self._output_size = (height, width)
         self._info = RuntimeInfo(PLAIN_ONNXRUNTIME, "cpu", ort.__version__, f"{precision}, default settings")
 
     @property
@@ -31,6 +33,11 @@ class PlainOnnxRuntime:
     def input_buffer(self) -> ImageArray:
         """The uint8 `[H, W, 3]` BGR image that the next run reads."""
         return self._image
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of both outputs, in px."""
+        return self._output_size
 
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds."""

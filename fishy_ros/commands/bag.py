@@ -52,11 +52,13 @@ def bag(
 
     options = bag_options(storage, image_format, compression, rate)
     known = dataset_options(dataset_info(dataset))
-    given = {"height": height, "width": width, **dict(parse_options(option or []))}
-    if "frames" in known:
-        given["frames"] = frames
-    if overlay is None or "seed" in known:
-        given["seed"] = seed
+    given = {
+        "height": height,
+        "width": width,
+        "frames": frames if "frames" in known else None,
+        "seed": seed if overlay is None or "seed" in known else None,
+        **dict(parse_options(option or [])),
+    }
     source: Dataset = open_dataset(dataset, root, **given)
     intrinsics = intrinsics_of(source)
     if overlay is not None:

@@ -44,7 +44,8 @@ def fetch(
     unpack: Annotated[bool, typer.Option("--unpack/--keep-packed", help="Unpack archives beside themselves.")] = True,
 ) -> None:
     """Download the public files of a dataset, resuming where an earlier try stopped, and check them."""
-    from fishy_ros.datasets.download import extract, sha256_of
+    from fishy_ros.datasets.archives import extract
+    from fishy_ros.datasets.download import sha256_of
     from fishy_ros.datasets.registry import DATASETS, dataset_info
     from fishy_ros.errors import DatasetError
 

@@ -27,25 +27,49 @@ def export(
         list[str] | None, typer.Option(help="fp32 (always written), fp16 or int8; repeatable. See `fishy convert`.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Training configuration; it names the ordinary images that int8 needs.")
+        Path | None,
+        typer.Option(help="Training configuration; it names the ordinary images that int8 and the reference need."),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
     images: Annotated[int, typer.Option(help="Number of training images that int8 is measured on.", min=1)] = 64,
+    reference_images: Annotated[
+        int, typer.Option(help="Training images for reference and reduced sizes; 0 writes no reference.", min=0)
+    ] = 200,
+    reduced: Annotated[
+        list[str] | None,
+        typer.Option(help="Smaller input such as 256x512, for the node's degraded mode; repeatable."),
+    ] = None,
     height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
 ) -> None:
-    """Write `model.onnx`, `model.yaml` and `card.md`; the head and the calibration become part of the graph."""
+    """Write `model.onnx`, `model.yaml` and `card.md`; the head and the calibration become part of the graph.
+
+    With --config, the package also says what ordinary input looks like (`fishy reference` does that alone).
+    --precision int8 and --reduced give the node something to fall back on where it misses its deadline.
+    """
+    from fishy_ros.errors import ConfigError
     from fishy_ros.model_package.description import FULL_PRECISION
     from fishy_ros.training.package import build_package
     from fishy_ros.training.precision.variants import add_precisions, check_precisions, training_pictures
+    from fishy_ros.training.reduced import add_reduced_size, parse_size
+    from fishy_ros.training.reference import write_reference
 
     wanted = [name for name in precision or [] if name != FULL_PRECISION]
     pictures = training_pictures(config, data, images)
     check_precisions(wanted, pictures)
+    sizes = [parse_size(text, height, width) for text in reduced or []]
+    ordinary = training_pictures(config, data, reference_images)
+    if sizes and ordinary is None:
+        raise ConfigError("reduced sizes need ordinary images; name a training configuration with --config")
     reports = {name: Path(path) for name, _, path in (entry.partition("=") for entry in report or [])}
     folder = calibration or checkpoint.parent
     package = build_package(checkpoint, folder, description, out, height, width, reports)
     package = add_precisions(package, wanted, pictures)
+    if ordinary is not None:
+        for size in sizes:
+            package = add_reduced_size(package, checkpoint, folder, size, ordinary())
+        if reference_images:
+            package = write_reference(package, ordinary())
     typer.echo(
         f"{package.folder}: {package.name} {package.version}, sha256 {package.sha256}, {', '.join(package.precisions)}"
     )

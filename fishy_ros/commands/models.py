@@ -55,7 +55,7 @@ def _list(console: Console) -> None:
             _brief(package),
         )
     if table.row_count:
-        console.print(table)
+        console.print(table, markup=False)
     else:
         places = ", ".join(str(folder) for folder in model_folders()) or "no folder; set FISHY_MODELS_PATH"
         console.print(f"no model packages in {places}", highlight=False)

@@ -42,6 +42,9 @@ def replay(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    components: Annotated[
+        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'.")
+    ] = None,
     video: Annotated[bool, typer.Option("--video", help="Write the overlays as a film.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
@@ -57,6 +60,7 @@ def replay(
         live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
         out=out,
         timing_frames=timing_frames,
+        components=components,
         video=video,
     )
     names = model_names(model, models, scores)

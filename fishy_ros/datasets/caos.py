@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,12 @@ from fishy_ros.datasets.files import FileDataset, FrameFiles, nothing_found, req
 from fishy_ros.datasets.images import IMAGE_SUFFIXES
 from fishy_ros.datasets.info import DatasetInfo, Download
 from fishy_ros.datasets.label_mapping import LabelMapping
+from fishy_ros.documents import parse_json, read_limited
 from fishy_ros.errors import DatasetError
 
 STREET_HAZARDS_NAME = "streethazards"
 BDD_ANOMALY_NAME = "bdd-anomaly"
+MAX_LIST_BYTES = 256 << 20
 
 STREET_HAZARDS_LABELS = LabelMapping(frozenset(range(14)), frozenset({14}), frozenset())
 """Stored ids are the class plus one; class 13 is the anomaly. Unlabelled pixels count as ordinary, as they do there."""
@@ -70,7 +71,7 @@ def read_odgt(name: str, path: Path, root: Path) -> list[FrameFiles]:
     for number, entry in enumerate(_parse(name, path)):
         if not (isinstance(entry, dict) and isinstance(entry.get("fpath_img"), str)):
             raise DatasetError(
-                f"dataset {name}: {path}, entry {number}: expected an object with fpath_img, got {entry!r}"
+                f"dataset {name}: {path}, entry {number}: expected an object with fpath_img, got {repr(entry)[:80]}"
             )
         image = _locate(name, path, root, entry["fpath_img"])
         segmentation = entry.get("fpath_segm")
@@ -82,20 +83,17 @@ def read_odgt(name: str, path: Path, root: Path) -> list[FrameFiles]:
 
 
 def _parse(name: str, path: Path) -> list[Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        entries: list[Any] = []
-        for line in filter(None, (line.strip() for line in text.splitlines())):
-            parsed = json.loads(line)
-            entries += parsed if isinstance(parsed, list) else [parsed]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"dataset {name}: {path} cannot be read: {error}") from error
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"dataset {name}: {path} is no list of JSON objects: {error}") from error
+    where = f"dataset {name}: {path}"
+    entries: list[Any] = []
+    for line in filter(None, (line.strip() for line in read_limited(path, MAX_LIST_BYTES, DatasetError).splitlines())):
+        parsed = parse_json(line, where, DatasetError)
+        entries += parsed if isinstance(parsed, list) else [parsed]
     return entries
 
 
 def _locate(name: str, listed: Path, root: Path, relative: str) -> Path:
+    if "\0" in relative or ".." in Path(relative).parts or Path(relative).is_absolute():
+        raise DatasetError(f"dataset {name}: {listed} names {relative!r}, expected a path inside {root}")
     for base in (root, root / "data", listed.parent):
         if (base / relative).is_file():
             return base / relative

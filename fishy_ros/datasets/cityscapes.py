@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from fishy_ros.datasets.images import read_label_ids
 from fishy_ros.datasets.info import DatasetInfo
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.errors import DatasetError
-from fishy_ros.types import IGNORED, LabelMap
+from fishy_ros.types import IGNORED, LabelMap, Sample
 
 NAME = "cityscapes"
 
@@ -24,6 +25,11 @@ _LAST_ID = 33
 
 class CityscapesDataset(FileDataset):
     """Cityscapes frames, with the classes beside the (always ordinary) anomaly labels."""
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one frame; see `FileDataset`."""
+        sample = super().__getitem__(index)
+        return sample if sample.labels is None else replace(sample, classes=self.segmentation(index))
 
     def segmentation(self, index: int) -> LabelMap:
         """Read the train ids of a frame, uint8 `[H, W]`: 0 to 18, 255 for the classes that are not evaluated.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
@@ -52,26 +50,6 @@ def download(item: Download, folder: Path, progress: Progress) -> Path:
     part.rename(target)
     _validator_file(part).unlink(missing_ok=True)
     return target
-
-
-def extract(archive: Path, folder: Path) -> bool:
-    """Unpack a .zip or .tar archive into a folder; returns False for any other file.
-
-    Raises:
-        DatasetError: the archive is damaged, or a name in it leads out of the folder.
-    """
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as packed:
-                packed.extractall(folder)
-            return True
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as packed_tar:
-                packed_tar.extractall(folder, filter="data")
-            return True
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise DatasetError(f"{archive}: cannot be unpacked: {error}") from error
-    return False
 
 
 def sha256_of(path: Path) -> str:

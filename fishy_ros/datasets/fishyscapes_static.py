@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fishy_ros.arrays import read_npz
 from fishy_ros.datasets.files import FileDataset, FrameFiles, nothing_found, require_root
 from fishy_ros.datasets.fishyscapes_lost_and_found import find_base_images, find_label_files
 from fishy_ros.datasets.folder import has_images_and_labels, open_images_and_labels
@@ -56,11 +57,8 @@ def _find_picture(label: Path, base: str, bases: dict[str, Path]) -> Path:
 def _read_picture(frame: FrameFiles, bases: dict[str, Path]) -> ImageArray:
     if frame.image.suffix != ".npz":
         return read_image(frame.image)
-    try:
-        with np.load(frame.image) as archive:
-            difference = archive["rgb"].astype(np.int16)
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"{frame.image}: expected an array named rgb: {error}") from error
+    (stored,) = read_npz(frame.image, ("rgb",), DatasetError)
+    difference = stored.astype(np.int16)
     base = read_image(bases[frame.id.partition("_")[2]])
     if difference.shape != base.shape:
         raise DatasetError(f"{frame.image}: shape {difference.shape}, but the Cityscapes image is {base.shape}")

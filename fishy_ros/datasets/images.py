@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.errors import DatasetError
+from fishy_ros.documents import read_limited
+from fishy_ros.errors import DatasetError, ImageError
+from fishy_ros.imaging import MAX_PICTURE_BYTES, decode_picture
 from fishy_ros.types import ImageArray
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
@@ -35,8 +37,10 @@ def read_label_ids(path: Path) -> NDArray[np.uint8]:
         DatasetError: the file is missing, no image, or holds no single id of 0 to 255 a pixel.
     """
     ids = decode_file(path, cv2.IMREAD_UNCHANGED)
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise DatasetError(f"{path}: expected label ids, found numbers of type {ids.dtype}")
     if ids.ndim == 3:
-        if not (np.array_equal(ids[..., 0], ids[..., 1]) and np.array_equal(ids[..., 0], ids[..., 2])):
+        if not all(np.array_equal(ids[..., 0], ids[..., channel]) for channel in range(min(3, ids.shape[2]))):
             raise DatasetError(f"{path}: expected one label id a pixel, found a colour picture")
         ids = np.ascontiguousarray(ids[..., 0])
     if ids.min() < 0 or ids.max() > 255:
@@ -50,14 +54,11 @@ def decode_file(path: Path, flags: int) -> NDArray[Any]:
     Raises:
         DatasetError: the file is missing or no image.
     """
+    content = read_limited(path, MAX_PICTURE_BYTES, DatasetError)
     try:
-        encoded = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
-    image = cv2.imdecode(encoded, flags) if encoded.size else None
-    if image is None:
-        raise DatasetError(f"{path}: no image that can be decoded ({encoded.size} bytes)")
-    return image
+        return decode_picture(content, flags)
+    except ImageError as error:
+        raise DatasetError(f"{path}: no image that can be decoded: {error}") from error
 
 
 def image_files(folder: Path) -> list[Path]:

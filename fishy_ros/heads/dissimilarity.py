@@ -41,7 +41,7 @@ class DissimilarityHead(nn.Module):
         residual = features.detail - self.expected(probabilities).detach()
         cues = torch.cat(
             [
-                entropy(probabilities),
+                entropy(logits),
                 probabilities.amax(dim=1, keepdim=True),
                 logits.logsumexp(dim=1, keepdim=True) / 10,
                 residual.square().mean(dim=1, keepdim=True),

@@ -21,7 +21,7 @@ class EntropyHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]` in [0, 1]."""
-        return entropy(class_probabilities(logits)).squeeze(1)
+        return entropy(logits).squeeze(1)
 
 
 class SoftmaxDistanceHead(nn.Module):

@@ -17,10 +17,13 @@ def class_probabilities(logits: Tensor) -> Tensor:
     return torch.exp(logits - logits.logsumexp(dim=1, keepdim=True))
 
 
-def entropy(probabilities: Tensor) -> Tensor:
-    """Shannon entropy of `[B, C, h, w]` over C, divided by log C: `[B, 1, h, w]` in [0, 1]."""
-    terms = probabilities * torch.log(probabilities.clamp_min(1e-8))
-    return -terms.sum(dim=1, keepdim=True) / math.log(probabilities.shape[1])
+def entropy(logits: Tensor) -> Tensor:
+    """Shannon entropy of the softmax of `[B, C, h, w]` over C, divided by log C: `[B, 1, h, w]` in [0, 1].
+
+    As the log-sum-exp minus the expected logit, which needs one logarithm a pixel instead of one a class.
+    """
+    expected = (class_probabilities(logits) * logits).sum(dim=1, keepdim=True)
+    return (logits.logsumexp(dim=1, keepdim=True) - expected) / math.log(logits.shape[1])
 
 
 def softmax_distance(probabilities: Tensor) -> Tensor:

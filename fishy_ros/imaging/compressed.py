@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.errors import ImageError
-from fishy_ros.imaging.limits import check_size
+from fishy_ros.imaging.file_headers import JPEG_START, PNG_SIGNATURE, jpeg_size, png_size
 from fishy_ros.types import ImageArray
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"IEND\xaeB`\x82"
-_JPEG_START = b"\xff\xd8"
 _JPEG_END = b"\xff\xd9"
-_JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""Markers SOF0 to SOF15, which hold the size (ITU-T T.81, table B.1)."""
-_JPEG_SCAN = 0xDA
 _REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
 _REDUCED[8] = cv2.IMREAD_REDUCED_COLOR_8
 
@@ -30,9 +22,9 @@ def compressed_size(data: NDArray[np.uint8]) -> tuple[int, int]:
         ImageError: `data` is neither, is cut off, or its size is out of bounds.
     """
     head = bytes(data[:26])
-    if head.startswith(_PNG_SIGNATURE):
-        return _png_size(data)
-    if head.startswith(_JPEG_START):
+    if head.startswith(PNG_SIGNATURE):
+        return png_size(data)
+    if head.startswith(JPEG_START):
         return _jpeg_size(data.tobytes())
     raise ImageError(f"a compressed image of {data.size} bytes is neither JPEG nor PNG: it starts with {head[:8]!r}")
 
@@ -62,35 +54,14 @@ def decode_compressed(data: NDArray[np.uint8], at_least: tuple[int, int] | None 
 
 
 def _read_mode(data: NDArray[np.uint8], height: int, width: int, at_least: tuple[int, int] | None) -> int:
-    if at_least is None or data[0] != _JPEG_START[0]:
+    if at_least is None or data[0] != JPEG_START[0]:
         return cv2.IMREAD_COLOR
     fitting = [by for by in _REDUCED if height >= at_least[0] * by and width >= at_least[1] * by]
     return _REDUCED[max(fitting, default=1)]
 
 
-def _png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
-    if data.size < 45 or _PNG_END not in data[-64:].tobytes():
-        raise ImageError(f"a PNG image of {data.size} bytes is cut off")
-    width, height = struct.unpack(">II", data[16:24].tobytes())
-    check_size(height, width)
-    return height, width
-
-
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    size: tuple[int, int] | None = None
-    position = len(_JPEG_START)
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        if marker in _JPEG_FRAMES and position + 9 <= len(data):
-            size = struct.unpack_from(">HH", data, position + 5)
-        if marker == _JPEG_SCAN and size is not None:
-            if data.find(_JPEG_END, position) < 0:
-                raise ImageError(f"a JPEG image of {len(data)} bytes is cut off")
-            check_size(*size)
-            return size
-        position += 2 + length
-    raise ImageError(f"a JPEG image of {len(data)} bytes has no complete header")
+    size, scan = jpeg_size(data)
+    if data.find(_JPEG_END, scan) < 0:
+        raise ImageError(f"a JPEG image of {len(data)} bytes is cut off")
+    return size

@@ -1,4 +1,4 @@
-"""Bring a heatmap to another size."""
+"""Bring a heatmap or a map of classes to another size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from fishy_ros.errors import ImageError
 from fishy_ros.imaging.limits import check_size
-from fishy_ros.types import ScoreMap
+from fishy_ros.types import LabelMap, ScoreMap
 
 
 def resize_score(score: ScoreMap, height: int, width: int) -> ScoreMap:
@@ -29,3 +29,22 @@ def resize_score(score: ScoreMap, height: int, width: int) -> ScoreMap:
         return score
     check_size(height, width)
     return np.asarray(cv2.resize(score, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def resize_classes(classes: LabelMap, height: int, width: int) -> LabelMap:
+    """Resize a map of classes by taking the nearest pixel; no class appears that is not in it.
+
+    Args:
+        classes: uint8 `[h, w]`.
+        height: rows of the result, in px.
+        width: columns of the result, in px.
+
+    Raises:
+        ImageError: `classes` is no two-dimensional map, or the size is out of bounds.
+    """
+    if classes.ndim != 2:
+        raise ImageError(f"a map of classes has shape {classes.shape}; expected [h, w]")
+    if classes.shape == (height, width):
+        return classes
+    check_size(height, width)
+    return np.asarray(cv2.resize(classes, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fishy_ros.documents import read_limited
 from fishy_ros.errors import ConfigError, ModelPackageError
+from fishy_ros.model_package.external_data import has_external_data
+from fishy_ros.model_package.reference import Reference
 
 DESCRIPTION_FILE = "model.yaml"
 CARD_FILE = "card.md"
 FULL_PRECISION = "fp32"
+MAX_DESCRIPTION_BYTES = 256 * 1024
+MAX_CARD_BYTES = 1024 * 1024
 MAX_GRAPH_BYTES = 2 * 1024**3 - 1
 """Largest graph file in bytes: the limit of a protobuf message."""
 
@@ -49,23 +54,29 @@ class GraphFile:
         """Read the graph, so that what is hashed is exactly what is handed to a runtime.
 
         Raises:
-            ModelPackageError: the file is missing, too large, or its hash differs.
+            ModelPackageError: the file is missing, too large, of another hash, or keeps weights in other files.
         """
-        try:
-            size = self.path.stat().st_size
-            if size > MAX_GRAPH_BYTES:
-                raise ModelPackageError(f"{self.path}: {size} bytes, expected at most {MAX_GRAPH_BYTES}")
-            content = self.path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or error
-            raise ModelPackageError(f"{self.path}: cannot read the graph that model.yaml names: {reason}") from error
+        content = read_limited(self.path, MAX_GRAPH_BYTES, ModelPackageError)
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:
             raise ModelPackageError(
-                f"{self.path}: sha256 is {found} ({size} bytes), but {DESCRIPTION_FILE} expects {self.sha256}; "
+                f"{self.path}: sha256 is {found} ({len(content)} bytes), but {DESCRIPTION_FILE} expects {self.sha256}; "
                 "the file is truncated, damaged or belongs to another version"
             )
+        if has_external_data(content):
+            raise ModelPackageError(
+                f"{self.path}: the graph keeps weights in other files, expected all of them in this one"
+            )
         return content
+
+
+@dataclass(frozen=True)
+class ReducedGraph:
+    """The model for images of a smaller size (px); its heatmap is calibrated so that it means the same."""
+
+    graph: GraphFile
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class ModelPackage:
 
     Sizes are in pixels. `metrics` are the numbers that the package states of itself, `variants` maps a
     precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
+    `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `reference` says what
+    ordinary input looks like, None where that was not measured.
     """
 
     name: str
@@ -94,6 +107,8 @@ class ModelPackage:
     input_name: str = "image"
     score_name: str = "score"
     labels_name: str = "labels"
+    reduced: tuple[ReducedGraph, ...] = ()
+    reference: Reference | None = None
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -119,7 +134,22 @@ class ModelPackage:
             raise ConfigError(f"precision {precision!r}: model {self.name} ({self.folder}) has only {available}")
         return graph
 
+    def at_reduced_size(self, index: int) -> ModelPackage:
+        """Return the package as if its entry `index` of `reduced` were all that it had."""
+        reduced = self.reduced[index]
+        return replace(
+            self,
+            graph_path=reduced.graph.path,
+            sha256=reduced.graph.sha256,
+            input_height=reduced.height,
+            input_width=reduced.width,
+            variants={},
+            reduced=(),
+        )
+
     def card(self) -> str | None:
         """Return the model card (Markdown), or None where the package has none."""
         path = self.folder / CARD_FILE
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        if not path.is_file():
+            return None
+        return read_limited(path, MAX_CARD_BYTES, ModelPackageError).decode("utf-8", "replace")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from fishy_ros.errors import ModelPackageError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LARGEST = 1e300
+"""Beyond this nothing counts as a number, infinity and NaN included."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,17 @@ class Fields:
             raise self.error(key, "a number from 0 to 1")
         return value
 
+    def numbers(self, key: str, count: int | None = None) -> tuple[float, ...]:
+        """Return a list of finite numbers, `count` of them if that is given."""
+        value = self.values.get(key)
+        if (
+            not isinstance(value, list)
+            or not all(_is_number(item) for item in value)
+            or len(value) != (count or len(value))
+        ):
+            raise self.error(key, f"a list of {'' if count is None else f'{count} '}finite numbers")
+        return tuple(float(item) for item in value)
+
     def items(self, key: str) -> Sequence[object]:
         """Return a list; an empty one where the key is missing."""
         value = self.values.get(key, [])
@@ -71,6 +84,8 @@ class Fields:
 
 def as_fraction(value: object) -> float | None:
     """Return `value` as a float if it is a number in [0, 1], else None."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1:
-        return float(value)
-    return None
+    return float(value) if _is_number(value) and 0 <= value <= 1 else None
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LARGEST

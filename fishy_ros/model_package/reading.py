@@ -5,44 +5,55 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
+from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ModelPackageError
 from fishy_ros.model_package.description import (
     DESCRIPTION_FILE,
     FULL_PRECISION,
+    MAX_DESCRIPTION_BYTES,
     Calibration,
     GraphFile,
     ModelPackage,
+    ReducedGraph,
     SemanticClass,
 )
 from fishy_ros.model_package.fields import Fields, as_fraction
 from fishy_ros.model_package.finding import find_model
+from fishy_ros.model_package.reference import read_reference
+from fishy_ros.model_package.signing import verify_signature
 
 FORMAT = 1
-MAX_DESCRIPTION_BYTES = 1024**2
 MAX_SIDE = 16384
 """Largest input height or width in pixels."""
 
 
-def load_model_package(path: str | Path) -> ModelPackage:
+def load_model_package(path: str | Path, trusted_key: str | Path = "") -> ModelPackage:
     """Load the model package at a folder, at its `model.yaml`, or of a name that `find_model` knows.
 
+    With `trusted_key`, the file of a public key, the description must be signed by that key; it holds the hashes of
+    all graphs, so they are covered too.
+
     Raises:
-        ModelPackageError: a file is missing, damaged or of the wrong hash, or a field has a value that is not allowed.
+        ModelPackageError: a file is missing, damaged or of the wrong hash, a field has a value that is not allowed,
+            or the signature is missing or by another key.
+        ConfigError: `trusted_key` is no public key, or the library that checks signatures is not installed.
     """
-    package = read_description(find_model(path) / DESCRIPTION_FILE)
+    description = find_model(path) / DESCRIPTION_FILE
+    content = read_limited(description, MAX_DESCRIPTION_BYTES, ModelPackageError)
+    if trusted_key:
+        verify_signature(content, description, Path(trusted_key))
+    package = parse_description(content, description)
     package.graph().read()
     return package
 
 
-def read_description(path: Path) -> ModelPackage:
-    """Read `model.yaml` without looking at the graphs that it names.
+def parse_description(content: bytes, path: Path) -> ModelPackage:
+    """Parse what stands in a `model.yaml`, without looking at the graphs that it names.
 
     Raises:
         ModelPackageError: as `load_model_package`.
     """
-    fields = Fields(read_document(path), path)
+    fields = Fields(_parse_document(content, path), path)
     version = fields.values.get("format")
     if version != FORMAT:
         raise fields.error("format", f"{FORMAT}, the only format that this version reads")
@@ -70,16 +81,9 @@ def read_description(path: Path) -> ModelPackage:
         input_name=image.text("name", "image"),
         score_name=outputs.mapping("score", optional=True).text("name", "score"),
         labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
+        reduced=_reduced(fields),
+        reference=read_reference(fields.mapping("reference", optional=True)),
     )
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses aliases, with which a small file can describe an enormous document."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
 
 
 def read_document(path: Path) -> dict[str, object]:
@@ -88,15 +92,11 @@ def read_document(path: Path) -> dict[str, object]:
     Raises:
         ModelPackageError: the file is missing, too large or no YAML mapping.
     """
-    try:
-        size = path.stat().st_size
-        if size > MAX_DESCRIPTION_BYTES:
-            raise ModelPackageError(f"{path}: {size} bytes, expected at most {MAX_DESCRIPTION_BYTES}")
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise ModelPackageError(f"{path}: cannot read the description of a model: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise ModelPackageError(f"{path}: not a YAML document: {' '.join(str(error).split())[:200]}") from error
+    return _parse_document(read_limited(path, MAX_DESCRIPTION_BYTES, ModelPackageError), path)
+
+
+def _parse_document(content: bytes, path: Path) -> dict[str, object]:
+    document = parse_yaml(content, path, ModelPackageError)
     if not isinstance(document, dict):
         raise ModelPackageError(f"{path}: the document is a {type(document).__name__}, expected a mapping")
     return document
@@ -117,6 +117,17 @@ def _variants(fields: Fields) -> dict[str, GraphFile]:
     if FULL_PRECISION in fields.values:
         raise fields.error(FULL_PRECISION, "no such variant: it is what `graph` holds")
     return {precision: _graph_file(fields.mapping(precision)) for precision in fields.values}
+
+
+def _reduced(fields: Fields) -> tuple[ReducedGraph, ...]:
+    graphs = []
+    for index, item in enumerate(fields.items("reduced")):
+        if not isinstance(item, dict):
+            raise fields.error("reduced", "a list of mappings with file, sha256, height and width")
+        entry = Fields(item, fields.file, f"reduced[{index}].")
+        height, width = entry.integer("height", 1, MAX_SIDE), entry.integer("width", 1, MAX_SIDE)
+        graphs.append(ReducedGraph(_graph_file(entry), height, width))
+    return tuple(sorted(graphs, key=lambda graph: -graph.height * graph.width))
 
 
 def _classes(fields: Fields) -> tuple[SemanticClass, ...]:

@@ -13,6 +13,7 @@ import yaml
 from fishy_ros.errors import ModelPackageError
 from fishy_ros.model_package.description import CARD_FILE, DESCRIPTION_FILE, Calibration, ModelPackage, SemanticClass
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
+from fishy_ros.model_package.reference import Reference, reference_document
 
 
 def write_model_package(
@@ -85,6 +86,34 @@ def add_variants(package: ModelPackage, graphs: Mapping[str, str | Path]) -> Mod
     entries = {name: _place(Path(graph), package.folder, f"model.{name}.onnx") for name, graph in graphs.items()}
     variants = document.get("variants")
     document["variants"] = {**(variants if isinstance(variants, dict) else {}), **entries}
+    _replace(path, _dump(document, path))
+    return load_model_package(package.folder)
+
+
+def add_reduced_graph(package: ModelPackage, graph: str | Path, height: int, width: int) -> ModelPackage:
+    """Copy a graph with a smaller input into a package, replace one of the same size, and return it as read back.
+
+    Raises:
+        ModelPackageError: the graph cannot be read, or the package cannot be written.
+    """
+    path = package.folder / DESCRIPTION_FILE
+    document = read_document(path)
+    entry = {**_place(Path(graph), package.folder, f"model.{height}x{width}.onnx"), "height": height, "width": width}
+    listed = document.get("reduced")
+    others = [item for item in (listed if isinstance(listed, list) else []) if item.get("file") != entry["file"]]
+    document["reduced"] = [*others, entry]
+    _replace(path, _dump(document, path))
+    return load_model_package(package.folder)
+
+
+def add_reference(package: ModelPackage, reference: Reference) -> ModelPackage:
+    """Write what ordinary input looks like into a package's description, and return it as read back.
+
+    Raises:
+        ModelPackageError: the package cannot be written.
+    """
+    path = package.folder / DESCRIPTION_FILE
+    document = {**read_document(path), "reference": reference_document(reference)}
     _replace(path, _dump(document, path))
     return load_model_package(package.folder)
 

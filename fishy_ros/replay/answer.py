@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fishy_ros.imaging import resize_classes
 from fishy_ros.replay.match import Playback
+from fishy_ros.replay.score import ScoredFrame
 from fishy_ros.replay.source import FrameSource
 from fishy_ros.replay.spool import HeatmapSpool
-from fishy_ros.types import Sample, ScoreMap
+from fishy_ros.types import LabelMap, Sample, ScoreMap
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,15 @@ class Answer:
     """float32 `[h, w]`; None when the frame was dropped."""
     stages_ms: Mapping[str, float] = field(default_factory=dict)
     """Latency by stage."""
+    classes: LabelMap | None = None
+    """Predicted train ids, uint8 `[h, w]`; None where only the heatmap is known."""
+
+    def scored(self, score: ScoreMap) -> ScoredFrame:
+        """Put `score` beside what is known of the frame; classes only where both predicted and true ones are."""
+        sample, classes = self.sample, None
+        if self.classes is not None and sample.classes is not None:
+            classes = resize_classes(self.classes, *sample.classes.shape)
+        return ScoredFrame(sample.id, score, sample.labels, sample.image, classes, sample.classes)
 
 
 def answers_of(source: FrameSource, playback: Playback, spool: HeatmapSpool) -> Iterator[Answer]:

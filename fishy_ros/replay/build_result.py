@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from fishy_ros.metrics.component import Track
 from fishy_ros.replay.answer import Answer
 from fishy_ros.replay.environment import describe_environment
-from fishy_ros.replay.evaluate import score_frames
+from fishy_ros.replay.evaluate import score_components, score_frames
 from fishy_ros.replay.play import Progress
 from fishy_ros.replay.result import (
     FrameCounts,
@@ -37,15 +38,26 @@ class RunDescription:
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ComponentPass:
+    """What the component metrics need: their threshold comes from all frames, so they see the frames a second time."""
+
+    track: Track
+    answers: Callable[[], Iterable[Answer]]
+    """Gives the answers once more."""
+
+
 def build_result(
     run: RunDescription,
     answers: Iterable[Answer],
     progress: Progress,
     on_answer: Callable[[Answer], object] = lambda answer: None,
+    components: ComponentPass | None = None,
 ) -> ReplayResult:
     """Score every answer that has a heatmap and ground truth.
 
-    `on_answer` sees every answer in order of play; `progress` is told how many have been taken.
+    `on_answer` sees every answer in order of play; `progress` is told how many have been taken. `components` asks
+    for the component metrics, which need the answers once more.
 
     Raises:
         ScoreError: a heatmap cannot be scored; the frame is named.
@@ -60,10 +72,15 @@ def build_result(
             if answer.score is None:
                 missing.append(answer.sample.id)
             else:
-                yield ScoredFrame(answer.sample.id, answer.score, answer.sample.labels, answer.sample.image)
+                yield answer.scored(answer.score)
             progress(count)
 
-    return assemble_result(run, score_frames(scored), latencies, missing)
+    summary = score_frames(scored)
+    if components is not None and summary.pixel is not None:
+        frames = (answer.scored(answer.score) for answer in components.answers() if answer.score is not None)
+        found = score_components(frames, summary.pixel.best_f1_threshold, components.track)
+        summary = replace(summary, component=found)
+    return assemble_result(run, summary, latencies, missing)
 
 
 def assemble_result(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.errors import ScoreError
 from fishy_ros.metrics.pixel import Curve
 from fishy_ros.replay.bootstrap import METRICS, Interval, draw_frames, intervals, resample
 from fishy_ros.replay.frame_bins import FrameBins
@@ -31,16 +32,25 @@ class LoadedReport:
     def label(self) -> str:
         """A short name: the model's, or the folder's."""
         model = self.report.get("model")
-        return f"{model['name']} {model['version']}" if model else self.path.parent.resolve().name
+        label = f"{model['name']} {model['version']}" if model else self.path.parent.resolve().name
+        return "".join(character if character.isprintable() else "?" for character in label)
 
     @property
     def curve(self) -> Curve | None:
-        """The curves of the report, if it has any."""
+        """The curves of the report, if it has any.
+
+        Raises:
+            ScoreError: they have different numbers of points.
+        """
         pixel = (self.report.get("score") or {}).get("pixel")
         if not pixel:
             return None
         names = ("threshold", "precision", "recall", "fpr")
-        return Curve(*(np.array(pixel["curve"][name], np.float64) for name in names))
+        points = [np.array(pixel["curve"][name], np.float64) for name in names]
+        if len({array.size for array in points}) > 1:
+            sizes = ", ".join(f"{name} {array.size}" for name, array in zip(names, points, strict=True))
+            raise ScoreError(f"{self.path}: score.pixel.curve has lists of different lengths: {sizes}")
+        return Curve(*points)
 
 
 @dataclass(frozen=True)

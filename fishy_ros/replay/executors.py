@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,3 +45,11 @@ def dask_cluster(address: str) -> Iterator[Executor]:
         raise ReplayError(f"no Dask scheduler answers at {address}: {error}") from error
     with client, client.get_executor(retries=RETRIES, pure=False) as executor:  # type: ignore[no-untyped-call]
         yield executor
+
+
+def worker_losses() -> tuple[type[BaseException], ...]:
+    """List what a future raises because a worker or the scheduler is gone, and not because of its task."""
+    losses: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError)
+    if distributed := sys.modules.get("distributed"):
+        losses += (distributed.KilledWorker,)
+    return losses

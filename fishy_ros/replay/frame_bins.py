@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.arrays import read_npz
 from fishy_ros.errors import ScoreError
 from fishy_ros.metrics.histogram import run_lengths, run_starts
 from fishy_ros.metrics.pixel import SortedFrame
@@ -48,17 +47,20 @@ class FrameBins:
         Raises:
             ScoreError: the file is no such file.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                frames, positives, negatives = file["frames"], file["positives"], file["negatives"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ScoreError(f"{path}: no per-frame counts can be read: {error}") from error
-        if positives.ndim != 2 or positives.shape != negatives.shape or len(frames) != len(positives):
+        frames, positives, negatives = read_npz(path, ("frames", "positives", "negatives"), ScoreError)
+        kinds = (frames.dtype.kind, positives.dtype.kind, negatives.dtype.kind)
+        if kinds not in {("U", "u", "u"), ("U", "i", "i")}:
+            raise ScoreError(f"{path}: arrays of kinds {', '.join(kinds)}; expected names and two of counts")
+        if positives.ndim != 2 or positives.shape != negatives.shape or frames.shape != positives.shape[:1]:
             raise ScoreError(
-                f"{path}: {len(frames)} frames with counts of {positives.shape} and {negatives.shape}; "
+                f"{path}: frames {frames.shape} with counts of {positives.shape} and {negatives.shape}; "
                 "expected one row a frame"
             )
-        return cls(tuple(frames.tolist()), positives.astype(np.uint32), negatives.astype(np.uint32))
+        try:
+            names = tuple(frames.tolist())
+        except ValueError as error:
+            raise ScoreError(f"{path}: the name of a frame is no text: {error}") from error
+        return cls(names, positives.astype(np.uint32), negatives.astype(np.uint32))
 
 
 @dataclass(frozen=True)

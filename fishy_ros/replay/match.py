@@ -61,6 +61,7 @@ class _Entry:
     index: int
     id: str
     sent_ns: int
+    place: int
     slot: SpoolSlot | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
     has_latency: bool = False
@@ -78,6 +79,7 @@ class Recorder:
         self._duplicates: list[str] = []
         self._unexpected = 0
         self._arrived = 0
+        self._newest = -1
         self._last_arrival_ns = 0
         self._error: Exception | None = None
         self._changed = threading.Condition()
@@ -93,6 +95,12 @@ class Recorder:
         return self._arrived
 
     @property
+    def overtaken(self) -> int:
+        """Number of frames that are dropped for certain: a later one has its heatmap, they have none."""
+        with self._changed:
+            return self._newest + 1 - self._arrived
+
+    @property
     def longest_s(self) -> float:
         """The longest time that a heatmap has taken so far, in s."""
         return max((entry.stages_ms.get(ROUND_TRIP, 0.0) for entry in self._entries.values()), default=0.0) / 1e3
@@ -102,7 +110,7 @@ class Recorder:
         with self._changed:
             if stamp_ns in self._entries:
                 raise ValueError(f"frame {frame_id!r} is played with the stamp of {self._entries[stamp_ns].id!r}")
-            self._entries[stamp_ns] = _Entry(index, frame_id, time.monotonic_ns())
+            self._entries[stamp_ns] = _Entry(index, frame_id, time.monotonic_ns(), place=len(self._entries))
 
     def note_heatmap(self, stamp_ns: int, score: ScoreMap) -> None:
         """Take the heatmap that was published with `stamp_ns`, float32 `[h, w]`; it is copied."""
@@ -121,6 +129,7 @@ class Recorder:
                 self._error = error
             entry.stages_ms[ROUND_TRIP] = (now - entry.sent_ns) / 1e6
             self._arrived += 1
+            self._newest = max(self._newest, entry.place)
             self._last_arrival_ns = now
             self._changed.notify_all()
 

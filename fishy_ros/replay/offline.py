@@ -32,4 +32,4 @@ def replay_offline(
         started = time.perf_counter()
         detection = detector.detect(sample.image)
         total_ms = (time.perf_counter() - started) * 1e3
-        yield Answer(sample, detection.score, {**detection.timings_ms, "total": total_ms})
+        yield Answer(sample, detection.score, {**detection.timings_ms, "total": total_ms}, detection.labels)

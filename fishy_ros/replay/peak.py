@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fishy_ros.errors import ReplayError
+from fishy_ros.errors import ReplayError, ScoreError
 from fishy_ros.replay.environment import describe_environment
-from fishy_ros.replay.match import ROUND_TRIP, Playback
+from fishy_ros.replay.match import ROUND_TRIP, Playback, Recorder
 from fishy_ros.replay.request import ReplayRequest
 from fishy_ros.replay.source import FrameSource, PlayFrame
 
@@ -24,6 +26,8 @@ RUNS = 5
 """Independent searches; the best and the worst are discarded."""
 _RESOLUTION = 1.04
 _GROWTH = 1.5
+_GROWTH_AGAIN = 1.15
+"""Steps of the first search, and of those that start where an earlier one ended."""
 _MAX_RATE_HZ = 1000.0
 _MEMORY_LIMIT = 2 << 30
 
@@ -74,9 +78,9 @@ def find_peak(run: Callable[[float], PeakTrial], start_hz: float, runs: int = RU
     Raises:
         ReplayError: even the lowest rate drops frames.
     """
-    found = [_search(run, start_hz)]
+    found = [_search(run, start_hz, _GROWTH)]
     while len(found) < runs:
-        found.append(_search(run, found[-1].rate_hz))
+        found.append(_search(run, found[-1].rate_hz, _GROWTH_AGAIN))
     ranked = sorted(found, key=lambda trial: trial.rate_hz)
     counted = tuple(ranked[1:-1]) if len(ranked) > 2 else tuple(ranked)
     discarded = (ranked[0], ranked[-1]) if len(ranked) > 2 else ()
@@ -108,6 +112,14 @@ def trial_of(playback: Playback) -> PeakTrial:
     )
 
 
+def until_hopeless(frames: Iterable[PlayFrame], recorder: Recorder, count: int) -> Iterator[PlayFrame]:
+    """Yield `frames`, `count` of them, until so many have been dropped that the rate cannot be kept up with."""
+    for frame in frames:
+        if recorder.overtaken >= DROPPED_SHARE * count:
+            return
+        yield frame
+
+
 def peak_text(peak: Peak) -> str:
     """Say in a few lines what was found."""
     runs = ", ".join(f"{trial.rate_hz:.2f}" for trial in peak.counted)
@@ -124,16 +136,29 @@ def peak_text(peak: Peak) -> str:
 
 
 def write_peak(peak: Peak, request: ReplayRequest, out: Path) -> Path:
-    """Write `peak.json` with the runs, the environment and what was played; return its path."""
+    """Write `peak.json` with the runs, the environment and what was played; whole or not at all.
+
+    Returns:
+        Its path.
+
+    Raises:
+        ScoreError: the folder cannot be written.
+    """
     report = {
         "peak": asdict(peak),
         "dropped_share": DROPPED_SHARE,
         "model": request.detector.model,
+        "source": asdict(request.source.open().describe()),
         "environment": asdict(describe_environment()),
     }
-    out.mkdir(parents=True, exist_ok=True)
     path = out / "peak.json"
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".peak-", dir=out) as scratch:
+            (Path(scratch) / path.name).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            os.replace(Path(scratch) / path.name, path)
+    except OSError as error:
+        raise ScoreError(f"{out}: the peak cannot be written: {error.strerror or error}") from error
     return path
 
 
@@ -148,8 +173,8 @@ def hold_in_memory(source: FrameSource) -> tuple[PlayFrame, ...]:
     return tuple(frames)
 
 
-def _search(run: Callable[[float], PeakTrial], start_hz: float) -> PeakTrial:
-    """Bracket the peak by steps of `_GROWTH`, then halve the bracket down to `_RESOLUTION`."""
+def _search(run: Callable[[float], PeakTrial], start_hz: float, growth: float) -> PeakTrial:
+    """Bracket the peak by steps of `growth`, then halve the bracket down to `_RESOLUTION`."""
     best, rate_hz = None, start_hz
     upper_hz = _MAX_RATE_HZ
     while best is None:
@@ -157,12 +182,12 @@ def _search(run: Callable[[float], PeakTrial], start_hz: float) -> PeakTrial:
         if trial.keeps_up:
             best = trial
         else:
-            upper_hz, rate_hz = rate_hz, rate_hz / _GROWTH
+            upper_hz, rate_hz = rate_hz, rate_hz / growth
         if rate_hz < 0.1:
             raise ReplayError("the node drops frames even at 0.1 frames a second")
     lower_hz = rate_hz
     while upper_hz / lower_hz > _RESOLUTION:
-        rate_hz = min(lower_hz * _GROWTH, (lower_hz * upper_hz) ** 0.5)
+        rate_hz = min(lower_hz * growth, (lower_hz * upper_hz) ** 0.5)
         trial = run(rate_hz)
         if trial.keeps_up and trial.rate_hz > 0.95 * rate_hz:
             best, lower_hz = trial, rate_hz

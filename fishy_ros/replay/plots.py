@@ -119,8 +119,8 @@ def plot_timeline(stages: Mapping[str, NDArray[np.float64]], total: NDArray[np.f
 
 def _draw_curves(left: Axes, right: Axes, curves: Mapping[str, Curve]) -> None:
     for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
-        left.step(curve.recall, curve.precision, where="pre", color=colour, label=name)
-        right.plot(np.maximum(curve.fpr, _LOWEST_FPR), curve.recall, color=colour, label=name)
+        left.step(curve.recall, curve.precision, where="pre", color=colour, label=_plain(name))
+        right.plot(np.maximum(curve.fpr, _LOWEST_FPR), curve.recall, color=colour, label=_plain(name))
     left.set(xlabel="recall", ylabel="precision", title="Precision and recall", xlim=(0, 1), ylim=(0, 1.02))
     right.axhline(0.95, color="#999999", linewidth=0.8, linestyle="--")
     right.set(
@@ -133,6 +133,11 @@ def _draw_curves(left: Axes, right: Axes, curves: Mapping[str, Curve]) -> None:
     )
     if len(curves) > 1:
         left.legend(frameon=False, fontsize=8)
+
+
+def _plain(name: str) -> str:
+    """Keep matplotlib from reading a name as a formula."""
+    return name.replace("$", r"\$")
 
 
 def _figure(columns: int) -> tuple[Figure, list[Axes]]:

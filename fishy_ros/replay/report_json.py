@@ -10,14 +10,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from fishy_ros.documents import parse_json, read_limited
 from fishy_ros.errors import ScoreError
 from fishy_ros.metrics.pixel import PixelMetrics
 from fishy_ros.replay.bootstrap import Interval
 from fishy_ros.replay.result import ReplayResult
+from fishy_ros.replay.schema_check import find_contradiction
 from fishy_ros.replay.summary import FrameScore, ScoreSummary
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields keep it."""
+
+MAX_REPORT_BYTES = 256 << 20
 
 Json = Any
 """What `json` can write: dict, list, str, int, float, bool or None."""
@@ -62,17 +66,16 @@ def load_report(path: Path) -> dict[str, Json]:
     """Read a `report.json`.
 
     Raises:
-        ScoreError: the file cannot be read, is no report, or of a later schema.
+        ScoreError: the file cannot be read, is no report as `report.schema.json` has it, or of a later schema.
     """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ScoreError(f"{path}: no report can be read: {error}") from error
+    report = parse_json(read_limited(path, MAX_REPORT_BYTES, ScoreError), path, ScoreError)
     version = report.get("schema_version") if isinstance(report, dict) else None
-    if version != SCHEMA_VERSION:
-        raise ScoreError(f"{path}: schema_version is {version!r}, expected {SCHEMA_VERSION}")
-    loaded: dict[str, Json] = report
-    return loaded
+    if not isinstance(report, dict) or version != SCHEMA_VERSION:
+        raise ScoreError(f"{path}: schema_version is {repr(version)[:60]}, expected {SCHEMA_VERSION}")
+    contradiction = find_contradiction(report, load_schema())
+    if contradiction is not None:
+        raise ScoreError(f"{path}: {contradiction}")
+    return report
 
 
 def _metrics(score: ScoreSummary | None) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from fishy_ros.bags import IMAGE_TOPIC
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
+from fishy_ros.metrics.component import find_track
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 from fishy_ros.replay.open_source import SourceChoice
 from fishy_ros.replay.play import Lockstep, Pacing, Progress, Timed
@@ -79,7 +80,11 @@ class LiveOptions:
 
 @dataclass(frozen=True)
 class ReplayRequest:
-    """One replay from beginning to end."""
+    """One replay from beginning to end.
+
+    Raises:
+        ScoreError: there is no such track of component metrics.
+    """
 
     source: SourceChoice
     detector: DetectorChoice = DetectorChoice()
@@ -89,8 +94,14 @@ class ReplayRequest:
     """Folder of the report; None writes none."""
     timing_frames: int = 0
     """So many frames are timed by themselves."""
+    components: str | None = None
+    """Track of the component metrics, `anomaly` or `obstacle`; None leaves them out."""
     video: bool = False
     """Write the overlays as a film; without ground truth a report has one anyway."""
+
+    def __post_init__(self) -> None:
+        if self.components is not None:
+            find_track(self.components)
 
     def for_model(self, name: str, in_folder: bool) -> ReplayRequest:
         """Replace the model; `in_folder` gives its report a folder of its own."""

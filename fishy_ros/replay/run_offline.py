@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 
+from fishy_ros.metrics.component import Track
 from fishy_ros.replay.answer import Answer
-from fishy_ros.replay.build_result import RunDescription, build_result
+from fishy_ros.replay.build_result import ComponentPass, RunDescription, build_result
 from fishy_ros.replay.offline import replay_offline
 from fishy_ros.replay.request import DetectorChoice, StartStage
 from fishy_ros.replay.result import ReplayResult, describe_model
 from fishy_ros.replay.source import FrameSource
+from fishy_ros.replay.spool import HeatmapSpool, SpoolSlot
 from fishy_ros.replay.timing import time_detector
 
 
@@ -20,10 +22,12 @@ def run_offline(
     start_stage: StartStage,
     timing_frames: int = 0,
     on_answer: Callable[[Answer], object] = lambda answer: None,
+    track: Track | None = None,
 ) -> ReplayResult:
     """Run a detector in this process on every frame of `source` and score it.
 
-    `timing_frames` frames more are timed by themselves; `on_answer` sees every answer.
+    `timing_frames` frames more are timed by themselves; `on_answer` sees every answer; `track` asks for the component
+    metrics, for which the heatmaps are kept in a temporary file.
 
     Raises:
         FishyError: the detector cannot be loaded, or a frame cannot be read, detected or scored.
@@ -42,4 +46,22 @@ def run_offline(
             extra=extra,
         )
         progress = start_stage("detecting and scoring", len(source))
-        return build_result(run, replay_offline(source, detector), progress, on_answer)
+        answers = replay_offline(source, detector)
+        if track is None:
+            return build_result(run, answers, progress, on_answer)
+        with HeatmapSpool() as spool:
+            kept: list[SpoolSlot] = []
+            again = ComponentPass(track, lambda: _read_again(source, kept, spool))
+            return build_result(run, _keep(answers, kept, spool), progress, on_answer, again)
+
+
+def _keep(answers: Iterable[Answer], kept: list[SpoolSlot], spool: HeatmapSpool) -> Iterator[Answer]:
+    for answer in answers:
+        assert answer.score is not None
+        kept.append(spool.append(answer.score))
+        yield answer
+
+
+def _read_again(source: FrameSource, kept: list[SpoolSlot], spool: HeatmapSpool) -> Iterator[Answer]:
+    for sample, slot in zip(source.samples(), kept, strict=True):
+        yield Answer(sample, spool.read(slot))

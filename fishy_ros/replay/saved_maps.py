@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.arrays import read_npy
 from fishy_ros.datasets.images import IMAGE_SUFFIXES, natural_key, read_image
-from fishy_ros.errors import ScoreError
+from fishy_ros.documents import read_limited
+from fishy_ros.errors import ImageError, ScoreError
+from fishy_ros.imaging import MAX_PICTURE_BYTES, decode_picture
 from fishy_ros.replay.score import ScoredFrame
 from fishy_ros.types import LabelMap, ScoreMap
 
@@ -86,10 +89,7 @@ def _by_name(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Pa
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ScoreError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return read_limited(path, MAX_PICTURE_BYTES, ScoreError)
 
 
 def _digest(parts: Iterable[bytes]) -> str:
@@ -100,20 +100,15 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 
 def _decode_score(content: bytes, path: Path) -> ScoreMap:
-    score = _decode_npy(content, path) if path.suffix.lower() == ".npy" else _decode_picture(content, path)
+    is_array = path.suffix.lower() == ".npy"
+    score = (
+        read_npy(io.BytesIO(content), len(content), path, ScoreError) if is_array else _decode_picture(content, path)
+    )
     if score.ndim == 3 and score.shape[0] == 1:
         score = score[0]
     if score.ndim != 2 or score.size == 0 or not np.issubdtype(score.dtype, np.floating):
         raise ScoreError(f"{path}: the score map is {score.dtype} {score.shape}, expected floats [h, w]")
     return np.asarray(score, np.float32)
-
-
-def _decode_npy(content: bytes, path: Path) -> NDArray[np.floating]:
-    try:
-        score: NDArray[np.floating] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ScoreError(f"{path}: no NumPy array that can be read: {error}") from error
-    return score
 
 
 def _decode_labels(content: bytes, path: Path) -> LabelMap:
@@ -124,7 +119,7 @@ def _decode_labels(content: bytes, path: Path) -> LabelMap:
 
 
 def _decode_picture(content: bytes, path: Path) -> NDArray[np.generic]:
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
-    if picture is None:
-        raise ScoreError(f"{path}: no picture that can be decoded ({len(content)} bytes)")
-    return picture
+    try:
+        return decode_picture(content, cv2.IMREAD_UNCHANGED)
+    except ImageError as error:
+        raise ScoreError(f"{path}: no picture that can be decoded: {error}") from error

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from fishy_ros.errors import FishyError, ReplayError, ScoreError
 from fishy_ros.model_package import load_model_package
 from fishy_ros.replay.build_result import RunDescription, assemble_result
-from fishy_ros.replay.executors import RETRIES
+from fishy_ros.replay.executors import RETRIES, worker_losses
 from fishy_ros.replay.play import Progress
 from fishy_ros.replay.report import JSON_FILE, write_report
 from fishy_ros.replay.report_json import load_report
@@ -138,7 +138,7 @@ class _Collector:
         running = self._running[chunk.job.name]
         try:
             running.take(chunk, future.result())
-        except BrokenExecutor:
+        except worker_losses():
             return False
         except FishyError as error:
             if not running.error:

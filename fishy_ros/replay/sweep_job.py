@@ -11,7 +11,7 @@ from fishy_ros.replay.offline import replay_offline
 from fishy_ros.replay.open_source import SourceChoice
 from fishy_ros.replay.request import DetectorChoice
 from fishy_ros.replay.result import FrameLatency
-from fishy_ros.replay.score import Scorer
+from fishy_ros.replay.score import Scorer, prepare_frame
 from fishy_ros.runtimes.base import RuntimeInfo
 
 
@@ -68,7 +68,7 @@ def score_chunk(chunk: SweepChunk) -> ChunkResult:
     scorer, latencies = Scorer(), []
     for answer in replay_offline(chunk.job.source.open(), detector, chunk.start, chunk.stop):
         assert answer.score is not None
-        scorer.update(answer.sample.id, answer.score, answer.sample.labels, answer.sample.image)
+        scorer.add(prepare_frame(answer.scored(answer.score)))
         latencies.append(FrameLatency(answer.sample.id, answer.stages_ms))
     return ChunkResult(scorer, tuple(latencies), detector.runtime_info)
 

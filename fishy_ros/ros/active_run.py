@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
 from rclpy.lifecycle import LifecycleNode
 
-from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.errors import FishyError, ImageError
 from fishy_ros.ros.camera_subscriptions import CameraSubscriptions
+from fishy_ros.ros.detector_ladder import DetectorLadder
+from fishy_ros.ros.frame_claim import FrameClaim
 from fishy_ros.ros.frame_ledger import FrameLedger
 from fishy_ros.ros.latency import LatencyWindow
 from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.pipeline import Frame, Pipeline
 from fishy_ros.ros.publishers import Picture, Publishers
+from fishy_ros.ros.stamp_order import StampOrder
 from fishy_ros.ros.worker import Worker
+from fishy_ros.types import Detection, ImageArray
 
 
 class ActiveRun:
@@ -25,35 +28,46 @@ class ActiveRun:
     def __init__(
         self,
         node: LifecycleNode,
-        detector: AnomalyDetector,
+        ladder: DetectorLadder,
         publishers: Publishers,
         parameters: Callable[[], DetectorParameters],
         ledger: FrameLedger,
+        order: StampOrder,
     ) -> None:
-        """Start the threads and subscribe to the camera; frames are counted in `ledger`."""
+        """Start the threads and subscribe to the camera; frames are counted in `ledger`, their stamps go by `order`."""
         self.latencies = LatencyWindow()
         self.started_at = time.monotonic()
         self._ledger = ledger
         self._logger = node.get_logger()
-        self._abandoned = threading.Event()
+        self._parameters = parameters
+        self._claim = FrameClaim[Frame]()
+        package = ladder.current.package
+        self._monitor = DriftMonitor(package.calibration, package.reference)
         self._painter = Worker[Picture](
             "painter", lambda picture: publishers.publish_pictures(picture, parameters()), self._on_picture_error
         )
-        pipeline = Pipeline(
-            detector=detector,
+        self._pipeline = Pipeline(
+            ladder=ladder,
             publishers=publishers,
             ledger=ledger,
+            order=order,
             latencies=self.latencies,
             parameters=parameters,
             now_ns=lambda: int(node.get_clock().now().nanoseconds),
             paint=self._painter.offer,
-            is_abandoned=self._abandoned.is_set,
+            observe=self._observe,
+            claim=self._claim,
         )
-        self._worker = Worker[Frame]("inference", pipeline.handle, self._on_frame_error)
+        self._worker = Worker[Frame]("inference", self._pipeline.handle, self._on_frame_error)
         self._painter.start()
         self._worker.start()
         self._camera = CameraSubscriptions(
-            node, parameters().image_transport, self._on_frame, self._on_overtaken, self._on_bad_message
+            node,
+            parameters().image_transport,
+            self._on_frame,
+            self._on_overtaken,
+            self._ledger.note_lost,
+            self._on_bad_message,
         )
 
     @property
@@ -66,18 +80,29 @@ class ActiveRun:
         """What keeps cameras from being heard."""
         return self._camera.problems
 
+    def drift(self) -> Drift:
+        """Judge whether the input of the last moments is like the training data."""
+        return self._monitor.judge(time.monotonic(), self._parameters().drift_window_s)
+
     def stop(self) -> bool:
         """Unsubscribe and let the frame in work finish; False if it does not within 5 s."""
-        self._camera.destroy()
+        self._close_camera()
         return all([self._worker.stop(), self._painter.stop()])
 
     def abandon(self, reason: str) -> None:
         """Unsubscribe and leave the frame in work behind; whatever comes of it will not be published."""
-        self._abandoned.set()
-        self._camera.destroy()
+        frame = self._claim.give_up()
+        self._close_camera()
         self._worker.stop(timeout_s=0.0)
         self._painter.stop()
-        self._ledger.note_failed(reason)
+        if frame is not None:
+            self._ledger.note_failed(reason)
+            self._answer_unknown(frame)
+
+    def _close_camera(self) -> None:
+        self._camera.destroy()
+        if self._worker.close():
+            self._ledger.note_overtaken()
 
     def _on_frame(self, frame: Frame) -> None:
         self._ledger.note_received()
@@ -93,14 +118,28 @@ class ActiveRun:
         self._drop_bad(reason)
 
     def _on_frame_error(self, frame: Frame, error: Exception) -> None:
-        if self._abandoned.is_set():
+        with self._claim.answer() as is_ours:
+            if is_ours and isinstance(error, ImageError):
+                self._drop_bad(str(error))
+            elif is_ours:
+                self._ledger.note_failed(_describe(error))
+                self._answer_unknown(frame)
+        if not self._claim.is_given_up and not isinstance(error, ImageError):
+            self._logger.error(f"frame dropped: {_describe(error)}", throttle_duration_sec=1.0)
+
+    def _observe(self, image: ImageArray, detection: Detection) -> None:
+        if self._parameters().drift_window_s > 0.0:
+            self._monitor.add(time.monotonic(), image, detection)
+
+    def _answer_unknown(self, frame: Frame) -> None:
+        if not self._parameters().publish_on_failure:
             return
-        if isinstance(error, ImageError):
-            self._drop_bad(str(error))
+        try:
+            self._pipeline.publish_unknown(frame)
+        except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
+            self._logger.error(f"no heatmap for a failed frame: {_describe(error)}", throttle_duration_sec=1.0)
             return
-        reason = _describe(error)
-        self._ledger.note_failed(reason)
-        self._logger.error(f"frame dropped: {reason}", throttle_duration_sec=1.0)
+        self._ledger.note_unknown()
 
     def _on_picture_error(self, picture: Picture, error: Exception) -> None:
         self._logger.error(f"picture dropped: {_describe(error)}", throttle_duration_sec=1.0)

@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from fishy_ros.errors import ImageError
 from fishy_ros.ros.image_messages import CompressedCameraImage, RawImage
 from fishy_ros.ros.pipeline import Frame
+from fishy_ros.ros.sequence_gaps import SequenceGaps
 
 _IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]]] = {
     "raw": ("image", Image, RawImage),
@@ -30,7 +31,8 @@ class CameraSubscriptions:
     """Hand the newest image to `on_frame`, and what is no image to `on_bad`.
 
     Where the executor was late, several images wait in the middleware: all but the newest are counted by
-    `on_overtaken` and dropped. (With a queue of one they would be lost without a trace.)
+    `on_overtaken` and dropped. (With a queue of one they would be lost without a trace.) What did not fit into the
+    queue, or never arrived, is missing from the numbers of the messages and counted by `on_lost`.
 
     Messages are taken in serialised form: an exception while rclpy deserialises one would block the
     subscription for good, and an image costs two copies less.
@@ -42,15 +44,18 @@ class CameraSubscriptions:
         transport: str,
         on_frame: Callable[[Frame], None],
         on_overtaken: Callable[[], None],
+        on_lost: Callable[[int], None],
         on_bad: Callable[[str], None],
     ) -> None:
         """Subscribe; `transport` is `raw` or `compressed`."""
         self._node = node
         self._on_frame = on_frame
         self._on_overtaken = on_overtaken
+        self._on_lost = on_lost
         self._on_bad = on_bad
         self._camera_info: CameraInfo | None = None
         self._problems: dict[str, str] = {}
+        self._gaps = SequenceGaps()
         topic, message_type, self._image_class = _IMAGES[transport]
         self._group = MutuallyExclusiveCallbackGroup()
         self._images = self._subscribe(message_type, topic, self._on_image, QUEUE_DEPTH)
@@ -59,7 +64,9 @@ class CameraSubscriptions:
     @property
     def problems(self) -> tuple[str, ...]:
         """What keeps publishers from being heard, one line a topic."""
-        return tuple(self._problems.values())
+        cameras = self._count_cameras()
+        crowd = (f"{cameras} publishers share {self._images.topic_name}; expected one camera",) if cameras > 1 else ()
+        return (*self._problems.values(), *crowd)
 
     def destroy(self) -> None:
         """Unsubscribe."""
@@ -74,9 +81,11 @@ class CameraSubscriptions:
         )
 
     def _on_image(self, message: bytes, info: Mapping[str, int]) -> None:
+        self._count_lost(info)
         while (newer := self._take_waiting()) is not None:
             self._on_overtaken()
             message, info = newer
+            self._count_lost(info)
         received_at = time.perf_counter()
         receive_ms = max(0.0, (time.time_ns() - info["received_timestamp"]) * 1e-6)
         try:
@@ -85,6 +94,14 @@ class CameraSubscriptions:
             self._on_bad(str(error))
             return
         self._on_frame(Frame(image, receive_ms, received_at, self._camera_info))
+
+    def _count_lost(self, info: Mapping[str, int]) -> None:
+        lost = self._gaps.lost_before(info.get("publication_sequence_number"), self._count_cameras())
+        if lost:
+            self._on_lost(lost)
+
+    def _count_cameras(self) -> int:
+        return int(self._node.count_publishers(self._images.topic_name))
 
     def _take_waiting(self) -> tuple[bytes, Mapping[str, int]] | None:
         handle = self._images.handle

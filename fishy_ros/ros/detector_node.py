@@ -13,18 +13,21 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.utilities import try_shutdown
 
-from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift.monitor import Drift
 from fishy_ros.errors import ConfigError, FishyError
 from fishy_ros.ros.active_run import ActiveRun
 from fishy_ros.ros.allocator import keep_large_blocks
 from fishy_ros.ros.dds_profile import dds_environment
-from fishy_ros.ros.diagnostics import ACTIVE, Observation
+from fishy_ros.ros.detector_ladder import DetectorLadder
+from fishy_ros.ros.diagnostics import ACTIVE, Deadlines, Observation
 from fishy_ros.ros.diagnostics_publisher import DiagnosticsPublisher
 from fishy_ros.ros.frame_ledger import FrameLedger
 from fishy_ros.ros.log_bridge import LogBridge
 from fishy_ros.ros.parameter_server import ParameterServer
+from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.publishers import Publishers
 from fishy_ros.ros.spinning import answer_impossible_transitions, spin_until_shutdown
+from fishy_ros.ros.stamp_order import StampOrder
 from fishy_ros.ros.watchdog import Action, Watchdog
 
 WATCH_PERIOD_S: float = 0.2
@@ -46,12 +49,13 @@ class DetectorNode(LifecycleNode):
         self._state = "unconfigured"
         self._failure = ""
         self._callback_failure = ""
-        self._is_late = False
+        self._troubles: frozenset[str] = frozenset()
         self._left_behind = 0
-        self._detector: AnomalyDetector | None = None
+        self._ladder: DetectorLadder | None = None
         self._outputs: Publishers | None = None
         self._run: ActiveRun | None = None
         self._ledger = FrameLedger()
+        self._order = StampOrder()
         self._watchdog = Watchdog(max_restarts=0)
         self._settings = ParameterServer(self, is_configured=lambda: self._outputs is not None)
         self._reporter = DiagnosticsPublisher(self, self._observe, lambda: self._settings.current)
@@ -87,7 +91,7 @@ class DetectorNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
         try:
-            self._open_detector()
+            self._open_ladder()
         except FishyError as error:
             return self._fail("configure", error)
         self._outputs = Publishers(self)
@@ -95,15 +99,14 @@ class DetectorNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take the device, subscribe to the camera and start to work."""
-        assert self._outputs is not None, "a node that is not configured cannot be activated"
         try:
-            detector = self._open_detector()
+            ladder = self._open_ladder()
         except FishyError as error:
             return self._fail("activate", error)
         super().on_activate(state)
-        self._ledger = FrameLedger()
+        self._ledger, self._order = FrameLedger(), StampOrder()
         self._watchdog = Watchdog(self._settings.current.max_restarts)
-        self._run = ActiveRun(self, detector, self._outputs, lambda: self._settings.current, self._ledger)
+        self._run = self._new_run(ladder)
         # What exists now lives as long as the run: the collector need not walk through it again and again.
         gc.collect()
         gc.freeze()
@@ -133,24 +136,25 @@ class DetectorNode(LifecycleNode):
         self._state = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
 
-    def _open_detector(self) -> AnomalyDetector:
-        if self._detector is None:
-            wanted = self._settings.current
-            self.get_logger().info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
-            self._detector = AnomalyDetector(
-                wanted.model, wanted.runtime, wanted.device, wanted.precision, wanted.threads
-            )
-            info = self._detector.runtime_info
-            self.get_logger().info(f"{self._detector.package.name} runs on {info.name} {info.version}: {info.detail}")
-        return self._detector
+    def _open_ladder(self) -> DetectorLadder:
+        if self._ladder is not None:
+            self._ladder.mend()
+            return self._ladder
+        wanted = self._settings.current
+        self.get_logger().info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
+        ladder = self._ladder = DetectorLadder(wanted)
+        info = ladder.current.runtime_info
+        self.get_logger().info(f"{ladder.current.package.name} runs on {info.name} {info.version}: {info.detail}")
+        if wanted.frame_deadline_ms > 0.0:
+            loaded = ", ".join((*ladder.configurations[1:], *ladder.left_out)) or "the model has none"
+            self.get_logger().info(f"cheaper configurations for a missed deadline: {loaded}")
+        return ladder
 
     def _watch(self) -> None:
         run, settings = self._run, self._settings.current
         if run is None:
             return
-        if run.busy_s > settings.inference_deadline_s and not self._is_late:
-            self._reporter.publish()
-        self._is_late = run.busy_s > settings.inference_deadline_s
+        self._report_new_trouble(run, settings)
         action = self._watchdog.check(run.busy_s, settings.hang_timeout_s, self._ledger.totals().published)
         if action is Action.RESTART:
             self._restart(run)
@@ -161,30 +165,47 @@ class DetectorNode(LifecycleNode):
             self.trigger_deactivate()
 
     def _restart(self, run: ActiveRun) -> None:
-        assert self._outputs is not None
         self.get_logger().error(f"no answer from the runtime for {run.busy_s:.1f} s: restarting it")
         self._leave_behind(run)
         try:
-            detector = self._open_detector()
+            ladder = self._open_ladder()
         except FishyError as error:
             self._fail("restart", error)
             self.trigger_deactivate()
             return
-        self._run = ActiveRun(self, detector, self._outputs, lambda: self._settings.current, self._ledger)
+        self._run = self._new_run(ladder)
+
+    def _new_run(self, ladder: DetectorLadder) -> ActiveRun:
+        assert self._outputs is not None, "a node that is not configured has no outputs"
+        return ActiveRun(self, ladder, self._outputs, lambda: self._settings.current, self._ledger, self._order)
+
+    def _report_new_trouble(self, run: ActiveRun, settings: DetectorParameters) -> None:
+        """Publish diagnostics ahead of their time when the engine gets stuck, fails, is too slow or is misled."""
+        states = {
+            "late": run.busy_s > settings.inference_deadline_s,
+            "failing": self._ledger.totals().is_failing,
+            "degraded": self._ladder is not None and self._ladder.degradation.level > 0,
+            "drifting": bool(run.drift().reasons),
+        }
+        troubles = frozenset(name for name, holds in states.items() if holds)
+        if troubles - self._troubles:
+            self._reporter.publish()
+        self._troubles = troubles
 
     def _leave_behind(self, run: ActiveRun) -> None:
         run.abandon(f"no answer from the runtime for {run.busy_s:.1f} s")
-        # Closing a runtime under a thread that is inside it is not safe; it goes when the thread does.
-        self._run = self._detector = None
+        if self._ladder is not None:
+            self._ladder.leave_current_behind()
+        self._run = None
         self._left_behind += 1
 
     def _stop(self) -> None:
         if self._run is not None and not self._run.stop():
             self.get_logger().error("a frame is still in work after 5 s")
             self._leave_behind(self._run)
-        if self._detector is not None:
-            self._detector.close()
-        self._run = self._detector = None
+        if self._ladder is not None:
+            self._ladder.close()
+        self._run = self._ladder = None
         gc.unfreeze()
 
     def _release(self) -> None:
@@ -204,9 +225,8 @@ class DetectorNode(LifecycleNode):
         return TransitionCallbackReturn.FAILURE
 
     def _observe(self) -> Observation:
-        run, detector = self._run, self._detector
-        notes = detector.selection_notes if detector is not None else ()
-        fallbacks = tuple(note.text for note in notes if note.level == "warning")
+        run, ladder = self._run, self._ladder
+        fallbacks = ladder.warnings if ladder is not None else ()
         failures = tuple(filter(None, (self._failure, self._callback_failure)))
         self._callback_failure = ""
         mismatches = tuple(problem for part in (run, self._outputs) if part is not None for problem in part.problems)
@@ -216,9 +236,11 @@ class DetectorNode(LifecycleNode):
             active_since=run.started_at if run is not None else None,
             totals=self._ledger.totals(),
             busy_s=run.busy_s if run is not None else 0.0,
-            engine=_describe_engine(detector) if detector is not None else {},
+            engine=_describe_engine(ladder) if ladder is not None else {},
             failures=failures,
             warnings=fallbacks + mismatches,
+            deadlines=_describe_deadlines(ladder) if ladder is not None else Deadlines(),
+            drift=run.drift() if run is not None else Drift(),
             latencies_ms=run.latencies.percentiles() if run is not None else {},
         )
 
@@ -248,8 +270,10 @@ def main(args: list[str] | None = None) -> None:
         os._exit(0)
 
 
-def _describe_engine(detector: AnomalyDetector) -> dict[str, str]:
-    info, package = detector.runtime_info, detector.package
+def _describe_engine(ladder: DetectorLadder) -> dict[str, str]:
+    if ladder.in_use is None:
+        return {}
+    info, package = ladder.in_use.runtime_info, ladder.in_use.package
     return {
         "model": package.name,
         "model_version": package.version,
@@ -257,6 +281,11 @@ def _describe_engine(detector: AnomalyDetector) -> dict[str, str]:
         "device": info.device,
         "runtime_detail": info.detail,
     }
+
+
+def _describe_deadlines(ladder: DetectorLadder) -> Deadlines:
+    degradation = ladder.degradation
+    return Deadlines(ladder.configuration, degradation.missed, degradation.degraded_since)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,25 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from fishy_ros.drift.monitor import Drift
 from fishy_ros.ros.frame_ledger import FrameTotals
 from fishy_ros.ros.latency import PERCENTILES
 from fishy_ros.ros.parameters import DetectorParameters
 
 ACTIVE = "active"
+_REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How the deadline of frames is kept, and what that has led to."""
+
+    configuration: str = ""
+    """Name of the configuration of the model in use."""
+    missed: int = 0
+    """Frames that missed the deadline since the model was loaded."""
+    degraded_since: float | None = None
+    """Monotonic time in s since when the configuration is a cheaper one than was asked for; None if it is not."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,9 @@ class Observation:
     """Why the last transition failed, and what callbacks raised since the last observation."""
     warnings: tuple[str, ...] = ()
     """What stays wrong: a runtime that fell back, subscriptions that do not match."""
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    drift: Drift = field(default_factory=Drift)
+    """What the frames of the last moments are like."""
     latencies_ms: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
@@ -48,6 +65,8 @@ class Rates:
     dropped: int
     bad: int
     failed: int
+    stale: int
+    missed: int
 
     @classmethod
     def between(cls, before: Observation | None, now: Observation) -> Rates:
@@ -60,6 +79,8 @@ class Rates:
             dropped=now.totals.dropped - start.dropped,
             bad=now.totals.bad - start.bad,
             failed=now.totals.failed - start.failed,
+            stale=now.totals.stale - start.stale,
+            missed=max(0, now.deadlines.missed - (before.deadlines.missed if before is not None else 0)),
         )
 
     def per_second(self, count: int) -> float:
@@ -89,6 +110,10 @@ def diagnostics_message(
     values = {
         "state": now.state,
         **now.engine,
+        "mode": "full" if now.deadlines.degraded_since is None else "degraded",
+        "configuration": now.deadlines.configuration or "none",
+        "degraded_s": f"{_degraded_s(now):.1f}",
+        "drift": f"{now.drift.distance:.2f} {now.drift.statistic}".rstrip(),
         "input_rate_hz": f"{rates.per_second(rates.received):.2f}",
         "output_rate_hz": f"{rates.per_second(rates.published):.2f}",
         "frames_received": now.totals.received,
@@ -97,7 +122,11 @@ def diagnostics_message(
         "frames_overtaken": now.totals.overtaken,
         "frames_bad": now.totals.bad,
         "frames_failed": now.totals.failed,
+        "frames_unknown": now.totals.unknown,
+        "frames_late": now.deadlines.missed,
+        "frames_stale": now.totals.stale,
         "frames_lost": now.totals.lost,
+        "stamp_restarts": now.totals.stamp_restarts,
         "last_bad_image": now.totals.last_bad or "none",
         "last_error": now.totals.last_error or "; ".join(now.failures) or "none",
     }
@@ -127,12 +156,25 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
     warnings = list(now.warnings)
     if now.state != ACTIVE or now.active_since is None:
         return warnings
+    if now.deadlines.degraded_since is not None:
+        warnings.append(f"degraded to {now.deadlines.configuration} for {_degraded_s(now):.1f} s: too slow")
+    if rates.missed:
+        warnings.append(f"{rates.missed} frames took longer than {parameters.frame_deadline_ms:g} ms")
+    if now.drift.reasons:
+        warnings.append(f"input is not like the training data: {', '.join(now.drift.reasons[:_REASONS_SHOWN])}")
     quiet_s = now.at - max(now.active_since, now.totals.last_image_at or 0.0)
     if quiet_s >= parameters.no_image_timeout_s:
         warnings.append(f"no image for {quiet_s:.1f} s")
     if rates.bad:
         warnings.append(f"{rates.bad} bad images, last: {now.totals.last_bad}")
+    if rates.stale:
+        warnings.append(f"{rates.stale} stale images, last: {now.totals.last_stale}")
     offered = max(rates.received, rates.dropped)
     if rates.dropped > parameters.max_drop_share * offered:
         warnings.append(f"{rates.dropped} of {offered} images dropped")
     return warnings
+
+
+def _degraded_s(now: Observation) -> float:
+    since = now.deadlines.degraded_since
+    return now.at - since if since is not None else 0.0

@@ -14,17 +14,25 @@ class FrameTotals:
     received: int = 0
     published: int = 0
     overtaken: int = 0
-    """Dropped because a newer frame came before this one's turn."""
+    """Dropped because a newer frame came, or the node was stopped, before this one's turn."""
     bad: int = 0
     """Dropped because the image could not be decoded."""
     failed: int = 0
     """Dropped because the inference failed."""
+    unknown: int = 0
+    """How many of these were answered by a heatmap of ones."""
+    stale: int = 0
+    """Dropped because its stamp is not newer than one that was published."""
     lost: int = 0
-    """Frames that the middleware says it lost before the node could receive them; not in `received`."""
+    """Frames that the middleware lost before the node could receive them; not in `received`."""
+    stamp_restarts: int = 0
+    """How often the camera's clock went back and the order of stamps began anew."""
     last_image_at: float | None = None
     """Monotonic time of the last frame, in s."""
     last_bad: str = ""
     """Why the last bad image was bad."""
+    last_stale: str = ""
+    """Why the last stale image was stale."""
     last_error: str = ""
     """Why the last failed inference failed."""
     is_failing: bool = False
@@ -33,7 +41,7 @@ class FrameTotals:
     @property
     def dropped(self) -> int:
         """Frames that came, or should have, and for which there is no heatmap."""
-        return self.overtaken + self.bad + self.failed + self.lost
+        return self.overtaken + self.bad + self.failed + self.stale + self.lost
 
 
 class FrameLedger:
@@ -77,6 +85,21 @@ class FrameLedger:
         with self._lock:
             failed = self._totals.failed + 1
             self._totals = replace(self._totals, failed=failed, last_error=reason, is_failing=True)
+
+    def note_unknown(self) -> None:
+        """Count a failed frame for which a heatmap of ones was published."""
+        with self._lock:
+            self._totals = replace(self._totals, unknown=self._totals.unknown + 1)
+
+    def note_stale(self, reason: str) -> None:
+        """Count an image whose stamp is not newer than one that was published."""
+        with self._lock:
+            self._totals = replace(self._totals, stale=self._totals.stale + 1, last_stale=reason)
+
+    def note_stamp_restart(self) -> None:
+        """Count a camera clock that went back for good."""
+        with self._lock:
+            self._totals = replace(self._totals, stamp_restarts=self._totals.stamp_restarts + 1)
 
     def note_lost(self, count: int) -> None:
         """Count frames that the middleware lost."""

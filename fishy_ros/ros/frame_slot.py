@@ -45,9 +45,14 @@ class FrameSlot(Generic[Item]):
         """Whether `close` was called."""
         return self._closed
 
-    def close(self) -> None:
-        """Drop what is waiting, uncounted, and wake whoever waits for more."""
+    def close(self) -> bool:
+        """Drop what is waiting, and wake whoever waits for more.
+
+        Returns:
+            Whether an item was dropped.
+        """
         with self._condition:
             self._closed = True
-            self._item = None
+            dropped, self._item = self._item is not None, None
             self._condition.notify_all()
+            return dropped

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import COLOUR_MAPS
+from fishy_ros.ros.degradation import DeadlineRules
 
 Value: TypeAlias = str | bool | int | float
 
@@ -41,6 +42,11 @@ class DetectorParameters:
     """
 
     model: str = _parameter("fishy-s", "Name of a model package, or path of its folder.", at_configure=True)
+    trusted_key: str = _parameter(
+        "",
+        "File of the public key that must have signed the model package; empty takes any package.",
+        at_configure=True,
+    )
     runtime: str = _parameter(
         "auto",
         "Inference runtime; auto takes the fastest that works here.",
@@ -85,7 +91,7 @@ class DetectorParameters:
         0.5, "Warn when more than this share of the images of a second is dropped.", low=0.0, high=1.0
     )
     inference_deadline_s: float = _parameter(
-        1.0, "Report an error while one frame takes longer than this many seconds.", low=0.01, high=3600.0
+        0.7, "Report an error while one frame takes longer than this many seconds.", low=0.01, high=3600.0
     )
     hang_timeout_s: float = _parameter(
         10.0, "Restart the runtime when one frame takes longer than this many seconds.", low=0.1, high=3600.0
@@ -93,6 +99,40 @@ class DetectorParameters:
     max_restarts: int = _parameter(
         3, "Stop with an error when the runtime hangs again after this many restarts in a row.", low=0, high=1000
     )
+    frame_deadline_ms: float = _parameter(
+        0.0,
+        "Time that a frame may take from its arrival to its heatmap, in ms; 0 sets no deadline and no degraded mode.",
+        low=0.0,
+        high=1e6,
+        at_configure=True,
+    )
+    max_missed_deadlines: int = _parameter(
+        5,
+        "Switch to a cheaper configuration of the model when this many frames in a row miss frame_deadline_ms.",
+        low=1,
+        high=1000,
+    )
+    recovery_s: float = _parameter(
+        10.0,
+        "Try the better configuration again after this many seconds without a missed deadline; doubled, up to 16 "
+        "times, each time that does not last.",
+        low=0.1,
+        high=3600.0,
+    )
+    publish_on_failure: bool = _parameter(
+        False, "Publish a heatmap of ones (all unknown) for a frame whose inference fails or hangs."
+    )
+    drift_window_s: float = _parameter(
+        1.0,
+        "Warn when the images of this many seconds are not like the training data of the model; 0 does not look.",
+        low=0.0,
+        high=3600.0,
+    )
+
+    @property
+    def deadline_rules(self) -> DeadlineRules:
+        """When to change the configuration of the model."""
+        return DeadlineRules(self.frame_deadline_ms, self.max_missed_deadlines, self.recovery_s)
 
     def __post_init__(self) -> None:
         """Check every value."""

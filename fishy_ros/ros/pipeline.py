@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from fishy_ros.detector import AnomalyDetector
 from fishy_ros.imaging import resize_score
+from fishy_ros.ros.detector_ladder import DetectorLadder
+from fishy_ros.ros.frame_claim import FrameClaim
 from fishy_ros.ros.frame_ledger import FrameLedger
-from fishy_ros.ros.image_messages import CameraImage
+from fishy_ros.ros.image_messages import CameraImage, FrameHeader
 from fishy_ros.ros.latency import LatencyWindow, age_of
 from fishy_ros.ros.parameters import MODEL_THRESHOLD, DetectorParameters
 from fishy_ros.ros.publishers import Picture, Publishers
-from fishy_ros.types import ScoreMap
+from fishy_ros.ros.stamp_order import StampOrder
+from fishy_ros.types import Detection, ImageArray, ScoreMap
 
 
 @dataclass(frozen=True)
@@ -35,37 +38,46 @@ class Frame:
 class Pipeline:
     """Handle frames one at a time, on the worker's thread."""
 
-    detector: AnomalyDetector
+    ladder: DetectorLadder
     publishers: Publishers
     ledger: FrameLedger
+    order: StampOrder
     latencies: LatencyWindow
     parameters: Callable[[], DetectorParameters]
     now_ns: Callable[[], int]
     """The clock that stamps images."""
     paint: Callable[[Picture], object]
     """Takes what pictures are painted from, if anybody wants one."""
-    is_abandoned: Callable[[], bool]
-    """Whether the result of the frame in work comes too late."""
+    observe: Callable[[ImageArray, Detection], object]
+    """Takes what the network read and what it said, once that is published."""
+    claim: FrameClaim[Frame]
+    """Says whether the result of the frame in work comes too late."""
 
     def handle(self, frame: Frame) -> None:
-        """Publish the heatmap of a frame, then everything else about it.
+        """Publish the heatmap of a frame, then everything else about it; a frame with a stale stamp is dropped.
 
         Raises:
             ImageError: the image cannot be decoded.
             InferenceError: the runtime failed.
         """
         parameters, header = self.parameters(), frame.image.header
+        if self._is_stale(header):
+            return
+        self.claim.begin(frame)
+        detector = self.ladder.current
         started = time.perf_counter()
         wants_overlay = self.publishers.wants_overlay(parameters)
+        rows, columns, _ = detector.network_image.shape
         # Nobody but the overlay sees more of the image than the network does.
-        image = frame.image.to_bgr(None if wants_overlay else self.detector.package.input_shape[1:3])
+        image = frame.image.to_bgr(None if wants_overlay else (rows, columns))
         decoded = time.perf_counter()
-        detection = self.detector.detect(image)
+        detection = detector.detect(image)
         detected = time.perf_counter()
-        if self.is_abandoned():
-            return
         score = _heatmap(detection.score, parameters, frame.image)
-        self.publishers.publish_heatmap(header, score)
+        with self.claim.answer() as is_ours:
+            if not is_ours:
+                return
+            self._publish(header, score)
         published = time.perf_counter()
         age = age_of(header.stamp_ns, self.now_ns())
         self.ledger.note_published()
@@ -77,21 +89,51 @@ class Pipeline:
             "publish": (published - detected) * 1e3,
             "total": (published - frame.received_at) * 1e3 + frame.receive_ms,
         }
+        self.ladder.note_frame(stages_ms["total"], parameters.deadline_rules)
         self.latencies.add({**stages_ms, "age": age.ms})
         if parameters.publish_latency:
             self.publishers.publish_latency(header, stages_ms, age)
-        if parameters.publish_camera_info and frame.camera_info is not None:
-            height, width = frame.image.size()
-            scale_y, scale_x = score.shape[0] / height, score.shape[1] / width
-            self.publishers.publish_camera_info(header, frame.camera_info, scale_y, scale_x)
+        self._publish_camera_info(frame, score, parameters)
         if wants_overlay or self.publishers.wants_segmentation(parameters):
             whole = image if wants_overlay else None
             self.paint(Picture(header, whole, detection, self.threshold(parameters)))
+        self.observe(detector.network_image, detection)
+
+    def publish_unknown(self, frame: Frame) -> None:
+        """Publish a heatmap of ones for a frame that gets no other; the caller has its claim.
+
+        Raises:
+            ImageError: the size of the image is asked for and cannot be read.
+        """
+        parameters = self.parameters()
+        is_large = parameters.heatmap_size == "image"
+        score = np.ones(frame.image.size() if is_large else self.ladder.current.score_size, np.float32)
+        self._publish(frame.image.header, score)
+        self._publish_camera_info(frame, score, parameters)
+
+    def _publish(self, header: FrameHeader, score: ScoreMap) -> None:
+        self.order.note_published(header.stamp_ns)
+        self.publishers.publish_heatmap(header, score)
+
+    def _publish_camera_info(self, frame: Frame, score: ScoreMap, parameters: DetectorParameters) -> None:
+        if parameters.publish_camera_info and frame.camera_info is not None:
+            height, width = frame.image.size()
+            scale_y, scale_x = score.shape[0] / height, score.shape[1] / width
+            self.publishers.publish_camera_info(frame.image.header, frame.camera_info, scale_y, scale_x)
+
+    def _is_stale(self, header: FrameHeader) -> bool:
+        restarts = self.order.restarts
+        reason = self.order.refusal(header.stamp_ns, time.monotonic())
+        if self.order.restarts > restarts:
+            self.ledger.note_stamp_restart()
+        if reason:
+            self.ledger.note_stale(reason)
+        return bool(reason)
 
     def threshold(self, parameters: DetectorParameters) -> float:
         """Return the threshold in force, in [0, 1]."""
         if parameters.threshold == MODEL_THRESHOLD:
-            return self.detector.package.calibration.default_threshold
+            return self.ladder.current.package.calibration.default_threshold
         return parameters.threshold
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.event_handler import PublisherEventCallbacks, QoSOfferedIncompatibleQoSInfo
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float32
@@ -41,19 +41,17 @@ class Publishers:
         self._node = node
         self._source = node.get_fully_qualified_name()
         self._problems: dict[str, str] = {}
-        self._heatmap = node.create_lifecycle_publisher(
-            Image, "~/heatmap", newest, event_callbacks=self._refusals_of("~/heatmap")
-        )
-        self._camera_info = node.create_lifecycle_publisher(CameraInfo, "~/camera_info", newest)
-        self._overlay = node.create_lifecycle_publisher(Image, "~/overlay", newest)
-        self._overlay_jpeg = node.create_lifecycle_publisher(CompressedImage, "~/overlay/compressed", newest)
-        self._segmentation = node.create_lifecycle_publisher(Image, "~/segmentation", newest)
-        self._latency = node.create_lifecycle_publisher(DiagnosticArray, "~/latency", every)
-        self._latency_ms = node.create_lifecycle_publisher(Float32, "~/latency_ms", every)
+        self._heatmap = self._create(Image, "~/heatmap", newest)
+        self._camera_info = self._create(CameraInfo, "~/camera_info", newest)
+        self._overlay = self._create(Image, "~/overlay", newest)
+        self._overlay_jpeg = self._create(CompressedImage, "~/overlay/compressed", newest)
+        self._segmentation = self._create(Image, "~/segmentation", newest)
+        self._latency = self._create(DiagnosticArray, "~/latency", every)
+        self._latency_ms = self._create(Float32, "~/latency_ms", every)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What keeps subscribers of the heatmap from hearing it."""
+        """What keeps subscribers from hearing the node, one line a topic."""
         return tuple(self._problems.values())
 
     def destroy(self) -> None:
@@ -110,6 +108,12 @@ class Publishers:
             self._overlay.publish(colour_message(picture.header, overlay))
         if _is_wanted(self._overlay_jpeg):
             self._overlay_jpeg.publish(jpeg_message(picture.header, overlay, parameters.overlay_jpeg_quality))
+
+    def _create(self, message_type: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
+        publisher: LifecyclePublisher = self._node.create_lifecycle_publisher(
+            message_type, topic, qos, event_callbacks=self._refusals_of(topic)
+        )
+        return publisher
 
     def _refusals_of(self, topic: str) -> PublisherEventCallbacks:
         def note(info: QoSOfferedIncompatibleQoSInfo) -> None:

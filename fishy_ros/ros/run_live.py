@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from fishy_ros.metrics.component import Track
 from fishy_ros.model_package import load_model_package
 from fishy_ros.replay.answer import Answer, answers_of
-from fishy_ros.replay.build_result import RunDescription, build_result
+from fishy_ros.replay.build_result import ComponentPass, RunDescription, build_result
 from fishy_ros.replay.live import replay_live, time_live
 from fishy_ros.replay.match import Playback
 from fishy_ros.replay.play import Lockstep
@@ -28,11 +29,13 @@ def run_live(
     start_stage: StartStage,
     timing_frames: int = 0,
     on_answer: Callable[[Answer], object] = lambda answer: None,
+    track: Track | None = None,
 ) -> ReplayResult:
     """Play every frame of `source` through a detector node, then score what it published.
 
     Heatmaps are collected first and scored after the node has been stopped, so that scoring takes nothing from
-    it. The log of a node of our own goes into `folder`, and heatmaps wait there for being scored.
+    it. The log of a node of our own goes into `folder`, and heatmaps wait there for being scored. `track` asks for the
+    component metrics.
 
     Raises:
         FishyError: the node cannot be started or reached, stopped answering, or a frame cannot be scored.
@@ -58,8 +61,11 @@ def run_live(
             warnings=_warnings(playback),
             extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},
         )
+        components = None
+        if track is not None:
+            components = ComponentPass(track, lambda: answers_of(source, playback, spool))
         answers = answers_of(source, playback, spool)
-        return build_result(run, answers, start_stage("scoring", len(source)), on_answer)
+        return build_result(run, answers, start_stage("scoring", len(source)), on_answer, components)
 
 
 def _warnings(playback: Playback) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fishy_ros.errors import ConfigError
 from fishy_ros.replay.live import watched
 from fishy_ros.replay.match import Recorder
-from fishy_ros.replay.peak import RUNS, Peak, PeakTrial, find_peak, hold_in_memory, trial_of
+from fishy_ros.replay.peak import RUNS, Peak, PeakTrial, find_peak, hold_in_memory, trial_of, until_hopeless
 from fishy_ros.replay.play import Lockstep, Pacing, Timed, play, warm_up
 from fishy_ros.replay.request import ReplayRequest, StartStage
 from fishy_ros.replay.source import PlayFrame, repeat
@@ -59,11 +59,12 @@ class _Trials:
         return 1e3 / self.run(Lockstep(), _GUESS_FRAMES).latency_ms
 
     def run(self, pacing: Pacing, frames: int) -> PeakTrial:
-        """Play `frames` frames."""
+        """Play `frames` frames, or fewer where too many are dropped before."""
         rate = f"{pacing.rate_hz:.2f} Hz" if isinstance(pacing, Timed) and pacing.rate_hz else "one after the other"
         progress = self._start_stage(f"playing {rate}", frames)
         with HeatmapSpool(self._folder) as spool:
             recorder = Recorder(spool)
             with watched(self._session.detector, recorder):
-                play(repeat(self._in_memory, frames), self._session.player, recorder, pacing, progress)
+                played = until_hopeless(repeat(self._in_memory, frames), recorder, frames)
+                play(played, self._session.player, recorder, pacing, progress)
             return trial_of(recorder.playback())

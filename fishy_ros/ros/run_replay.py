@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fishy_ros.errors import RuntimeUnavailableError
+from fishy_ros.metrics.component import find_track
 from fishy_ros.model_package import load_model_package
 from fishy_ros.replay.answer import Answer
 from fishy_ros.replay.report import write_report
@@ -58,12 +59,15 @@ def _replay(
     start_stage: StartStage,
     on_answer: Callable[[Answer], object],
 ) -> ReplayResult:
+    track = find_track(request.components) if request.components else None
     if request.live is None:
-        return run_offline(source, request.detector, start_stage, request.timing_frames, on_answer)
+        return run_offline(source, request.detector, start_stage, request.timing_frames, on_answer, track)
     require_ros()
     from fishy_ros.ros.run_live import run_live
 
-    return run_live(source, request.detector, request.live, folder, start_stage, request.timing_frames, on_answer)
+    return run_live(
+        source, request.detector, request.live, folder, start_stage, request.timing_frames, on_answer, track
+    )
 
 
 def _has_ground_truth(source: FrameSource) -> bool:

@@ -41,9 +41,13 @@ class Worker(Generic[Item]):
         """Hand over an item; returns whether it replaced one that still waited."""
         return self._slot.put(item)
 
+    def close(self) -> bool:
+        """Take no more items; returns whether one that waited was dropped."""
+        return self._slot.close()
+
     def stop(self, timeout_s: float = 5.0) -> bool:
         """Let the thread finish its current item; False if it has not done so within `timeout_s` seconds."""
-        self._slot.close()
+        self.close()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()

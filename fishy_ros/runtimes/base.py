@@ -44,6 +44,11 @@ class Runtime(Protocol):
         """The uint8 `[H, W, 3]` BGR buffer at the network's input size; write the next frame into it."""
         ...
 
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the outputs, in px."""
+        ...
+
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds.
 

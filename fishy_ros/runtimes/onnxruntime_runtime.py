@@ -77,6 +77,11 @@ class OnnxRuntime:
         image: ImageArray = self._input[0]
         return image
 
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the outputs, in px."""
+        return self._score.shape[1], self._score.shape[2]
+
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds.
 

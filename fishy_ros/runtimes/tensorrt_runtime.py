@@ -67,6 +67,11 @@ class TensorRtRuntime:
         image: ImageArray = self._image.host[0]
         return image
 
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the outputs, in px."""
+        return self._score.host.shape[1], self._score.host.shape[2]
+
     def run(self) -> RawOutput:
         """Run the engine on what `input_buffer` holds.
 

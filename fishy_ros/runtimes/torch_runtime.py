@@ -73,6 +73,11 @@ class TorchRuntime:
         """The uint8 `[H, W, 3]` BGR buffer that the next run reads."""
         return self._image
 
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the outputs, in px."""
+        return self._host_score.shape[1], self._host_score.shape[2]
+
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds.
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.augment import AugmentConfig
 from fishy_ros.training.losses import LossConfig
@@ -19,6 +18,7 @@ from fishy_ros.training.sources import MAX_WIDTH, SourceConfig
 from fishy_ros.training.validation import ValidationConfig
 
 Section = TypeVar("Section")
+MAX_CONFIG_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,7 @@ def load_train_config(path: Path) -> TrainConfig:
     Raises:
         ConfigError: the file is missing, no YAML mapping, or has an unknown, missing or ill-typed key.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
+    content = parse_yaml(read_limited(path, MAX_CONFIG_BYTES, ConfigError), path, ConfigError)
     return _build(TrainConfig, content, str(path))
 
 

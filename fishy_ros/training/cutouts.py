@@ -47,8 +47,8 @@ def load_rgba_folder(folder: Path, erode: int) -> list[CutOut]:
     """
     cutouts = []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in {".webp", ".png"}):
-        rgba = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if rgba is None or rgba.ndim != 3 or rgba.shape[2] != 4:
+        rgba = read_image(path, cv2.IMREAD_UNCHANGED)
+        if rgba.ndim != 3 or rgba.shape[2] != 4:
             raise TrainingError(f"{path}: expected an image with an alpha channel")
         cutout = make_cutout(np.asarray(rgba[..., :3], np.uint8), rgba[..., 3] > 127, erode)
         if cutout is not None:
@@ -67,9 +67,9 @@ def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[CutOut], li
     decoys: list[CutOut] = []
     for path in sorted(folder.glob("images/*/*.jpg")):
         label_file = folder / "labels" / path.parent.name / f"{path.stem}.txt"
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None or not label_file.is_file():
+        if not label_file.is_file():
             continue
+        image = read_image(path, cv2.IMREAD_COLOR)
         for category, polygon in _polygons(label_file, image.shape[1], image.shape[0]):
             mask = np.zeros(image.shape[:2], np.uint8)
             cv2.fillPoly(mask, [polygon], 1)
@@ -122,5 +122,8 @@ def make_cutout(
 def _polygons(path: Path, width: int, height: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
     for line in path.read_text().splitlines():
         category, *coordinates = line.split()
-        points = np.array(coordinates, np.float64).reshape(-1, 2) * (width, height)
-        yield int(category), points.round().astype(np.int32)
+        try:
+            points = np.array(coordinates, np.float64).reshape(-1, 2).clip(0.0, 1.0) * (width, height)
+            yield int(category), points.round().astype(np.int32)
+        except ValueError as error:
+            raise TrainingError(f"{path}: no class with x y pairs: {line[:60]!r}") from error

@@ -11,6 +11,7 @@ from fishy_ros.errors import TrainingError
 from fishy_ros.training.config import OutlierFolders
 from fishy_ros.training.cutouts import load_coco_folder, load_instances, load_rgba_folder
 from fishy_ros.training.paste import ObjectLibrary
+from fishy_ros.training.sources import read_image
 
 
 def load_library(root: Path, folders: OutlierFolders) -> ObjectLibrary:
@@ -24,9 +25,7 @@ def load_library(root: Path, folders: OutlierFolders) -> ObjectLibrary:
     groups = [load_rgba_folder(root / name, px) for name, px in zip(folders.rgba, folders.erode, strict=True)]
     outliers, decoys = load_coco_folder(root / folders.coco)
     instances = load_instances(root / folders.instance_images, root / folders.instances)
-    textures = [
-        cv2.imread(str(path), cv2.IMREAD_COLOR) for path in sorted((root / folders.coco).glob("images/*/*.jpg"))
-    ]
+    textures = [read_image(path, cv2.IMREAD_COLOR) for path in sorted((root / folders.coco).glob("images/*/*.jpg"))]
     if not outliers or not decoys or not textures:
         raise TrainingError(f"{root / folders.coco}: no COCO photographs with polygons found")
     known = [group for group in (instances, decoys) if group]

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.heads.model import count_parameters
 from fishy_ros.heads.registry import create_head
@@ -17,6 +16,7 @@ from fishy_ros.model_package import ModelPackage, write_model_package
 from fishy_ros.model_package.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.training.calibrate import load_calibration
 from fishy_ros.training.checkpoint import load_model
+from fishy_ros.training.config import MAX_CONFIG_BYTES
 from fishy_ros.training.graph import DeployedModel, export_graph
 from fishy_ros.training.statistics import load_statistics
 
@@ -84,12 +84,8 @@ def _table(metrics: Mapping[str, Mapping[str, float]], parameters: int) -> str:
 
 
 def _read_description(path: Path) -> Mapping[str, Any]:
-    try:
-        words = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
-    missing = [key for key in REQUIRED if not isinstance(words, Mapping) or key not in words]
-    if missing:
+    words = parse_yaml(read_limited(path, MAX_CONFIG_BYTES, ConfigError), path, ConfigError)
+    missing = [key for key in REQUIRED if not isinstance(words, dict) or key not in words]
+    if missing or not isinstance(words, dict):
         raise ConfigError(f"{path}: missing {', '.join(missing)}; expected {', '.join(REQUIRED)}")
-    result: Mapping[str, Any] = words
-    return result
+    return words

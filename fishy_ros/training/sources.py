@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.errors import TrainingError
+from fishy_ros.datasets.images import decode_file
+from fishy_ros.errors import DatasetError, TrainingError
 from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap
 
 IGNORE: int = 255
@@ -100,13 +101,16 @@ class TrainingSource:
             self._decoded[index] = self._decode(index)
         return self._decoded[index]
 
-    def _decode(self, index: int) -> TrainingImage:
-        path = self.paths[index]
-        image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
+    def picture(self, index: int) -> ImageArray:
+        """Decode image `index` alone, without its labels; it is not kept."""
+        image = np.asarray(read_image(self.paths[index], cv2.IMREAD_COLOR), np.uint8)
         scale = min(1.0, self.max_width / image.shape[1])
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-        if scale < 1:
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) if scale < 1 else image
+
+    def _decode(self, index: int) -> TrainingImage:
+        path, image = self.paths[index], self.picture(index)
+        size = (image.shape[1], image.shape[0])
         labels = self._read_map(self.config.labels, path.stem, size, cv2.INTER_NEAREST)
         confidence: NDArray[np.float32] = np.ones(labels.shape, np.float32)
         if self.config.confidence is not None:
@@ -130,7 +134,7 @@ def ordinary_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator
     each = max(1, count // len(sources))
     for source in sources:
         for index in np.unique(np.linspace(0, len(source) - 1, each).round().astype(int)):
-            yield source.load(int(index)).image
+            yield source.picture(int(index))
 
 
 def void_outliers(label_ids: LabelMap) -> LabelMap:
@@ -198,7 +202,7 @@ def read_image(path: Path, mode: int) -> NDArray[np.integer[Any]]:
     Raises:
         TrainingError: the file is missing or no image.
     """
-    values = cv2.imread(str(path), mode)
-    if values is None:
-        raise TrainingError(f"{path}: missing or not a readable image")
-    return np.asarray(values)
+    try:
+        return decode_file(path, mode)
+    except DatasetError as error:
+        raise TrainingError(str(error)) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -73,5 +74,5 @@ def load_statistics(path: Path) -> FeatureStatistics:
     """
     try:
         return FeatureStatistics(**load_file(path))
-    except (OSError, TypeError) as error:
+    except (OSError, TypeError, SafetensorError) as error:
         raise TrainingError(f"{path}: no statistics of a training run: {error}") from error

@@ -80,6 +80,10 @@ def test_dataset_options_reach_the_dataset(run, tmp_path, folder):
     run("bag", "--dataset", "folder", "--root", folder, "--option", "labels=*=anomaly", "--out", tmp_path / "bag")
     with BagReader(tmp_path / "bag") as reader:
         assert all(frame.labels.all() for frame in reader)
+    assert "2 frames" in run(
+        *("bag", "--option", "frames=2", "--option", "seed=1", "--option", "height=64", "--option", "width=128"),
+        *("--out", tmp_path / "street"),
+    )
 
 
 @pytest.mark.parametrize(

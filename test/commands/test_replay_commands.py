@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from fishy_ros.commands import replay, sweep
-from fishy_ros.errors import BagError, ConfigError
+from fishy_ros.errors import BagError, ConfigError, ScoreError
 
 REPO = Path(__file__).resolve().parents[2]
 SMALL = ("--option", "frames=3", "--option", "height=96", "--option", "width=192")
@@ -56,6 +56,8 @@ def test_contradictions_are_named(fishy, tmp_path):
         fishy("replay")
     with pytest.raises(ConfigError, match="--peak needs the node"):
         fishy("replay", "--dataset", "synthetic", "--offline", "--peak")
+    with pytest.raises(ScoreError, match="component track 'moon'"):
+        fishy("replay", "--dataset", "synthetic", "--components", "moon")
     with pytest.raises(BagError, match="no such bag"):
         fishy("replay", "--bag", tmp_path / "missing")
 

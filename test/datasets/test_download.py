@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fishy_ros.datasets.download import download, extract
+from fishy_ros.datasets.download import download
 from fishy_ros.datasets.info import Download
 from fishy_ros.errors import DatasetError
 
@@ -155,23 +153,3 @@ def test_a_server_that_is_not_there_is_named(tmp_path, server):
 def test_other_schemes_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="expected an http or https address"):
         download(Download("file:///etc/hostname", "data.bin"), tmp_path, _ignore)
-
-
-def test_archives_are_unpacked_and_other_files_are_not(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
-        packed.writestr("images/a.txt", "hello")
-    assert extract(tmp_path / "a.zip", tmp_path / "out")
-    assert (tmp_path / "out/images/a.txt").read_text() == "hello"
-    (tmp_path / "plain").write_bytes(b"x")
-    assert not extract(tmp_path / "plain", tmp_path / "out")
-
-
-def test_a_damaged_archive_is_named(tmp_path):
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as packed:
-        packed.writestr("a.txt", CONTENT)
-    content = bytearray(path.read_bytes())
-    content[1000] ^= 255
-    Path(path).write_bytes(content)
-    with pytest.raises(DatasetError, match=r"a\.zip: cannot be unpacked"):
-        extract(path, tmp_path / "out")

@@ -86,7 +86,7 @@ def test_a_damaged_overlay_is_named(tmp_path):
     _labels(tmp_path / "0000_a_labels.png", 0)
     _picture(tmp_path / "a_leftImg8bit.png")
     (tmp_path / "0000_a_rgb.npz").write_bytes(b"no archive")
-    with pytest.raises(DatasetError, match=r"0000_a_rgb\.npz: expected an array named rgb"):
+    with pytest.raises(DatasetError, match=r"0000_a_rgb\.npz: expected NumPy arrays named rgb"):
         open_dataset("fishyscapes-static", tmp_path)[0]
 
 
@@ -200,11 +200,15 @@ def test_bdd_anomaly_counts_trains_motorcycles_and_bicycles(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no list of JSON objects"),
+        ("{", "not a JSON document"),
+        ("[" * 100_000, "not a JSON document"),
+        (json.dumps({"fpath_img": "../x.png"}), "expected a path inside"),
+        (json.dumps({"fpath_img": "/etc/hostname"}), "expected a path inside"),
+        (json.dumps({"fpath_img": "a\0.png"}), "expected a path inside"),
         ("[]", "lists no frames"),
         ("[3]", "entry 0: expected an object with fpath_img, got 3"),
         ('{"fpath_img": "gone.png"}', "names gone.png, which is not under"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "not a JSON document"),
     ],
 )
 def test_a_damaged_list_is_named(tmp_path, text, message):
@@ -221,6 +225,7 @@ def test_cityscapes_has_no_anomalies_but_classes(tmp_path):
     dataset = open_dataset("cityscapes", tmp_path)
     assert _first(dataset[0].labels, 6) == [255, 255, 0, 0, 255, 0]
     assert _first(dataset.segmentation(0), 6) == [255, 255, 0, 1, 255, 18]
+    assert _first(dataset[0].classes, 6) == [255, 255, 0, 1, 255, 18]
 
 
 @pytest.mark.parametrize("name", sorted(name for name, info in DATASETS.items() if info.needs_root))

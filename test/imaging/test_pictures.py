@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fishy_ros.errors import ConfigError, ImageError
-from fishy_ros.imaging import COLOUR_MAPS, colourize, render_overlay, render_segmentation, resize_score
+from fishy_ros.imaging import COLOUR_MAPS, colourize, render_overlay, render_segmentation, resize_classes, resize_score
 
 
 def test_resize_equals_opencv_bilinear():
@@ -20,6 +20,15 @@ def test_resize_stays_in_range_and_keeps_a_map_of_the_right_size():
     resized = resize_score(score, 64, 64)
     assert score.min() <= resized.min() <= resized.max() <= score.max()
     assert resize_score(score, 8, 8) is score
+
+
+def test_classes_are_enlarged_and_reduced_without_new_ones():
+    classes = np.array([[0, 18], [255, 7]], np.uint8)
+    assert (resize_classes(classes, 6, 4) == np.kron(classes, np.ones((3, 2), np.uint8))).all()
+    assert (resize_classes(np.kron(classes, np.ones((3, 3), np.uint8)), 2, 2) == classes).all()
+    assert resize_classes(classes, 2, 2) is classes
+    with pytest.raises(ImageError, match=r"expected \[h, w\]"):
+        resize_classes(classes[None], 4, 4)
 
 
 def test_resize_refuses_a_batch():

@@ -48,27 +48,45 @@ def prefix(tmp_path):
     return prefix
 
 
-def test_a_bag_is_played_and_scored_and_the_launch_ends_by_itself(prefix, tiny_package, tmp_path):
+@pytest.fixture
+def run_launch(prefix, tmp_path):
+    """Run `replay.launch.py` with arguments, to its end."""
+
+    def run(*arguments):
+        with private_domain() as domain:
+            return subprocess.run(
+                [sys.executable, "-c", RUN, str(REPO / "launch/replay.launch.py"), *arguments],
+                env={
+                    **os.environ,
+                    "AMENT_PREFIX_PATH": str(prefix),
+                    "PYTHONPATH": os.pathsep.join([str(REPO), *filter(None, [os.environ.get("PYTHONPATH")])]),
+                    "ROS_DOMAIN_ID": str(domain),
+                    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+                    "ROS_LOG_DIR": str(tmp_path / "log"),
+                },
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+
+    return run
+
+
+def test_a_bag_is_played_and_scored_and_the_launch_ends_by_itself(run_launch, tiny_package, tmp_path):
     bag, out = tmp_path / "bag", tmp_path / "out"
     with BagWriter(bag) as writer:
         for index, sample in enumerate(SyntheticStreet(6, height=96, width=192)):
             writer.write(sample, (index + 1) * 100_000_000)
-    arguments = [f"bag:={bag}", f"out:={out}", "lockstep:=true", f"model:={tiny_package.folder}", "namespace:=front"]
-    with private_domain() as domain:
-        done = subprocess.run(
-            [sys.executable, "-c", RUN, str(REPO / "launch/replay.launch.py"), *arguments],
-            env={
-                **os.environ,
-                "AMENT_PREFIX_PATH": str(prefix),
-                "PYTHONPATH": str(REPO),
-                "ROS_DOMAIN_ID": str(domain),
-                "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-                "ROS_LOG_DIR": str(tmp_path / "log"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+    done = run_launch(
+        f"bag:={bag}", f"out:={out}", "lockstep:=true", f"model:={tiny_package.folder}", "namespace:=front"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 played, 6 published, 0 dropped" in done.stdout
     assert load_report(out / "report.json")["frames"] == {"played": 6, "published": 6, "dropped": 0}
+
+
+def test_a_replay_that_fails_is_a_launch_that_fails(run_launch, tiny_package, tmp_path):
+    done = run_launch(f"bag:={tmp_path / 'missing'}", f"model:={tiny_package.folder}")
+    assert done.returncode == 1
+    assert "no such bag" in done.stdout + done.stderr
+    assert "the replay failed with exit status 2" in done.stdout + done.stderr

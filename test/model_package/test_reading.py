@@ -4,14 +4,15 @@ import hashlib
 from contextlib import suppress
 from pathlib import Path
 
+import onnx
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.tiny_model import CLASSES
+from support.tiny_model import CLASSES, tiny_graph
 
 from fishy_ros.errors import ConfigError, ModelPackageError
-from fishy_ros.model_package import ModelPackage, load_model_package
+from fishy_ros.model_package import ModelPackage, add_reduced_graph, load_model_package
 
 
 def _change(folder: Path, key: str, value: object) -> Path:
@@ -96,12 +97,21 @@ def test_a_link_out_of_the_folder_is_refused(tiny_folder: Path) -> None:
         ("classes", ["road"]),
         ("metrics", [1]),
         ("licence", None),
+        ("reduced", [3]),
+        ("reduced", [{"file": "model.onnx", "sha256": "0" * 64, "height": 0, "width": 64}]),
+        ("reference", {"version": 0, "images": 100, "statistics": {}}),
+        ("reference", {"version": 1, "images": 0, "statistics": {}}),
+        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, float("inf"), 1.0]}}),
+        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 2.0, 1.0]}}),
+        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 1.0]}}),
+        ("reference.colours", {"version": 1, "images": 9, "statistics": {}, "colours": {"road": [0.0]}}),
     ],
 )
 def test_a_field_with_a_bad_value_is_named(tiny_folder: Path, key: str, value: object) -> None:
     named = key.split(".")[-1] if not isinstance(value, list) else key.split(".")[0]
+    changed = "reference" if key.startswith("reference.") else key
     with pytest.raises(ModelPackageError, match=rf"model\.yaml.*{named}"):
-        load_model_package(_change(tiny_folder, key, value))
+        load_model_package(_change(tiny_folder, changed, value))
 
 
 @pytest.mark.parametrize(
@@ -147,3 +157,17 @@ def test_a_variant_is_read_by_its_precision_and_checked_by_its_hash(tiny_folder:
     (tiny_folder / "model.fp16.onnx").write_bytes(b"")
     with pytest.raises(ModelPackageError, match=r"model\.fp16\.onnx"):
         package.graph("fp16").read()
+
+
+def test_a_reduced_graph_is_the_package_at_another_size(tiny_folder: Path) -> None:
+    package = load_model_package(tiny_folder)
+    for height, width in ((16, 32), (32, 64)):
+        onnx.save(tiny_graph(height, width), str(tiny_folder / "made.onnx"))
+        package = add_reduced_graph(package, tiny_folder / "made.onnx", height, width)
+    assert [(reduced.height, reduced.width) for reduced in package.reduced] == [(32, 64), (16, 32)]
+    small = package.at_reduced_size(1)
+    assert (small.input_shape, small.precisions, small.reduced) == ((1, 16, 32, 3), ("fp32",), ())
+    assert (small.calibration, small.classes) == (package.calibration, package.classes)
+    assert small.graph().read() == (tiny_folder / "model.16x32.onnx").read_bytes()
+    again = add_reduced_graph(package, tiny_folder / "made.onnx", 32, 64)
+    assert len(again.reduced) == 2, "a graph of the same size is replaced"

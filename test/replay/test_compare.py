@@ -64,5 +64,5 @@ def test_what_differs_between_the_reports_is_told(tmp_path):
 
 
 def test_a_missing_report_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(ScoreError, match=r"report\.json: no report can be read"):
+    with pytest.raises(ScoreError, match=r"report\.json: cannot be read"):
         read_report(tmp_path)

@@ -1,19 +1,24 @@
 """Replays in process: answers, result, timing, film and ranking."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from rich.console import Console
 
+from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
 from fishy_ros.imaging import resize_score
+from fishy_ros.metrics.component import ComponentAccumulator, find_track
 from fishy_ros.metrics.pixel import PixelAccumulator
 from fishy_ros.replay.answer import Answer
 from fishy_ros.replay.build_result import RunDescription, build_result
 from fishy_ros.replay.dataset_source import DatasetSource
 from fishy_ros.replay.offline import replay_offline
 from fishy_ros.replay.ranking import Contestant, ranking_table
+from fishy_ros.replay.report_json import result_to_json
 from fishy_ros.replay.request import DetectorChoice
 from fishy_ros.replay.result import SourceDescription
 from fishy_ros.replay.run_offline import run_offline
@@ -39,6 +44,41 @@ def test_the_result_is_that_of_the_detector_and_the_pixel_metrics_by_hand(street
     assert result.frames.played == result.frames.published == len(street)
     assert result.latency_ms()["inference"].count == len(street)
     assert result.model.name == "tiny"
+
+
+def test_components_are_those_at_the_threshold_of_all_frames(street, choice, no_stages):
+    result = run_offline(DatasetSource(street), choice, no_stages, track=find_track("obstacle"))
+    components = ComponentAccumulator(result.score.pixel.best_f1_threshold, find_track("obstacle"))
+    with AnomalyDetector(choice.model, choice.runtime) as detector:
+        for sample in street:
+            score = resize_score(detector.detect(sample.image).score, *sample.labels.shape)
+            components.update(score, sample.labels, sample.id)
+    assert result.score.component == components.compute()
+    assert result.score.component.true_components > 0
+
+
+class StreetWithClasses(SyntheticStreet):
+    """The street as a dataset that has classes, as Cityscapes has."""
+
+    def __getitem__(self, index):
+        return replace(super().__getitem__(index), classes=self.segmentation(index))
+
+
+def test_true_classes_give_miou_and_misclassification(choice, no_stages):
+    street = StreetWithClasses(3, 96, 192, 3)
+    result = run_offline(DatasetSource(street), choice, no_stages)
+    right = np.zeros((19, 3))
+    with AnomalyDetector(choice.model, choice.runtime) as detector:
+        for sample in street:
+            found = cv2.resize(detector.detect(sample.image).labels, (192, 96), interpolation=cv2.INTER_NEAREST_EXACT)
+            valid = sample.classes < 19
+            for index in range(19):
+                masks = (found == index) & valid, (sample.classes == index) & valid
+                right[index] += [np.sum(masks[0] & masks[1]), np.sum(masks[0] | masks[1]), np.sum(masks[1])]
+    present = right[:, 1] > 0
+    assert result.score.segmentation.miou == pytest.approx(np.mean(right[present, 0] / right[present, 1]), abs=1e-12)
+    assert result.score.misclassification.wrong == right[:, 2].sum() - right[:, 0].sum()
+    assert result_to_json(result)["metrics"]["segmentation"]["miou"] == result.score.segmentation.miou
 
 
 def test_frames_without_a_heatmap_are_counted_and_named(street, choice):

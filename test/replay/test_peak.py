@@ -1,15 +1,20 @@
 """The search for the peak rate, on a queue whose capacity is known."""
 
 import json
+import resource
 
+import numpy as np
 import pytest
 
-from fishy_ros.errors import ReplayError
-from fishy_ros.replay.match import ROUND_TRIP, Playback, PlayedFrame
+from fishy_ros.errors import ReplayError, ScoreError
+from fishy_ros.replay.match import ROUND_TRIP, Playback, PlayedFrame, Recorder
 from fishy_ros.replay.open_source import SourceChoice
-from fishy_ros.replay.peak import PeakTrial, find_peak, peak_text, trial_of, write_peak
+from fishy_ros.replay.peak import PeakTrial, find_peak, peak_text, trial_of, until_hopeless, write_peak
 from fishy_ros.replay.request import ReplayRequest
-from fishy_ros.replay.spool import SpoolSlot
+from fishy_ros.replay.source import PlayFrame
+from fishy_ros.replay.spool import HeatmapSpool, SpoolSlot
+
+REQUEST = ReplayRequest(SourceChoice(dataset="synthetic", options=(("frames", 1), ("height", 64), ("width", 128))))
 
 
 def node_of(capacities):
@@ -66,10 +71,50 @@ def test_a_trial_counts_what_a_run_gave():
     assert trial.jitter_ms == pytest.approx(47.14, abs=0.01)  # gaps of 100, 100 and 200 ms
 
 
+def test_a_search_that_starts_where_another_ended_takes_fewer_tries():
+    tries = []
+    for runs in (1, 2, 3):
+        node = node_of([31.0])
+        rates = []
+        find_peak(lambda rate_hz, rates=rates, node=node: rates.append(rate_hz) or node(rate_hz), 20.0, runs)
+        tries.append(len(rates))
+    assert tries[1] - tries[0] < tries[0]
+    assert tries[2] - tries[1] <= 4
+
+
+def test_a_try_ends_once_too_many_frames_are_dropped(tmp_path):
+    frames = [PlayFrame(index, str(index), b"", index / 10) for index in range(200)]
+    with HeatmapSpool(tmp_path) as spool:
+        recorder = Recorder(spool)
+        played = []
+        for frame in until_hopeless(frames, recorder, 200):
+            recorder.note_played(frame.index + 1, frame.index, frame.id)
+            if frame.index % 5 == 4:
+                recorder.note_heatmap(frame.index + 1, np.zeros((1, 1), np.float32))
+            played.append(frame.index)
+    assert played == list(range(5))
+    assert not trial_of(recorder.playback()).keeps_up
+
+
+def test_a_full_disk_leaves_the_peak_of_before(tmp_path):
+    peak = find_peak(node_of([31.0]), 20.0)
+    before = write_peak(peak, REQUEST, tmp_path).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(ScoreError, match="the peak cannot be written: File too large"):
+            write_peak(peak, REQUEST, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["peak.json"]
+    assert (tmp_path / "peak.json").read_bytes() == before
+
+
 def test_the_report_of_a_peak_says_every_run_and_the_machine(tmp_path):
     peak = find_peak(node_of([31.0]), 20.0)
-    path = write_peak(peak, ReplayRequest(SourceChoice(dataset="synthetic")), tmp_path)
+    path = write_peak(peak, REQUEST, tmp_path)
     report = json.loads(path.read_text())
     assert len(report["peak"]["counted"]) == 3
     assert report["environment"]["cores"] >= 1
+    assert (report["source"]["name"], len(report["source"]["sha256"])) == ("synthetic", 64)
     assert f"{peak.rate_hz:.2f} frames/s" in peak_text(peak)

@@ -121,13 +121,21 @@ def test_an_input_that_breaks_off_ends_its_job_and_not_the_sweep(jobs, street_ba
     assert str(broken) in error
 
 
-def test_a_scheduler_that_is_not_there_is_named():
-    pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
-    with (
-        pytest.raises(ReplayError, match="no Dask scheduler answers"),
-        dask_cluster("tcp://127.0.0.1:1"),
-    ):
-        pass
+@pytest.mark.timeout(120)
+def test_a_scheduler_that_goes_away_half_way_is_named(jobs, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp", host="127.0.0.1"
+    )
+    reached = []
+
+    def close(done):
+        reached.append(done)
+        cluster.close()
+
+    with pytest.raises(ReplayError, match=f"no Dask scheduler answers at {cluster.scheduler_address}"):
+        Sweep(jobs, tmp_path, chunk_size=1).run(lambda: dask_cluster(cluster.scheduler_address), close)
+    assert reached
 
 
 def test_jobs_are_every_model_on_every_input_and_their_names_must_differ():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -93,6 +96,17 @@ def test_an_undecodable_compressed_image_is_dropped(start_detector, street, data
     bench.compressed.publish(message)
     status = bench.wait_for_diagnostics(lambda s: values_of(s)["frames_bad"] == "1", "the bad image")
     assert "JPEG" in status.message
+
+
+def test_a_png_that_asks_for_gigabytes_is_dropped_before_it_gets_them(start_detector):
+    case = Path(__file__).parents[1] / "fuzz" / "corpus" / "compressed_image" / "png_chunk_of_4_gib"
+    bench = start_detector(image_transport="compressed")
+    bench.wait_until_connected(bench.compressed)
+    bench.compressed.publish(case.read_bytes())
+    status = bench.wait_for_diagnostics(lambda s: values_of(s)["frames_bad"] == "1", "the bad image")
+    assert "cut off" in status.message
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{bench.process.pid}/status").read_text())
+    assert int(peak[1]) < 2 << 20
 
 
 def test_a_stream_of_bad_images_is_logged_at_most_once_a_second(start_detector, street):

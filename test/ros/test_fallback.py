@@ -6,7 +6,7 @@ import onnx
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from support.detector_bench import header, image_message, values_of
-from support.odd_models import log_sum_exp_by_attribute
+from support.refused_graph import log_sum_exp_by_attribute
 
 from fishy_ros.errors import ModelPackageError
 from fishy_ros.model_package import ModelPackage, add_variants

@@ -36,6 +36,14 @@ def test_closing_wakes_who_waits_and_ends_the_hand_over():
     assert slot.take(timeout_s=0.0) is None
 
 
+def test_closing_says_whether_something_was_waiting():
+    slot = FrameSlot[int]()
+    slot.put(1)
+    assert slot.close() is True
+    assert slot.close() is False
+    assert slot.take(timeout_s=0.0) is None
+
+
 def test_a_worker_handles_the_newest_and_counts_add_up():
     handled, overtaken = [], 0
     gate = threading.Event()

@@ -19,6 +19,7 @@ from support.tiny_model import build_tiny_package
 from fishy_ros.bags import BagWriter
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.errors import ReplayError
+from fishy_ros.metrics.component import find_track
 from fishy_ros.replay.bag_source import BagSource
 from fishy_ros.replay.dataset_source import DatasetSource
 from fishy_ros.replay.detector_process import DetectorCommand, DetectorProcess
@@ -71,8 +72,10 @@ def metrics_of(result):
 
 def test_a_dataset_in_lockstep_loses_no_frame_and_scores_as_in_process(street, choice, tmp_path):
     source = DatasetSource(street)
-    live = run_live(source, choice, LiveOptions(), tmp_path, no_stages)
-    offline = run_offline(source, choice, no_stages)
+    track = find_track("obstacle")
+    live = run_live(source, choice, LiveOptions(), tmp_path, no_stages, track=track)
+    offline = run_offline(source, choice, no_stages, track=track)
+    assert live.score.component == offline.score.component
     assert (live.mode, offline.mode) == ("lockstep", "offline")
     assert (live.frames.played, live.frames.published, live.frames.dropped) == (FRAMES, FRAMES, 0)
     np.testing.assert_allclose(metrics_of(live), metrics_of(offline), rtol=0, atol=1e-6)

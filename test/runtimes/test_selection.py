@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from support.odd_models import log_sum_exp_by_attribute
+from support.refused_graph import log_sum_exp_by_attribute
 
 from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage

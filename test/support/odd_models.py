@@ -1,4 +1,4 @@
-"""Real models that misbehave: on bright images (a mean grey value above 127), or in one runtime only."""
+"""Real model packages that misbehave on bright images (a mean grey value above 127) and work on dark ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from pathlib import Path
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
-from fishy_ros.model_package import Calibration, ModelPackage, SemanticClass, write_model_package
-from support.tiny_model import tiny_graph
+from fishy_ros.model_package import (
+    Calibration,
+    ModelPackage,
+    SemanticClass,
+    add_reduced_graph,
+    add_variants,
+    write_model_package,
+)
 
 _SIZE = 8
 _ENDLESS = 10**12
+_SOME = 3000
+"""Rounds that take a few milliseconds."""
 
 
 def build_failing_package(folder: Path) -> ModelPackage:
@@ -22,38 +30,42 @@ def build_failing_package(folder: Path) -> ModelPackage:
 
 def build_hanging_package(folder: Path) -> ModelPackage:
     """Write a package whose graph counts for days on bright images."""
-    rounds = [
+    return _write(folder, _count(0, _ENDLESS))
+
+
+def build_slow_package(folder: Path, rounds: int, variant: bool = True, reduced: bool = False) -> ModelPackage:
+    """Write a package whose graph counts `rounds` rounds on bright images; a variant and a reduced graph do not count.
+
+    The variant is called `int8`, the reduced graph takes images of half the size.
+    """
+    package = _write(folder, _count(_SOME, rounds))
+    quick = [helper.make_node("Mul", ["grey", "half"], ["score"])]
+    if variant:
+        package = add_variants(package, {"int8": _save(folder / "quick.onnx", quick)})
+    if reduced:
+        size = _SIZE // 2
+        package = add_reduced_graph(package, _save(folder / "small.onnx", quick, size), size, size)
+    return package
+
+
+def _count(at_least: int, when_bright: int) -> list[NodeProto]:
+    """Count to `at_least`, and on bright images to `when_bright` more, before the score is half the grey value."""
+    numbers = {"few": at_least, "many": when_bright}
+    return [
+        *(
+            helper.make_node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.INT64, [], [number]))
+            for name, number in numbers.items()
+        ),
         helper.make_node("ReduceMax", ["grey"], ["brightest"], keepdims=0),
         helper.make_node("Greater", ["brightest", "one"], ["is_bright"]),
         helper.make_node("Cast", ["is_bright"], ["bright"], to=TensorProto.INT64),
-        helper.make_node("Mul", ["bright", "endless"], ["rounds"]),
+        helper.make_node("Mul", ["bright", "many"], ["more"]),
+        helper.make_node("Add", ["few", "more"], ["rounds"]),
         helper.make_node("Loop", ["rounds", "", "zero"], ["count"], body=_counting()),
         helper.make_node("Mul", ["count", "zero"], ["nothing"]),
-        helper.make_node("Add", ["grey", "nothing"], ["score"]),
+        helper.make_node("Add", ["grey", "nothing"], ["sum"]),
+        helper.make_node("Mul", ["sum", "half"], ["score"]),
     ]
-    return _write(folder, rounds)
-
-
-def log_sum_exp_by_attribute(height: int, width: int) -> onnx.ModelProto:
-    """Build a valid graph that ONNX Runtime runs and OpenVINO 2026.4 cannot compile.
-
-    OpenVINO reduces over all axes where ReduceLogSumExp gives them as an attribute, as it does up to opset 17, and then
-    finds shapes that do not fit.
-    """
-    model = tiny_graph(height, width)
-    nodes = model.graph.node
-    head = helper.make_node("ReduceLogSumExp", ["logits"], ["energy"], axes=[1], keepdims=1)
-    joined = helper.make_node("Concat", ["logits", "energy"], ["joined"], axis=1)
-    at = next(index for index, node in enumerate(nodes) if node.op_type == "ArgMax")
-    argmax = nodes[at]
-    argmax.input[0] = "joined"
-    clipped = helper.make_node("Min", ["index_of_joined", "last"], ["index"])
-    argmax.output[0] = "index_of_joined"
-    nodes.insert(at + 1, clipped)
-    nodes.insert(at, joined)
-    nodes.insert(at, head)
-    model.graph.initializer.append(helper.make_tensor("last", TensorProto.INT64, [], [3]))
-    return model
 
 
 def _counting() -> onnx.GraphProto:
@@ -73,9 +85,9 @@ def _counting() -> onnx.GraphProto:
     return helper.make_graph(body, "counting", scalar, results)
 
 
-def _write(folder: Path, nodes: list[NodeProto]) -> ModelPackage:
-    folder.mkdir(parents=True)
-    shape = [1, _SIZE, _SIZE]
+def _save(path: Path, nodes: list[NodeProto], size: int = _SIZE) -> Path:
+    """Write the graph of `nodes`, which make `score` from `grey`, for images of `size` x `size`."""
+    shape = [1, size, size]
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, [*shape, 3])
     score = helper.make_tensor_value_info("score", TensorProto.FLOAT, shape)
     labels = helper.make_tensor_value_info("labels", TensorProto.UINT8, shape)
@@ -83,8 +95,8 @@ def _write(folder: Path, nodes: list[NodeProto]) -> ModelPackage:
         helper.make_tensor("axis", TensorProto.INT64, [1], [3]),
         helper.make_tensor("scale", TensorProto.FLOAT, [], [127.0]),
         helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+        helper.make_tensor("half", TensorProto.FLOAT, [], [0.5]),
         helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
-        helper.make_tensor("endless", TensorProto.INT64, [], [_ENDLESS]),
     ]
     common = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
@@ -92,12 +104,16 @@ def _write(folder: Path, nodes: list[NodeProto]) -> ModelPackage:
         helper.make_node("Div", ["mean", "scale"], ["grey"]),
         helper.make_node("Cast", ["grey"], ["labels"], to=TensorProto.UINT8),
     ]
-    graph = helper.make_graph([*common, *nodes], folder.name, [image], [score, labels], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(model, str(folder / "model.onnx"))
+    graph = helper.make_graph([*common, *nodes], path.stem, [image], [score, labels], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(path))
+    return path
+
+
+def _write(folder: Path, nodes: list[NodeProto]) -> ModelPackage:
+    folder.mkdir(parents=True)
     return write_model_package(
         folder,
-        folder / "model.onnx",
+        _save(folder / "model.onnx", nodes),
         name=folder.name,
         version="0.1.0",
         description="Misbehaves on bright images, for tests.",

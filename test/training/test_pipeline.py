@@ -18,16 +18,18 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: the tra
 
 from training.street import write_street  # noqa: E402
 
-from fishy_ros.commands import calibrate, evaluate, export, pack, train  # noqa: E402
+from fishy_ros.commands import calibrate, evaluate, export, pack, reference, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
 from fishy_ros.imaging import resize_score  # noqa: E402
+from fishy_ros.model_package import load_model_package  # noqa: E402
 from fishy_ros.training.calibrate import load_calibration  # noqa: E402
 from fishy_ros.training.checkpoint import load_checkpoint, load_model  # noqa: E402
 from fishy_ros.training.config import load_train_config  # noqa: E402
 from fishy_ros.training.evaluate import SegmentationSet, evaluate_segmentation  # noqa: E402
 from fishy_ros.training.loop import Trainer, learning_rate, uses_bfloat16  # noqa: E402
 from fishy_ros.training.provenance import data_sha256  # noqa: E402
+from fishy_ros.training.reduced import parse_size  # noqa: E402
 from fishy_ros.training.statistics import to_tensor  # noqa: E402
 
 SIZE = ("--height", "64", "--width", "128")
@@ -48,7 +50,7 @@ def run(street, tmp_path_factory) -> Path:
 
 def call(*arguments) -> str:
     app = typer.Typer()
-    for command in (pack, train, evaluate, calibrate, export):
+    for command in (pack, train, evaluate, calibrate, export, reference):
         command.register(app)
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -151,6 +153,38 @@ def test_the_exported_package_detects_and_equals_torch(run, tmp_path):
         score, labels = deployed(torch.from_numpy(image)[None])
     np.testing.assert_allclose(detection.score, score[0].numpy(), atol=1e-5)
     assert (detection.labels == labels[0].numpy()).mean() > 0.999
+
+
+def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_smaller_graph(run, tmp_path):
+    street = write_street(tmp_path / "many", count=24)
+    words = tmp_path / "words.yaml"
+    words.write_text(
+        "{name: tiny, version: 1.0.0, description: a test, licence: Apache-2.0, training_data: [tiny], card: '# tiny'}"
+    )
+    reduced = ("--config", street, "--reference-images", 24, "--reduced", "32x64")
+    call("export", run / "last.pt", tmp_path / "tiny", "--description", words, *SIZE, *reduced)
+    package = load_model_package(tmp_path / "tiny")
+    assert package.reference is not None
+    assert package.reference.images == 24
+    images = [cv2.imread(str(path)) for path in sorted((street.parent / "images").glob("*.png"))]
+    shares = []
+    for graph in (package, package.at_reduced_size(0)):
+        with AnomalyDetector(graph, runtime="onnxruntime", device="cpu") as detector:
+            assert detector.score_size == (graph.input_height // 2, graph.input_width // 2)
+            shares.append(np.mean([detector.detect(image).score > 0.5 for image in images]))
+    assert shares[1] == pytest.approx(shares[0], abs=0.01), "0.5 means the same at both sizes"
+    said = call("reference", tmp_path / "tiny", "--folder", street.parent / "images", "--runtime", "onnxruntime")
+    assert "24 ordinary images" in said
+    again = load_model_package(tmp_path / "tiny").reference
+    assert again is not None
+    for name, spread in package.reference.statistics.items():
+        np.testing.assert_allclose(again.statistics[name], spread, atol=0.05, err_msg=name)
+
+
+@pytest.mark.parametrize("size", ["64x128", "32", "30x64", "0x0", "32x64x3"])
+def test_a_reduced_size_that_is_none_is_refused(size):
+    with pytest.raises(ConfigError, match="multiples of 32, smaller than 64x128"):
+        parse_size(size, 64, 128)
 
 
 def test_calibration_says_what_share_of_ordinary_pixels_exceeds_a_threshold(run):

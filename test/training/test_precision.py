@@ -65,7 +65,7 @@ def package(street, tmp_path_factory) -> ModelPackage:
     call("train", street, "--out", out)
     call("calibrate", street, out / "last.pt", "--images", 3, *size)
     low = [word for precision in ("fp32", *LOW) for word in ("--precision", precision)]
-    words = ("--description", out / "words.yaml", "--config", street)
+    words = ("--description", out / "words.yaml", "--config", street, "--reference-images", 0)
     said = call("export", out / "last.pt", out / "tiny", *words, *size, *low)
     assert "fp32, fp16, int8" in said
     return load_model_package(out / "tiny")

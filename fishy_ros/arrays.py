@@ -1,0 +1,67 @@
+"""Read NumPy's `.npy` and `.npz` files that may come from anywhere: no pickles, sizes checked before allocation."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_ARRAY_BYTES: int = 1 << 30
+"""Largest array that is read, and all arrays of one `.npz` together."""
+
+
+def read_npy(file: IO[bytes], size: int, where: Path | str, error: type[Exception]) -> NDArray[Any]:
+    """Read one array from an open `.npy` file of `size` bytes; its header must state what the file really holds.
+
+    Raises:
+        error: the file is no such array, or holds Python objects.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = _HEADERS[version]
+        shape, fortran_order, dtype = read_header(file)
+        stated, left = math.prod(shape) * dtype.itemsize, size - file.tell()
+        if dtype.hasobject or min(shape, default=0) < 0 or stated > min(left, MAX_ARRAY_BYTES):
+            raise ValueError(f"the header states {dtype} {shape}, {stated} bytes; there are {left}")
+        flat = np.frombuffer(file.read(stated), dtype)
+        return flat.reshape(shape[::-1]).T if fortran_order else flat.reshape(shape)
+    except Exception as failure:  # the header is a Python literal, and its reader raises half a dozen kinds
+        raise error(f"{where}: no NumPy array that can be read: {_brief(failure)}") from failure
+
+
+def read_npz(path: Path, names: Sequence[str], error: type[Exception]) -> tuple[NDArray[Any], ...]:
+    """Read the named arrays of an `.npz` file.
+
+    Raises:
+        error: the file is damaged or too large, or lacks one of the arrays.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [archive.getinfo(f"{name}.npy") for name in names]
+            total = sum(member.file_size for member in members)
+            if total > MAX_ARRAY_BYTES:
+                raise ValueError(f"{total} bytes unpacked, expected at most {MAX_ARRAY_BYTES}")
+            arrays = []
+            for member in members:
+                with archive.open(member) as file:
+                    arrays.append(read_npy(file, member.file_size, f"{path}, {member.filename}", error))
+    except error:
+        raise
+    except Exception as failure:  # zipfile and the decompressors raise half a dozen kinds
+        raise error(f"{path}: expected NumPy arrays named {', '.join(names)}: {_brief(failure)}") from failure
+    return tuple(arrays)
+
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def _brief(failure: Exception) -> str:
+    return " ".join(str(failure).split())[:200] or type(failure).__name__

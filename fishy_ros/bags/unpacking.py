@@ -1,0 +1,91 @@
+"""Unpack what is compressed in a bag, never to more than it may be."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from lz4.frame import LZ4FrameDecompressor
+from rosbags.rosbag2 import storage_mcap
+
+from fishy_ros.errors import BagError
+from fishy_ros.imaging import MAX_PIXELS
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+MAX_UNPACKED_BYTES: int = 8 * MAX_PIXELS + (1 << 20)
+"""Largest message or MCAP chunk once unpacked: the largest accepted image, at 8 bytes a pixel, with its header."""
+DISK_RESERVE_BYTES: int = 1 << 30
+"""So much of the disk stays free when a whole file is unpacked."""
+
+_BLOCK = 1 << 20
+
+
+def unpack_zstd(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
+    """Decompress Zstandard frames to at most `limit` bytes.
+
+    Raises:
+        BagError: there is more in them, or they break off.
+        ZstdError: they are damaged.
+    """
+    parts: list[bytes] = []
+    left = limit
+    while data:
+        frame = zstd.ZstdDecompressor()
+        part = frame.decompress(data, max_length=left + 1)
+        if len(part) > left:
+            raise BagError(f"{len(data)} compressed bytes hold more than the {limit} bytes allowed")
+        if not frame.eof:
+            raise BagError(f"{len(data)} compressed bytes break off")
+        left -= len(part)
+        parts.append(part)
+        data = frame.unused_data
+    return b"".join(parts)
+
+
+def unpack_lz4(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
+    """Decompress an LZ4 frame to at most `limit` bytes.
+
+    Raises:
+        BagError: there is more in it.
+        RuntimeError: it is damaged.
+    """
+    unpacked: bytes = LZ4FrameDecompressor().decompress(data, max_length=limit + 1)
+    if len(unpacked) > limit:
+        raise BagError(f"{len(data)} compressed bytes hold more than the {limit} bytes allowed")
+    return unpacked
+
+
+def unpack_file(source: Path, target: Path) -> None:
+    """Decompress a `.zstd` file, and leave `DISK_RESERVE_BYTES` of the disk free.
+
+    Raises:
+        BagError: there is too little room for what is in it.
+        ZstdError, OSError, EOFError: the file is damaged, or cannot be read or written.
+    """
+    room = shutil.disk_usage(target.parent).free - DISK_RESERVE_BYTES
+    with zstd.open(source, "rb") as packed, target.open("wb") as sink:
+        while block := packed.read(_BLOCK):
+            room -= len(block)
+            if room < 0:
+                raise BagError(f"{source}: too large to unpack to {target.parent}, of which 1 GiB has to stay free")
+            sink.write(block)
+
+
+def bound_chunks() -> None:
+    """Make the reader of MCAP files unpack a chunk to no more than the size that the chunk itself states.
+
+    The library compares the two only when it has unpacked everything, and a few kilobytes hold gigabytes.
+    """
+    storage_mcap.DECOMPRESSORS["zstd"] = lambda data, size: unpack_zstd(data, _stated(size))
+    storage_mcap.DECOMPRESSORS["lz4"] = lambda data, size: unpack_lz4(data, _stated(size))
+
+
+def _stated(size: int) -> int:
+    if size > MAX_UNPACKED_BYTES:
+        raise BagError(f"a chunk states a size of {size} bytes, expected at most {MAX_UNPACKED_BYTES}")
+    return size

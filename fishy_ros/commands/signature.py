@@ -1,0 +1,56 @@
+"""`fishy signature`: keys, signing model packages, and checking who signed one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    commands = typer.Typer(help="Sign model packages and check their signatures.", no_args_is_help=True)
+    commands.command("keygen")(keygen)
+    commands.command("sign")(sign)
+    commands.command("verify")(verify)
+    app.add_typer(commands, name="signature")
+
+
+def keygen(
+    name: Annotated[Path, typer.Argument(help="Writes NAME.key, to keep secret, and NAME.pub, to hand out.")],
+) -> None:
+    """Make a pair of Ed25519 keys."""
+    from fishy_ros.model_package import create_keys, fingerprint
+
+    private, public = name.with_name(f"{name.name}.key"), name.with_name(f"{name.name}.pub")
+    create_keys(private, public)
+    typer.echo(f"{private}: private key, to sign with; whoever has it can sign")
+    typer.echo(f"{public}: public key {fingerprint(public)}, to check signatures with")
+
+
+def sign(
+    model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
+    key: Annotated[Path, typer.Option(help="Private key.")],
+) -> None:
+    """Sign a model package; its graphs must have the hashes that it states."""
+    from fishy_ros.model_package import load_model_package, sign_description
+    from fishy_ros.model_package.description import DESCRIPTION_FILE
+
+    package = load_model_package(model)
+    for graph in package.variants.values():
+        graph.read()
+    typer.echo(f"{sign_description(package.folder / DESCRIPTION_FILE, key)}: written")
+
+
+def verify(
+    model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
+    key: Annotated[Path, typer.Option(help="Public key of the signer.")],
+) -> None:
+    """Check that a model package was signed with a key, and that all its graphs have the hashes that it states."""
+    from fishy_ros.model_package import fingerprint, load_model_package
+
+    package = load_model_package(model, trusted_key=key)
+    for graph in package.variants.values():
+        graph.read()
+    typer.echo(f"{package.folder}: {package.name} {package.version}, signed by {key} ({fingerprint(key)})")

@@ -1,0 +1,70 @@
+"""What ordinary input of a model looks like: the part of `model.yaml` that a drift monitor compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fishy_ros.model_package.fields import Fields
+
+VERSION = 1
+"""Version of the statistics' definitions; values measured by another version cannot be compared."""
+MAX_CLASSES = 256
+
+
+class Spread(NamedTuple):
+    """Quantiles of a statistic over ordinary images: 1 %, 50 % and 99 %."""
+
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Statistics of ordinary images, measured one image at a time.
+
+    `statistics` maps the name of a statistic to its spread. `colours` maps a class id to the natural logarithms of how
+    much more often each colour of that class occurs than the same colour with red and blue exchanged.
+    """
+
+    images: int
+    statistics: Mapping[str, Spread]
+    colours: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+
+
+def read_reference(fields: Fields) -> Reference | None:
+    """Read the block `reference`; None where it is empty.
+
+    Raises:
+        ModelPackageError: a field has a value that is not allowed.
+    """
+    if not fields.values:
+        return None
+    if fields.integer("version", 0, 1_000_000) != VERSION:
+        raise fields.error("version", f"{VERSION}; measure it again with `fishy reference`")
+    statistics = fields.mapping("statistics")
+    spreads = {}
+    for name in statistics.values:
+        spread = Spread(*statistics.numbers(name, 3))
+        if not spread.low <= spread.middle <= spread.high:
+            raise statistics.error(name, "three numbers that do not fall")
+        spreads[name] = spread
+    colours = fields.mapping("colours", optional=True)
+    ratios = {}
+    for name in colours.values:
+        if not name.isdecimal() or int(name) >= MAX_CLASSES:
+            raise colours.error(name, f"no such key: keys are class ids below {MAX_CLASSES}, as texts")
+        ratios[int(name)] = colours.numbers(name)
+    return Reference(fields.integer("images", 1, 10**9), spreads, ratios)
+
+
+def reference_document(reference: Reference) -> dict[str, object]:
+    """Build what `read_reference` reads."""
+    return {
+        "version": VERSION,
+        "images": reference.images,
+        "statistics": {name: [round(value, 5) for value in spread] for name, spread in reference.statistics.items()},
+        "colours": {str(name): [round(value, 3) for value in row] for name, row in reference.colours.items()},
+    }

@@ -1,0 +1,62 @@
+"""Give a model package graphs with a smaller input, for when the machine is too slow for the full one."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from fishy_ros.errors import ConfigError
+from fishy_ros.heads.registry import create_head
+from fishy_ros.model_package import ModelPackage, add_reduced_graph
+from fishy_ros.training.calibrate import load_calibration, measure_calibration
+from fishy_ros.training.checkpoint import load_model
+from fishy_ros.training.graph import DeployedModel, export_graph
+from fishy_ros.training.statistics import load_statistics, to_tensor
+from fishy_ros.types import ImageArray
+
+MULTIPLE: int = 32
+"""Sides of a network's input are multiples of this, in px."""
+_SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
+
+
+def add_reduced_size(
+    package: ModelPackage,
+    checkpoint: Path,
+    calibration: Path,
+    size: tuple[int, int],
+    pictures: Iterable[ImageArray],
+) -> ModelPackage:
+    """Export the network and head of a package for a smaller `size` (rows, columns), and return it as read back.
+
+    The scale of the heatmap is measured anew on ordinary pictures, uint8 `[H, W, 3]` BGR, at that size: so the shares
+    of ordinary pixels above 0.5 and 0.75 are those of the full size, and a threshold keeps its meaning.
+
+    Raises:
+        TrainingError: checkpoint, statistics or calibration cannot be used, or there are no pictures.
+        ModelPackageError: the package cannot be written.
+    """
+    model = load_model(checkpoint)
+    name = load_calibration(calibration / "calibration.json").head
+    head = create_head(name, model, load_statistics(calibration / "statistics.safetensors"))
+    measured = measure_calibration(name, model, head, (to_tensor(picture, *size) for picture in pictures))
+    with tempfile.TemporaryDirectory() as scratch:
+        graph = Path(scratch) / "model.onnx"
+        export_graph(DeployedModel(model, head, measured.scale), *size, graph)
+        return add_reduced_graph(package, graph, *size)
+
+
+def parse_size(text: str, height: int, width: int) -> tuple[int, int]:
+    """Read rows and columns from a text such as `256x512`, for a package whose full size is `height` x `width`.
+
+    Raises:
+        ConfigError: it is no size, no multiple of 32, or not smaller than the full size.
+    """
+    match = _SIZE.fullmatch(text)
+    rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)
+    if rows % MULTIPLE or columns % MULTIPLE or not 0 < rows * columns < height * width:
+        raise ConfigError(
+            f"reduced size {text!r}: expected ROWSxCOLUMNS, multiples of {MULTIPLE}, smaller than {height}x{width}"
+        )
+    return rows, columns

@@ -1,0 +1,111 @@
+"""The size in a picture's header is what OpenCV decodes, and a picture of a forbidden size is never decoded."""
+
+import struct
+from contextlib import suppress
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fishy_ros.errors import ImageError
+from fishy_ros.imaging import decode_compressed, decode_picture
+from fishy_ros.imaging.file_headers import MAX_SCANS, picture_size
+
+KINDS = {
+    ".png": [],
+    ".jpg": [],
+    ".bmp": [],
+    ".tiff": [],
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101],  # above 100: lossless
+    "lossy.webp": [cv2.IMWRITE_WEBP_QUALITY, 50],
+}
+
+
+def encoded(kind: str, picture: np.ndarray) -> bytes:
+    return bytes(cv2.imencode(f".{kind.rpartition('.')[2]}", picture, KINDS[kind])[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(KINDS)), st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3, 4]))
+def test_the_header_states_the_size_that_opencv_decodes(kind, height, width, channels):
+    channels = 3 if channels == 4 and kind in {".jpg", ".bmp"} else channels
+    picture = np.random.default_rng(height).integers(0, 255, (height, width, channels), np.uint8)
+    content = encoded(kind, picture)
+    assert picture_size(np.frombuffer(content, np.uint8)) == (height, width)
+    assert decode_picture(content, cv2.IMREAD_UNCHANGED).shape[:2] == (height, width)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint16])
+def test_tiffs_of_wide_numbers_are_read_as_opencv_wrote_them(dtype):
+    picture = np.random.default_rng(0).random((9, 7)).astype(dtype)
+    np.testing.assert_array_equal(decode_picture(encoded(".tiff", picture), cv2.IMREAD_UNCHANGED), picture)
+
+
+def tiff(width: int, height: int, order: str = "<", big: bool = False, **more: int) -> bytes:
+    tags = {256: width, 257: height, **{int(name[1:]): value for name, value in more.items()}}
+    mark = b"II" if order == "<" else b"MM"
+    entry, number = ("HHQQ", "Q") if big else ("HHII", "I")
+    entries = b"".join(struct.pack(f"{order}{entry}", tag, 16 if big else 4, 1, tags[tag]) for tag in sorted(tags))
+    if big:
+        head = mark + struct.pack(f"{order}HHHQ", 43, 8, 0, 16) + struct.pack(f"{order}Q", len(tags))
+    else:
+        head = mark + struct.pack(f"{order}HI", 42, 8) + struct.pack(f"{order}H", len(tags))
+    return head + entries + struct.pack(f"{order}{number}", 0)
+
+
+HUGE = {
+    "png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0) + bytes(40),
+    "jpeg": b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\x03" + bytes(9) + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\0",
+    "bmp": b"BM" + bytes(12) + struct.pack("<IiiHH", 40, 60_000, -60_000, 1, 24) + bytes(40),
+    "old bmp": b"BM" + bytes(12) + struct.pack("<IHHHH", 12, 60_000, 60_000, 1, 24) + bytes(40),
+    "webp": b"RIFF\xff\0\0\0WEBPVP8 \xff\0\0\0\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 16_383, 16_383) + bytes(40),
+    "lossless webp": b"RIFF\xff\0\0\0WEBPVP8L\xff\0\0\0\x2f\xff\xff\xff\x0f" + bytes(40),
+    "extended webp": b"RIFF\xff\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff" * 6 + bytes(40),
+    "tiff": tiff(60_000, 60_000),
+    "big-endian tiff": tiff(60_000, 60_000, ">"),
+    "big tiff": tiff(60_000, 60_000, big=True),
+    "wide tiff": tiff(8192, 8192, t258=64, t277=4),
+    "tiled tiff": tiff(16, 16, t322=60_000, t323=60_000),
+    "empty tiff": tiff(0, 16),
+}
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_a_forbidden_size_is_refused_from_the_header(kind):
+    with pytest.raises(ImageError, match=r"pixels|too much"):
+        picture_size(np.frombuffer(HUGE[kind], np.uint8))
+
+
+@pytest.mark.parametrize(
+    "head", [b"GIF89a", b"P6\n9 9\n255\n", b"#?RADIANCE\n", b"\x76\x2f\x31\x01", b"\0\0\0\x0cjP  ", b""]
+)
+def test_formats_that_nobody_needs_are_refused(head):
+    with pytest.raises(ImageError, match="no PNG, JPEG, WebP, BMP or TIFF"):
+        decode_picture(head + bytes(60), cv2.IMREAD_COLOR)
+
+
+def test_a_jpeg_of_too_many_scans_is_refused():
+    whole = bytes(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1])
+    scan, end = whole.rindex(b"\xff\xda"), whole.rindex(b"\xff\xd9")
+    bomb = whole[:end] + whole[scan:end] * MAX_SCANS + whole[end:]
+    assert decode_compressed(np.frombuffer(whole, np.uint8)).shape == (64, 64, 3)
+    with pytest.raises(ImageError, match=f"expected at most {MAX_SCANS}"):
+        decode_compressed(np.frombuffer(bomb, np.uint8))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    position=st.floats(0, 1, exclude_max=True),
+    damage=st.binary(min_size=1, max_size=4),
+    cut=st.floats(0, 1),
+)
+def test_a_damaged_picture_is_decoded_or_refused(kind, position, damage, cut):
+    content = encoded(kind, np.full((9, 11, 3), 77, np.uint8))
+    at = int(position * len(content))
+    content = (content[:at] + damage + content[at + len(damage) :])[: max(1, int(cut * len(content)))]
+    for flags in (cv2.IMREAD_COLOR, cv2.IMREAD_UNCHANGED):
+        with suppress(ImageError):
+            decode_picture(content, flags)

@@ -1,0 +1,85 @@
+"""Weights in other files are found wherever a graph can name them, and refused before an engine sees them."""
+
+import hashlib
+
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+from support.tiny_model import build_tiny_package, tiny_graph
+
+from fishy_ros.errors import ModelPackageError
+from fishy_ros.model_package import load_model_package
+from fishy_ros.model_package.external_data import has_external_data
+
+
+def external_tensor() -> TensorProto:
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", "../secret.bin"), ("length", "4")):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    return tensor
+
+
+def in_initializer(model: onnx.ModelProto) -> None:
+    model.graph.initializer.append(external_tensor())
+
+
+def in_constant(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Constant", [], ["c"], value=external_tensor()))
+
+
+def in_branch(model: onnx.ModelProto) -> None:
+    branch = helper.make_graph([], "branch", [], [], [external_tensor()])
+    inner = helper.make_node("If", ["c"], ["d"], then_branch=branch, else_branch=branch)
+    outer = helper.make_graph([inner], "outer", [], [])
+    model.graph.node.append(helper.make_node("If", ["c"], ["e"], then_branch=outer, else_branch=outer))
+
+
+def in_function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Constant", [], ["c"], value=external_tensor())
+    model.functions.append(helper.make_function("own", "F", [], ["c"], [node], []))
+
+
+def in_sparse_initializer(model: onnx.ModelProto) -> None:
+    model.graph.sparse_initializer.add().values.CopyFrom(external_tensor())
+
+
+def in_tensor_list(model: onnx.ModelProto) -> None:
+    model.graph.node.add(op_type="X").attribute.add(name="a").tensors.append(external_tensor())
+
+
+@pytest.mark.parametrize(
+    "hide", [in_initializer, in_constant, in_branch, in_function, in_sparse_initializer, in_tensor_list]
+)
+def test_external_data_is_found(hide) -> None:
+    model = tiny_graph(8, 8)
+    assert not has_external_data(model.SerializeToString())
+    hide(model)
+    assert has_external_data(model.SerializeToString())
+
+
+def test_a_package_whose_graph_reads_other_files_is_refused_although_its_hash_is_right(tmp_path) -> None:
+    folder = build_tiny_package(tmp_path / "tiny").folder
+    graph, description = folder / "model.onnx", folder / "model.yaml"
+    before = hashlib.sha256(graph.read_bytes()).hexdigest()
+    model = onnx.load_model_from_string(graph.read_bytes())
+    in_initializer(model)
+    graph.write_bytes(model.SerializeToString())
+    description.write_text(description.read_text().replace(before, hashlib.sha256(graph.read_bytes()).hexdigest()))
+    with pytest.raises(ModelPackageError, match=r"model\.onnx: the graph keeps weights in other files"):
+        load_model_package(folder)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_what_the_walk_reads_to_its_end_protobuf_accepts_or_refuses_but_never_the_other_way_round(content) -> None:
+    """Whatever protobuf parses as a model, this walk must parse too, or a hidden reference could slip through."""
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception:
+        return
+    tensors = [*model.graph.initializer]
+    found = has_external_data(content)
+    assert found or not any(tensor.external_data for tensor in tensors)

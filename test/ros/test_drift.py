@@ -1,0 +1,87 @@
+"""Images that are not like the training data: a warning that says why, and an end of it."""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+from pathlib import Path
+
+import cv2
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from support.detector_bench import header, image_message, values_of
+from support.street_package import REASONS, SPOILED
+
+from fishy_ros.model_package import load_model_package
+
+ROOT = Path(__file__).resolve().parents[2]
+PHOTOGRAPHS = ROOT.parent / "shared/data/train/nuscenes/images"
+WARNING = "input is not like the training data"
+RATE_HZ = 10.0
+REACTION_S = 2.0
+BUSY_S = 3.0
+"""What a busy machine may take on top."""
+
+
+class Camera:
+    """Plays images round and round, and listens to what the node says of them."""
+
+    def __init__(self, bench):
+        self._bench = bench
+        self._indices = count()
+
+    def play_until(self, images, is_it, what):
+        """Play until a new status is accepted; returns it and the seconds that took."""
+        start, seen = time.monotonic(), len(self._bench.diagnostics)
+        while time.monotonic() - start < 20.0:
+            index = next(self._indices)
+            self._bench.image.publish(image_message(images[index % len(images)], header(index)))
+            self._bench.spin_for(1.0 / RATE_HZ)
+            for status in self._bench.diagnostics[seen:]:
+                if is_it(status):
+                    return status, time.monotonic() - start
+        raise AssertionError(f"waited for {what}; last: {self._bench.diagnostics[-1].message}")
+
+
+def is_ordinary(status):
+    return int(values_of(status)["frames_published"]) > 3 and WARNING not in status.message
+
+
+def check_reactions(bench, images):
+    """Spoil the images in every way; each is named in time, and ordinary images end the warning in time."""
+    bench.wait_until_connected()
+    camera = Camera(bench)
+    camera.play_until(images, is_ordinary, "ordinary images to be ordinary")
+    for name, spoil in SPOILED.items():
+        spoiled = [spoil(image) for image in images]
+        status, seconds = camera.play_until(
+            spoiled, lambda s, name=name: WARNING in s.message and REASONS[name] in s.message, f"{name} images"
+        )
+        assert status.level == DiagnosticStatus.WARN
+        assert seconds < REACTION_S + BUSY_S, name
+        _, seconds = camera.play_until(images, is_ordinary, f"the end of {name}")
+        assert seconds < REACTION_S + BUSY_S, name
+
+
+def test_every_spoiled_street_is_named_and_forgotten_again(start_detector, street_package):
+    package, images = street_package
+    check_reactions(start_detector(model=package.folder, drift_window_s=1.0), images)
+
+
+def test_every_spoiled_photograph_is_named_and_forgotten_again(start_detector):
+    files = sorted(PHOTOGRAPHS.glob("*.jpg"))[::16]
+    if not files:
+        pytest.skip(f"no photographs in {PHOTOGRAPHS}")
+    if load_model_package("fishy-s").reference is None:
+        pytest.skip("the package fishy-s has no reference; `fishy reference` writes it")
+    images = [cv2.resize(cv2.imread(str(file)), (1024, 512), interpolation=cv2.INTER_AREA) for file in files]
+    check_reactions(start_detector(model="fishy-s", runtime="auto", threads=0, drift_window_s=1.0), images)
+
+
+def test_a_window_of_no_seconds_looks_at_nothing(start_detector, street_package):
+    package, images = street_package
+    bench = start_detector(model=package.folder, drift_window_s=0.0)
+    bench.wait_until_connected()
+    dark = [SPOILED["black"](image) for image in images]
+    status, _ = Camera(bench).play_until(dark, is_ordinary, "silence")
+    assert values_of(status)["drift"] == "0.00"
