@@ -8,7 +8,7 @@ NEEDS = {
         *("fishy_ros/nets", "fishy_ros/heads", "fishy_ros/training", "fishy_ros/runtimes/torch_*"),
         *("test/nets", "test/heads", "test/training", "test/runtimes/test_torch_*"),
     ),
-    "rclpy": ("fishy_ros/ros", "test/ros"),
+    "rclpy": ("fishy_ros/ros", "test/ros", "test/faults"),
     "openvino": ("fishy_ros/runtimes/openvino*",),
     "tensorrt": ("fishy_ros/runtimes/tensorrt*",),
     "cuda": ("fishy_ros/runtimes/cuda_*",),
@@ -27,4 +27,4 @@ def pytest_report_header() -> list[str]:
 
 def pytest_unconfigure() -> None:
     """Let no thread that still waits keep the finished run from ending; its stack is shown."""
-    faulthandler.dump_traceback_later(60, exit=True)
+    faulthandler.dump_traceback_later(120, exit=True)

@@ -19,6 +19,7 @@ COMMANDS: tuple[str, ...] = (
     "datasets",
     "sweep",
     "bench",
+    "soak",
     "models",
     "signature",
     "pack",

@@ -85,7 +85,8 @@ def _start_nodes(context: LaunchContext) -> list[Node]:
         ],
         condition=IfCondition(values["rviz"]),
     )
-    return [detector, rviz]
+    # RViz first: where it is not installed, launch fails before there is a detector that it would leave running.
+    return [rviz, detector]
 
 
 def _given_parameters(values: dict[str, str]) -> dict[str, str | bool]:

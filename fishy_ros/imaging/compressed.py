@@ -44,6 +44,7 @@ def decode_compressed(data: NDArray[np.uint8], at_least: tuple[int, int] | None 
         ImageError: `data` is neither JPEG nor PNG, is damaged, or its size is out of bounds.
     """
     height, width = compressed_size(data)
+    _check_density(data, height, width)
     try:
         image = cv2.imdecode(data, _read_mode(data, height, width, at_least) | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
@@ -51,6 +52,18 @@ def decode_compressed(data: NDArray[np.uint8], at_least: tuple[int, int] | None 
     if image is None:
         raise ImageError(f"a compressed image of {width}x{height} ({data.size} bytes) is damaged")
     return np.asarray(image, np.uint8)
+
+
+def _check_density(data: NDArray[np.uint8], height: int, width: int) -> None:
+    """Refuse a JPEG that is too small for its blocks: every block of 8x8 px has a coefficient of at least one bit.
+
+    The decoder would fill what is missing with grey, and say nothing.
+    """
+    if data[0] != JPEG_START[0]:
+        return
+    blocks = -(-height // 8) * -(-width // 8)
+    if 8 * data.size < blocks:
+        raise ImageError(f"a JPEG image of {data.size} bytes cannot hold {width}x{height} pixels")
 
 
 def _read_mode(data: NDArray[np.uint8], height: int, width: int, at_least: tuple[int, int] | None) -> int:

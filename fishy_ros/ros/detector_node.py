@@ -23,6 +23,7 @@ from fishy_ros.ros.diagnostics import ACTIVE, Deadlines, Observation
 from fishy_ros.ros.diagnostics_publisher import DiagnosticsPublisher
 from fishy_ros.ros.frame_ledger import FrameLedger
 from fishy_ros.ros.log_bridge import LogBridge
+from fishy_ros.ros.log_folder import log_arguments
 from fishy_ros.ros.parameter_server import ParameterServer
 from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.publishers import Publishers
@@ -249,7 +250,7 @@ def main(args: list[str] | None = None) -> None:
     """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
     os.environ.update(dds_environment())
     keep_large_blocks()
-    rclpy.init(args=args)
+    rclpy.init(args=[*(sys.argv if args is None else args), *log_arguments(os.environ)])
     try:
         node = DetectorNode()
     except ConfigError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -86,14 +87,26 @@ class ReplayPlayer:
             raise ReplayError(
                 f"there are {namesakes.count(self._address.node)} nodes {self._address.node} in the domain"
             )
-        for name, transition in (
-            ("configure", Transition.TRANSITION_CONFIGURE),
-            ("activate", Transition.TRANSITION_ACTIVATE),
-        ):
-            request = ChangeState.Request(transition=Transition(id=transition))
-            response = self._call(self._change_state, request, check, timeout_s, f"the node to {name}")
-            if not response.success:
-                raise ReplayError(f"the detector node could not {name}")
+        self._transition("configure", Transition.TRANSITION_CONFIGURE, check, timeout_s)
+        self.activate_node(check, timeout_s)
+
+    def activate_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+        """Activate a configured node and wait until it listens to the camera.
+
+        Raises:
+            ReplayError: the node refuses, or cannot be reached.
+        """
+        self._transition("activate", Transition.TRANSITION_ACTIVATE, check, timeout_s)
+        self._wait(self._is_heard, check, timeout_s, f"a subscriber to {self._images.topic_name}")
+
+    def deactivate_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+        """Deactivate the node and wait until it no longer listens.
+
+        Raises:
+            ReplayError: the node refuses, or cannot be reached.
+        """
+        self._transition("deactivate", Transition.TRANSITION_DEACTIVATE, check, timeout_s)
+        self._wait(lambda: not self._is_heard(), check, timeout_s, f"no subscriber to {self._images.topic_name}")
 
     def connect(self, check: Callable[[], None], timeout_s: float = 30.0) -> None:
         """Wait until the node is active and every topic is matched; then subscribe to what it publishes.
@@ -105,12 +118,7 @@ class ReplayPlayer:
         self._wait(lambda: self._count_publishers(heatmap) > 0, check, timeout_s, f"a publisher of {heatmap}")
         heatmaps = self._node.create_subscription(Image, heatmap, self._on_heatmap, self._matching_qos(heatmap))
         self._node.create_subscription(DiagnosticArray, latency, self._on_latency, self._matching_qos(latency))
-        self._wait(
-            lambda: self._images.get_subscription_count() > 0,
-            check,
-            timeout_s,
-            f"a subscriber to {self._images.topic_name}",
-        )
+        self._wait(self._is_heard, check, timeout_s, f"a subscriber to {self._images.topic_name}")
         self._wait(lambda: _is_matched(heatmaps), check, timeout_s, f"a connection to {heatmap}")
         if self._get_state.service_is_ready():
             self._wait(lambda: self._is_active(check), check, timeout_s, f"{self._address.node} to be active")
@@ -131,6 +139,21 @@ class ReplayPlayer:
                 return {}
             time.sleep(_POLL_S)
         return self._status
+
+    @contextmanager
+    def crowd(self, count: int) -> Iterator[None]:
+        """Subscribe `count` times more to every image that the node publishes, while the context is open.
+
+        The subscribers belong to a node that nobody spins: destroying them under the executor would end its thread.
+        """
+        node = Node("fishy_crowd", context=self._context, start_parameter_services=False)
+        topics = [f"{self._address.node}/{name}" for name in ("heatmap", "overlay", "segmentation")]
+        try:
+            for topic in topics * count:
+                node.create_subscription(Image, topic, lambda message: None, 10)
+            yield
+        finally:
+            node.destroy_node()
 
     def close(self) -> None:
         """Leave the bus."""
@@ -175,6 +198,15 @@ class ReplayPlayer:
         is_reliable = all(p.qos_profile.reliability == ReliabilityPolicy.RELIABLE for p in publishers)
         reliability = ReliabilityPolicy.RELIABLE if is_reliable else ReliabilityPolicy.BEST_EFFORT
         return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=20, reliability=reliability)
+
+    def _is_heard(self) -> bool:
+        return bool(self._images.get_subscription_count() > 0)
+
+    def _transition(self, name: str, transition: int, check: Callable[[], None], timeout_s: float) -> None:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        response = self._call(self._change_state, request, check, timeout_s, f"the node to {name}")
+        if not response.success:
+            raise ReplayError(f"the detector node could not {name}")
 
     def _is_active(self, check: Callable[[], None]) -> bool:
         response = self._call(self._get_state, GetState.Request(), check, 5.0, "the node's lifecycle state")

@@ -54,6 +54,21 @@ def test_a_grey_jpeg_becomes_bgr():
     np.testing.assert_array_equal(image[..., 0], image[..., 2])
 
 
+def test_a_jpeg_too_small_for_what_it_claims_is_refused():
+    data = bytearray(compress(smooth(16, 16), ".jpg"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 8000, 8000)
+    with pytest.raises(ImageError, match="cannot hold 8000x8000"):
+        decode_compressed(np.frombuffer(data, np.uint8))
+
+
+@pytest.mark.parametrize("options", [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_OPTIMIZE, 1]])
+def test_the_smallest_honest_jpeg_is_decoded(options):
+    flat = np.zeros((256, 512, 3), np.uint8)
+    data = cv2.imencode(".jpg", flat, [cv2.IMWRITE_JPEG_QUALITY, 1, *options])[1].ravel()
+    np.testing.assert_allclose(decode_compressed(data), flat, atol=2)
+
+
 @pytest.mark.parametrize("kind", [".png", ".jpg"])
 def test_size_is_read_without_decoding(kind):
     assert compressed_size(compress(smooth(48, 80), kind)) == (48, 80)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +44,24 @@ class DetectorBench:
     """Start a detector, publish to it, and collect what it publishes. Everything waits with a limit."""
 
     def __init__(
-        self, log: Path, domain: int, command: list[str], name: str = "/detector", image_topic: str = "image"
+        self,
+        log: Path,
+        domain: int,
+        command: list[str],
+        name: str = "/detector",
+        image_topic: str = "image",
+        environment: Mapping[str, str] | None = None,
+        output: Path | None = None,
     ) -> None:
         self.name = name
+        self.domain = domain
         self.received: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
         self.diagnostics: list[DiagnosticStatus] = []
         self._log = log
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "PYTHONPATH": str(ROOT)}
-        with log.open("wb") as sink:
-            self.process = subprocess.Popen(
-                command, stdout=sink, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
+        self._output = output or log
+        self._command = command
+        self._environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "PYTHONPATH": str(ROOT), **(environment or {})}
+        self.start_process()
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
         self.node = Node("bench", context=self._context)
@@ -64,6 +71,13 @@ class DetectorBench:
         self.image = self.node.create_publisher(Image, image_topic, CAMERA)
         self.compressed = self.node.create_publisher(CompressedImage, f"{image_topic}/compressed", CAMERA)
         self.camera_info = self.node.create_publisher(CameraInfo, "camera_info", CAMERA)
+
+    def start_process(self) -> None:
+        """Start the node, anew if it has ended; what it prints replaces what was printed before."""
+        with self._output.open("wb") as sink:
+            self.process = subprocess.Popen(
+                self._command, stdout=sink, stderr=subprocess.STDOUT, env=self._environment, start_new_session=True
+            )
 
     def subscribe(self, *outputs: str) -> None:
         """Collect what the node publishes under `~/NAME`."""
@@ -77,6 +91,10 @@ class DetectorBench:
             assert self.process.poll() is None, f"the node ended with {self.process.returncode}:\n{self.log()}"
             assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}:\n{self.log()}"
             self._executor.spin_once(timeout_sec=0.05)
+
+    def spin_once(self, timeout_s: float = 0.0) -> None:
+        """Handle one callback, if there is one within `timeout_s` seconds."""
+        self._executor.spin_once(timeout_sec=timeout_s)
 
     def spin_for(self, seconds: float) -> None:
         """Handle callbacks for some time."""
@@ -130,7 +148,7 @@ class DetectorBench:
 
     def log(self) -> str:
         """Return what the node has logged."""
-        return self._log.read_text(errors="replace")
+        return self._log.read_text(errors="replace") if self._log.exists() else "(no log)"
 
     def close(self) -> int:
         """Interrupt the node as Ctrl-C does; returns its exit status."""

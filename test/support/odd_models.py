@@ -28,6 +28,28 @@ def build_failing_package(folder: Path) -> ModelPackage:
     return _write(folder, nodes)
 
 
+def build_throwing_package(folder: Path) -> ModelPackage:
+    """Write a package whose graph makes the engine throw on bright images: an index out of bounds."""
+    nodes = [
+        *_brightness(),
+        helper.make_node("Constant", [], ["only"], value=helper.make_tensor("only", TensorProto.FLOAT, [1], [0.0])),
+        helper.make_node("Gather", ["only", "bright"], ["nothing"], axis=0),
+        helper.make_node("Add", ["grey", "nothing"], ["score"]),
+    ]
+    return _write(folder, nodes)
+
+
+def build_nan_package(folder: Path) -> ModelPackage:
+    """Write a package whose score is NaN on bright images: the root of what is missing to a grey value of 1."""
+    nodes = [
+        helper.make_node("Sub", ["one", "grey"], ["room"]),
+        helper.make_node("Sqrt", ["room"], ["root"]),
+        helper.make_node("Mul", ["root", "zero"], ["nothing"]),
+        helper.make_node("Add", ["grey", "nothing"], ["score"]),
+    ]
+    return _write(folder, nodes)
+
+
 def build_hanging_package(folder: Path) -> ModelPackage:
     """Write a package whose graph counts for days on bright images."""
     return _write(folder, _count(0, _ENDLESS))
@@ -56,15 +78,22 @@ def _count(at_least: int, when_bright: int) -> list[NodeProto]:
             helper.make_node("Constant", [], [name], value=helper.make_tensor(name, TensorProto.INT64, [], [number]))
             for name, number in numbers.items()
         ),
-        helper.make_node("ReduceMax", ["grey"], ["brightest"], keepdims=0),
-        helper.make_node("Greater", ["brightest", "one"], ["is_bright"]),
-        helper.make_node("Cast", ["is_bright"], ["bright"], to=TensorProto.INT64),
+        *_brightness(),
         helper.make_node("Mul", ["bright", "many"], ["more"]),
         helper.make_node("Add", ["few", "more"], ["rounds"]),
         helper.make_node("Loop", ["rounds", "", "zero"], ["count"], body=_counting()),
         helper.make_node("Mul", ["count", "zero"], ["nothing"]),
         helper.make_node("Add", ["grey", "nothing"], ["sum"]),
         helper.make_node("Mul", ["sum", "half"], ["score"]),
+    ]
+
+
+def _brightness() -> list[NodeProto]:
+    """Build the nodes that compute `bright`, int64: 1 for a bright image and 0 for a dark one."""
+    return [
+        helper.make_node("ReduceMax", ["grey"], ["brightest"], keepdims=0),
+        helper.make_node("Greater", ["brightest", "one"], ["is_bright"]),
+        helper.make_node("Cast", ["is_bright"], ["bright"], to=TensorProto.INT64),
     ]
 
 

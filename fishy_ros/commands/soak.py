@@ -1,0 +1,51 @@
+"""`fishy soak`: let the detector run for hours under random faults, and tell whether it kept its contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fishy_ros.model_package.finding import DEFAULT_MODEL
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("soak")(soak)
+
+
+def soak(
+    hours: Annotated[float, typer.Option(help="How long; 0.0167 is a minute.")] = 1.0,
+    rate: Annotated[float, typer.Option(help="Frames a second of the camera.")] = 5.0,
+    fault_every: Annotated[float, typer.Option(help="Seconds from fault to fault, on average.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Of the order, the times and the contents of the faults.", min=0)] = 0,
+    recovery: Annotated[float, typer.Option(help="Seconds that the first heatmap after a fault may take.")] = 1.0,
+    height: Annotated[int, typer.Option(help="Height of the pictures in px; they are twice as wide.")] = 256,
+    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = DEFAULT_MODEL,
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for soak.json, soak.png and the node's log.")] = Path("out/soak"),
+) -> None:
+    """Play a synthetic camera to a detector process under random faults; exit status 1 if the contract was broken."""
+    from fishy_ros.replay.request import DetectorChoice
+    from fishy_ros.replay.soak_picture import write_soak_picture
+    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.ros.run_replay import require_ros
+
+    require_ros()
+    from fishy_ros.ros.run_soak import SoakRequest, run_soak
+
+    choice = DetectorChoice(model, runtime, device, precision, threads)
+    request = SoakRequest(hours * 3600, choice, rate, fault_every, seed, recovery, height)
+    out.mkdir(parents=True, exist_ok=True)
+    with StageProgress() as progress, exit_when_interrupted(progress):
+        result = run_soak(request, out, progress)
+    result.write(out / "soak.json")
+    write_soak_picture(result, out / "soak.png")
+    typer.echo(result.text())
+    typer.echo(f"{out / 'soak.json'} and {out / 'soak.png'}")
+    if result.breaches():
+        raise typer.Exit(1)

@@ -1,0 +1,139 @@
+"""A live detector with a camera that keeps playing while faults are put in and heatmaps are checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from sensor_msgs.msg import CompressedImage, Image
+
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.model_package import ModelPackage
+from support.detector_bench import CAMERA, EVERYTHING, DetectorBench
+from support.faults.audit import Heard, wrong_publications
+from support.faults.camera import DEFAULT_SIZE, Camera, SentFrame, picture_of, take_picture
+
+
+class FaultRig:
+    """Owns the bench; plays `camera` whenever it waits."""
+
+    def __init__(self, bench: DetectorBench, package: ModelPackage, camera: Camera | None = None) -> None:
+        self.bench = bench
+        self.camera = camera or Camera()
+        self.extra_publishers: list[Any] = []
+        """Cameras that take turns with the first one."""
+        self.has_camera_process = False
+        """Whether a process of its own sends pictures too; see `camera_process`."""
+        self.heard: list[Heard] = []
+        self.sent: list[SentFrame] = []
+        self._by_stamp: dict[int, list[SentFrame]] = {}
+        self._said_at: list[float] = []
+        self._reference = AnomalyDetector(package, "onnxruntime", threads=1)
+        self._next_due = 0.0
+        bench.node.create_subscription(Image, f"{bench.name}/heatmap", self._on_heatmap, EVERYTHING)
+
+    @property
+    def publisher(self) -> Any:
+        """The publisher whose turn it is."""
+        turn = len(self.sent) % (1 + len(self.extra_publishers))
+        if turn:
+            return self.extra_publishers[turn - 1]
+        return self.bench.compressed if self.camera.is_compressed else self.bench.image
+
+    def play(self, seconds: float) -> None:
+        """Play for some time."""
+        self._play(lambda: False, seconds)
+
+    def play_until(self, is_done: Callable[[], Any], what: str, timeout_s: float = 12.0) -> float:
+        """Play until `is_done`; returns the monotonic time then, and fails with the node's log after `timeout_s`."""
+        assert self._play(is_done, timeout_s), f"waited {timeout_s} s for {what}:\n{self.bench.log()}"
+        return time.monotonic()
+
+    def play_until_answered(self, since: float, what: str, timeout_s: float = 12.0) -> Heard:
+        """Play until the heatmap of a frame that was sent after `since` is here."""
+
+        def answers() -> list[Heard]:
+            return [one for one in self.heard[-50:] if any(f.at >= since for f in self.frames_of(one.stamp_ns))]
+
+        self.play_until(answers, what, timeout_s)
+        return answers()[0]
+
+    def await_status(
+        self, is_it: Callable[[DiagnosticStatus], bool], what: str, after: int | None = None, timeout_s: float = 12.0
+    ) -> float:
+        """Play until a status is one that `is_it` accepts; returns the monotonic time at which it came.
+
+        Only those after the first `after` count, by default those that are still to come.
+        """
+        statuses = self.bench.diagnostics
+        start = len(statuses) if after is None else after
+
+        def accepted() -> list[int]:
+            return [index for index in range(start, len(self._said_at)) if is_it(statuses[index])]
+
+        self.play_until(accepted, f"diagnostics: {what}", timeout_s)
+        return self._said_at[accepted()[0]]
+
+    def send(self) -> None:
+        """Send the camera's next picture now, as often as it sends each."""
+        stamp_ns = self.camera.clock()
+        for variant in range(self.camera.copies):
+            message, frame = take_picture(self.camera, stamp_ns, variant)
+            publisher = self.publisher
+            self.sent.append(frame)
+            if not self.camera.is_bright:
+                self._by_stamp.setdefault(stamp_ns, []).append(frame)
+            publisher.publish(message)
+
+    def frames_of(self, stamp_ns: int) -> Sequence[SentFrame]:
+        """Return the good frames that had a stamp."""
+        ours = self._by_stamp.get(stamp_ns, [])
+        if ours or not self.has_camera_process:
+            return ours
+        at = time.monotonic() - (time.time_ns() - stamp_ns) * 1e-9
+        return [SentFrame(stamp_ns, picture_of(stamp_ns, DEFAULT_SIZE), "camera", at)]
+
+    def send_bytes(self, messages: Sequence[bytes], publisher: Any = None, pause_s: float = 0.01) -> None:
+        """Send serialised messages as they are, playing in between."""
+        for message in messages:
+            (publisher or self.publisher).publish(message)
+            self.play(pause_s)
+
+    def replace_camera(self) -> None:
+        """Take the camera off the bus and put a new one in its place."""
+        name = "compressed" if self.camera.is_compressed else "image"
+        message_type, topic = (CompressedImage, "image/compressed") if self.camera.is_compressed else (Image, "image")
+        self.bench.node.destroy_publisher(getattr(self.bench, name))
+        setattr(self.bench, name, self.bench.node.create_publisher(message_type, topic, CAMERA))
+
+    def wrong_since(self, count: int, clock_steps_back: int) -> list[str]:
+        """Name the wrong ones among the heatmaps that came after the first `count`."""
+        last = self.heard[count - 1].stamp_ns if count else None
+        return wrong_publications(self.heard[count:], self.frames_of, self._score, last, clock_steps_back)
+
+    def close(self) -> None:
+        """Stop the node, whatever state it is in."""
+        self._reference.close()
+        self.bench.close()
+
+    def _score(self, image: Any) -> Any:
+        return self._reference.detect(image).score
+
+    def _on_heatmap(self, message: Image) -> None:
+        self.heard.append(Heard(message, time.monotonic()))
+
+    def _play(self, is_done: Callable[[], Any], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not is_done():
+            now = time.monotonic()
+            if now >= deadline:
+                return False
+            if self.camera.is_on and now >= self._next_due:
+                self.send()
+                self._next_due = max(self._next_due + 1.0 / self.camera.rate_hz, now)
+            pause = min(0.02, deadline - now, max(0.0, self._next_due - now) if self.camera.is_on else 0.02)
+            self.bench.spin_once(pause)
+            self._said_at += [time.monotonic()] * (len(self.bench.diagnostics) - len(self._said_at))
+        return True
