@@ -29,8 +29,9 @@ REQUIREMENTS = [
 EXTRAS = {
     # rclpy and its messages for machines without a ROS distribution (x86-64 Linux)
     "ros": ["ros-jazzy-rclpy", "ros-jazzy-common-interfaces", "ros-jazzy-rmw-fastrtps-cpp"],
-    # TensorRT itself comes with JetPack or from NVIDIA; these are the bindings to CUDA and ONNX Runtime's CUDA build
-    "gpu": ["cuda-bindings>=12.6", "onnxruntime-gpu>=1.17"],
+    # TensorRT itself comes with JetPack or from NVIDIA; these are the bindings to CUDA, and ONNX Runtime for CUDA with
+    # the libraries of CUDA and cuDNN as wheels
+    "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
     "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4"],
@@ -39,6 +40,7 @@ EXTRAS = {
     "test": [
         "colcon-ros",
         "cryptography>=3.4",
+        "cuda-bindings>=12.9",
         "distributed>=2023.5",
         "hypothesis>=6.82",
         "jsonschema>=4.0",

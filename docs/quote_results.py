@@ -1,7 +1,7 @@
 """Quote the committed results in README.md; with `--check` only tell whether it is up to date.
 
 Between the two markers stand one table for all replay reports (`report.json`) in docs/results, then one table for each
-file of `fishy bench` and `fishy bench precisions`, all with the command and the machine that made them.
+file of `fishy bench`, all with the command and the machine that made them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,15 @@ README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results"
 BEGIN = "<!-- results: written by docs/quote_results.py -->"
 END = "<!-- end of results -->"
+CAPTIONS = {
+    "detect": "Configurations of the detector in one process; medians in ms a frame.",
+    "baselines": "The detector and what one would have otherwise, in one process; medians in ms a frame.",
+    "node": "The path through DDS, this node and the one that one writes first; medians in ms a frame.",
+    "start": "From the start of the node's process to its first heatmap; medians in ms.",
+}
+"""What is quoted of `fishy bench`; other kinds (settings) stay in their files."""
+COMPARED = ("total", "around")
+"""The stage whose ratio to the first case is quoted: the first of these that a measurement has."""
 
 
 def main() -> int:
@@ -35,10 +44,19 @@ def quote(results: dict[str, Any]) -> str:
     """Lay out file name -> content of the results as Markdown."""
     replays = {name: content for name, content in results.items() if "metrics" in content and "frames" in content}
     benches = {name: content["bench"] for name, content in results.items() if "bench" in content}
+    benches = {name: bench for name, bench in benches.items() if bench["kind"] in CAPTIONS}
     parts = [replay_table(replays)] if replays else []
     parts += [bench_table(name, bench) for name, bench in benches.items()]
     parts += [
-        precision_table(name, content["precisions"]) for name, content in results.items() if "precisions" in content
+        layout(name, content[kind])
+        for kind, layout in (
+            ("roofline", roofline_table),
+            ("precisions", precision_table),
+            ("peak", lambda name, _: peak_line(name, results[name])),
+            ("memory", memory_line),
+        )
+        for name, content in results.items()
+        if kind in content
     ]
     return "\n\n".join(parts) or "No result has been committed yet."
 
@@ -57,7 +75,7 @@ def replay_table(reports: dict[str, Any]) -> str:
 
 def bench_table(name: str, bench: dict[str, Any]) -> str:
     """Lay out the median of every stage of every case of a benchmark in ms, and the ratio to the first case."""
-    compared = "total"
+    compared = next(stage for stage in COMPARED if stage in bench["cases"][0]["stages_ms"])
     stages = list(dict.fromkeys(stage for case in bench["cases"] for stage in case["stages_ms"]))
     rows = [
         (
@@ -67,10 +85,48 @@ def bench_table(name: str, bench: dict[str, Any]) -> str:
         )
         for case in bench["cases"]
     ]
-    environment = bench["environment"]
-    source = _source(name, environment["command"], environment["cpu"], environment["cores"], environment["gpus"])
     table = _table((bench["kind"], *stages, f"{compared} against the first"), rows)
-    return "\n".join(("Medians in ms a frame.", "", table, "", source))
+    return "\n".join((CAPTIONS[bench["kind"]], "", table, "", _made_by(name, bench["environment"])))
+
+
+def roofline_table(name: str, result: dict[str, Any]) -> str:
+    """Lay out how near a runtime comes to the shortest time that arithmetic and memory allow."""
+    limits, runtime = result["limits"], result["runtime"]
+    header = ("graph", "parameters", "machine", "limit ms", "measured ms", "fraction of the limit")
+    row = (
+        f"{result['gflops']:.1f} GFLOP, {result['megabytes']:.0f} MB moved",
+        f"{result['parameters'] / 1e6:.2f} M",
+        f"{limits['flops_per_s'] / 1e9:.0f} GFLOP/s, {limits['bytes_per_s'] / 1e9:.1f} GB/s",
+        f"{result['limit_ms']:.1f}",
+        f"{result['measured_ms']['median']:.1f}",
+        f"{result['fraction']:.0%}",
+    )
+    model = result["model"].partition(",")[0]
+    caption = f"Roofline of {model} {result['precision']} in {runtime['name']} on {runtime['device']}."
+    return "\n".join((caption, "", _table(header, [row]), "", _made_by(name, result["environment"])))
+
+
+def memory_line(name: str, result: dict[str, Any]) -> str:
+    """Say in a line what happened to the memory of the node."""
+    text = (
+        f"Memory of the node over {result['frames'][-1]} frames: {result['settled_mib']:.1f} MiB in the second half, "
+        f"where it grows by {result['growth_kib_per_1000_frames']:.1f} KiB a thousand frames; "
+        f"{result['unanswered']} frames lost."
+    )
+    return "\n".join((text, "", _made_by(name, result["environment"])))
+
+
+def peak_line(name: str, content: dict[str, Any]) -> str:
+    """Say in a line which rate the node sustains."""
+    peak, calm = content["peak"], content["peak"]["calm"]
+    text = (
+        f"Highest rate with under {content['dropped_share']:.0%} dropped: {peak['rate_hz']:.1f} frames a second, "
+        f"within {peak['spread']:.1%} over {len(peak['counted'])} searches; "
+        f"{peak['latency_ms']:.1f} ms from image to heatmap. At {calm['rate_hz']:.1f} a second "
+        f"{calm['latency_ms']:.1f} ms, {calm['latency_p99_ms']:.1f} in the 99th percentile, "
+        f"{calm['played'] - calm['published']} of {calm['played']} lost."
+    )
+    return "\n".join((text, "", _made_by(name, content["environment"])))
 
 
 def precision_table(name: str, result: dict[str, Any]) -> str:
@@ -84,10 +140,8 @@ def precision_table(name: str, result: dict[str, Any]) -> str:
         )
         for row in result["precisions"]
     ]
-    environment = result["environment"]
     caption = f"Precisions of {result['model']} in {result['runtime']}, {result['frames']} frames."
-    source = _source(name, environment["command"], environment["cpu"], environment["cores"], environment["gpus"])
-    return "\n".join((caption, "", _table(header, rows), "", source))
+    return "\n".join((caption, "", _table(header, rows), "", _made_by(name, result["environment"])))
 
 
 def _replay_row(report: dict[str, Any]) -> tuple[str, ...]:
@@ -105,6 +159,10 @@ def _replay_row(report: dict[str, Any]) -> tuple[str, ...]:
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
+
+
+def _made_by(name: str, environment: dict[str, Any]) -> str:
+    return _source(name, environment["command"], environment["cpu"], environment["cores"], environment["gpus"])
 
 
 def _source(name: str, command: str, cpu: str, cores: int, gpus: list[str]) -> str:

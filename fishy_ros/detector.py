@@ -11,7 +11,7 @@ import numpy as np
 
 from fishy_ros.errors import ImageError, InferenceError
 from fishy_ros.model_package import ModelPackage, load_model_package
-from fishy_ros.runtimes import RawOutput, RuntimeInfo, SelectionNote, select_runtime
+from fishy_ros.runtimes import RawOutput, Runtime, RuntimeInfo, SelectionNote, select_runtime
 from fishy_ros.types import Detection, ImageArray
 
 
@@ -43,6 +43,13 @@ class AnomalyDetector:
     ) -> None:
         self._package = package if isinstance(package, ModelPackage) else load_model_package(package)
         self._runtime, self._notes = select_runtime(runtime, self._package, device, precision, threads)
+
+    @classmethod
+    def over(cls, package: ModelPackage, runtime: Runtime) -> AnomalyDetector:
+        """Return a detector over a runtime that has loaded a graph of `package` already; `close` closes it."""
+        detector = cls.__new__(cls)
+        detector._package, detector._runtime, detector._notes = package, runtime, ()
+        return detector
 
     @property
     def package(self) -> ModelPackage:

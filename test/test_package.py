@@ -174,3 +174,13 @@ def distribution():
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         return core.run_setup("setup.py", stop_after="init")
+
+
+def test_every_container_that_the_documentation_builds_is_a_target_of_the_dockerfile() -> None:
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    targets = set(re.findall(r"^FROM \S+ AS (\w+)$", dockerfile, re.MULTILINE))
+    named = re.findall(r"--target (\w+)", dockerfile + (ROOT / "docs" / "hardware.md").read_text())
+    assert {"gpu", "l4t"} <= set(named) <= targets
+    assert dockerfile.rindex(" AS cpu") == dockerfile.rindex(" AS ")
+    arguments = set(re.findall(r"^ARG (\w+)", dockerfile, re.MULTILINE))
+    assert set(re.findall(r"--build-arg (\w+)", (ROOT / "docs" / "hardware.md").read_text())) <= arguments

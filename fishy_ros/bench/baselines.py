@@ -10,13 +10,14 @@ from pathlib import Path
 
 from fishy_ros.bench.cases import Case
 from fishy_ros.bench.detect import run_detect
+from fishy_ros.bench.plain_onnxruntime import PLAIN_ONNXRUNTIME
 from fishy_ros.bench.result import BenchResult
 from fishy_ros.bench.sampling import Plan
 from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.model_package import Calibration, ModelPackage, load_model_package, write_model_package
 
 ERFNET = "erfnet"
-CASES = 5
+CASES = 6
 """How many configurations there are."""
 
 
@@ -32,6 +33,7 @@ def run_baselines(case: Case, plan: Plan, progress: Callable[[], None]) -> Bench
         erfnet = str(write_erfnet_package(folder, package).folder)
         cases = [
             case,
+            replace(case, runtime=PLAIN_ONNXRUNTIME),
             replace(case, runtime="onnxruntime"),
             replace(case, runtime="torch"),
             replace(case, model=erfnet, precision="fp32"),

@@ -12,10 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.bench.plain_onnxruntime import PLAIN_ONNXRUNTIME, PlainOnnxRuntime
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import decode_compressed, to_bgr
+from fishy_ros.model_package import load_model_package
 from fishy_ros.types import ImageArray
+
+TRANSPORTS = ("raw", "jpeg", "jpeg-whole")
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,14 @@ class Case:
     precision: str = "fp32"
     threads: int = 0
     transport: str = "raw"
-    """`raw` (bgr8) or `jpeg`."""
+    """`raw` (bgr8), `jpeg` (decoded no larger than the network needs, as the node does it) or `jpeg-whole`."""
     height: int = 1024
     width: int = 2048
 
     def __post_init__(self) -> None:
         """Check what nothing else checks."""
-        if self.transport not in ("raw", "jpeg"):
-            raise ConfigError(f"transport {self.transport!r}: expected raw or jpeg")
+        if self.transport not in TRANSPORTS:
+            raise ConfigError(f"transport {self.transport!r}: expected {', '.join(TRANSPORTS)}")
         if min(self.height, self.width) < 1:
             raise ConfigError(f"image size {self.height} x {self.width}: expected at least 1 x 1")
 
@@ -68,12 +72,19 @@ class Case:
 
 
 def grid(
-    models: Sequence[str], runtimes: Sequence[str], precisions: Sequence[str], threads: Sequence[int], base: Case
+    models: Sequence[str],
+    runtimes: Sequence[str],
+    precisions: Sequence[str],
+    threads: Sequence[int],
+    sizes: Sequence[tuple[int, int]],
+    base: Case,
 ) -> list[Case]:
-    """Return every combination of the given values."""
+    """Return every combination of the given values; a size is height and width of the image in px."""
     return [
-        replace(base, model=model, runtime=runtime, precision=precision, threads=count)
-        for model, runtime, precision, count in itertools.product(models, runtimes, precisions, threads)
+        replace(base, model=model, runtime=runtime, precision=precision, threads=count, height=height, width=width)
+        for model, runtime, precision, count, (height, width) in itertools.product(
+            models, runtimes, precisions, threads, sizes
+        )
     ]
 
 
@@ -81,12 +92,15 @@ class CaseRunner:
     """A detector that is ready, and frames of the case's size and transport to give to it one after the other."""
 
     def __init__(self, case: Case, pictures: Sequence[ImageArray]) -> None:
-        self.detector = AnomalyDetector(case.model, case.runtime, case.device, case.precision, case.threads)
+        self.detector = _open(case)
         self._case = case
         self._frames = itertools.cycle([_encode(picture, case) for picture in pictures])
-        self._decode: Callable[[NDArray[np.uint8]], ImageArray] = (
-            decode_compressed if case.transport == "jpeg" else self._view
-        )
+        network = self.detector.package.input_shape[1:3]
+        self._decode: Callable[[NDArray[np.uint8]], ImageArray] = {
+            "raw": self._view,
+            "jpeg": lambda data: decode_compressed(data, network),
+            "jpeg-whole": decode_compressed,
+        }[case.transport]
 
     def run(self) -> dict[str, float]:
         """Decode and detect one frame and return its stages in ms."""
@@ -103,6 +117,13 @@ class CaseRunner:
     def _view(self, data: NDArray[np.uint8]) -> ImageArray:
         case = self._case
         return to_bgr(data, "bgr8", case.height, case.width, case.width * 3, False)
+
+
+def _open(case: Case) -> AnomalyDetector:
+    if case.runtime != PLAIN_ONNXRUNTIME:
+        return AnomalyDetector(case.model, case.runtime, case.device, case.precision, case.threads)
+    package = load_model_package(case.model)
+    return AnomalyDetector.over(package, PlainOnnxRuntime(package, case.precision))
 
 
 def _encode(picture: ImageArray, case: Case) -> NDArray[np.uint8]:

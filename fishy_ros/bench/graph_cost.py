@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ _INTO_PRODUCER = frozenset(
     | {"QuantizeLinear", "DequantizeLinear"}
 )
 """Nodes that work on one element at a time, which engines compute while they write what they come from."""
+_KEPT_UP_TO_ROUNDING = frozenset({"Relu", "Clip"})
+"""Nodes that vanish into the rounding behind them."""
 
 
 @dataclass(frozen=True)
@@ -123,4 +126,25 @@ def _tensor_sizes(model: onnx.ModelProto) -> dict[str, _Tensor]:
         tensors[value.name] = _Tensor(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).itemsize)
     for item in graph.initializer:
         tensors[item.name] = _Tensor(tuple(item.dims), onnx.helper.tensor_dtype_to_np_dtype(item.data_type).itemsize)
+    _shrink_quantised(graph, tensors)
     return tensors
+
+
+def _shrink_quantised(graph: onnx.GraphProto, tensors: dict[str, _Tensor]) -> None:
+    """Count what lies between integer nodes with the size in which engines keep it.
+
+    A dequantised tensor is read in its integer form, and one that is only quantised, also behind a ReLU, is written so.
+    """
+    readers = Counter(name for node in graph.node for name in node.input)
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in tensors and node.output[0] in tensors:
+            _resize(tensors, node.output[0], tensors[node.input[0]].element_bytes)
+    for node in reversed(graph.node):
+        source, result = node.input[:1], node.output[0]
+        is_kept = node.op_type == "QuantizeLinear" or (node.op_type in _KEPT_UP_TO_ROUNDING and readers[result] == 1)
+        if is_kept and source and readers[source[0]] == 1 and source[0] in tensors and result in tensors:
+            _resize(tensors, source[0], tensors[result].element_bytes)
+
+
+def _resize(tensors: dict[str, _Tensor], name: str, element_bytes: int) -> None:
+    tensors[name] = _Tensor(tensors[name].shape, element_bytes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.replay.bus_path import AGE, AROUND, PATH
+from fishy_ros.replay.bus_path import AGE, AROUND, HANDLING, PATH
 from fishy_ros.replay.match import ROUND_TRIP
 
 Stages = Mapping[str, float]
@@ -19,7 +19,7 @@ CPU = "cpu"
 """Processor time of the whole process, all threads, during a frame."""
 OUTSIDE = "outside"
 """Everything but inference."""
-DERIVED: tuple[str, ...] = (OUTSIDE, TOTAL, CPU, AGE, AROUND, ROUND_TRIP, PATH)
+DERIVED: tuple[str, ...] = (OUTSIDE, TOTAL, CPU, HANDLING, AGE, AROUND, ROUND_TRIP, PATH)
 """Stages that are made of others."""
 
 

@@ -1,23 +1,78 @@
-"""ONNX Runtime's settings on the CPU, one changed at a time: what each is worth in time and in processor load."""
+"""Settings of a runtime on the CPU, one changed at a time: what each is worth in time and in processor load."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from fishy_ros.bench.result import BenchResult, collect
 from fishy_ros.bench.sampling import Plan, sample
-from fishy_ros.model_package import load_model_package
+from fishy_ros.errors import ConfigError
+from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.runtimes.base import Runtime
-from fishy_ros.runtimes.onnxruntime_runtime import OnnxRuntime
 from fishy_ros.runtimes.onnxruntime_settings import CPU_SETTINGS, CpuSettings
+from fishy_ros.runtimes.openvino_settings import OPENVINO_SETTINGS, OpenVinoSettings
 from fishy_ros.runtimes.options import RuntimeOptions, default_threads
 
+Settings = CpuSettings | OpenVinoSettings
+ONE_THREAD = "one thread"
 
-def candidates() -> dict[str, CpuSettings]:
-    """Return the settings in use, ONNX Runtime's own defaults, and the settings in use with one changed each."""
+
+class Candidate(NamedTuple):
+    """One way to run a graph."""
+
+    settings: Settings
+    threads: int
+
+
+def candidates(runtime: str) -> dict[str, Candidate]:
+    """Return the settings of `onnxruntime` or `openvino` in use, and the same with one changed each.
+
+    Raises:
+        ConfigError: the settings of another runtime are asked for.
+    """
+    if runtime == "onnxruntime":
+        found = _onnxruntime()
+    elif runtime == "openvino":
+        found = _openvino()
+    else:
+        raise ConfigError(f"runtime {runtime!r}: expected onnxruntime or openvino")
+    threads = default_threads()
+    return {
+        **{name: Candidate(settings, threads) for name, settings in found.items()},
+        ONE_THREAD: Candidate(found["in use"], 1),
+    }
+
+
+def run_settings(model: str, runtime: str, precision: str, plan: Plan, progress: Callable[[], None]) -> BenchResult:
+    """Measure a runtime with each of its `candidates`.
+
+    Raises:
+        FishyError: the model cannot be loaded, or the runtime is not there.
+    """
+    package = load_model_package(model)
+    tried = candidates(runtime)
+    runtimes: dict[str, Runtime] = {}
+    picture = np.random.default_rng(0).integers(0, 256, package.input_shape[1:], np.uint8)
+    try:
+        for name, candidate in tried.items():
+            runtimes[name] = _open(package, RuntimeOptions("cpu", precision, candidate.threads), candidate.settings)
+            runtimes[name].input_buffer[:] = picture
+        samples = sample({name: _run(opened) for name, opened in runtimes.items()}, plan, progress)
+    finally:
+        for opened in runtimes.values():
+            opened.close()
+    configurations = {
+        name: {"runtime": runtime, **asdict(candidate.settings), "threads": candidate.threads}
+        for name, candidate in tried.items()
+    }
+    return collect("settings", samples, configurations, plan)
+
+
+def _onnxruntime() -> dict[str, Settings]:
     used = CPU_SETTINGS
     return {
         "in use": used,
@@ -30,30 +85,24 @@ def candidates() -> dict[str, CpuSettings]:
     }
 
 
-def run_settings(model: str, precision: str, plan: Plan, progress: Callable[[], None]) -> BenchResult:
-    """Measure ONNX Runtime with each of `candidates`, and with one thread.
+def _openvino() -> dict[str, Settings]:
+    used = OPENVINO_SETTINGS
+    return {
+        "in use": used,
+        f"threads pinned {_toggled(used.cpu_pinning)}": replace(used, cpu_pinning=not used.cpu_pinning),
+        "throughput": replace(used, hint="THROUGHPUT"),
+        "bfloat16 where the processor has it": replace(used, precision="bf16"),
+    }
 
-    Raises:
-        FishyError: the model cannot be loaded.
-    """
-    package = load_model_package(model)
-    options = RuntimeOptions("cpu", precision)
-    runtimes: dict[str, Runtime] = {}
-    configurations: dict[str, dict[str, object]] = {}
-    for name, settings in candidates().items():
-        runtimes[name] = OnnxRuntime(package, options, settings=settings)
-        configurations[name] = {**asdict(settings), "threads": default_threads()}
-    runtimes["one thread"] = OnnxRuntime(package, replace(options, threads=1))
-    configurations["one thread"] = {**asdict(CPU_SETTINGS), "threads": 1}
-    picture = np.random.default_rng(0).integers(0, 256, package.input_shape[1:], np.uint8)
-    for runtime in runtimes.values():
-        runtime.input_buffer[:] = picture
-    try:
-        samples = sample({name: _run(runtime) for name, runtime in runtimes.items()}, plan, progress)
-    finally:
-        for runtime in runtimes.values():
-            runtime.close()
-    return collect("settings", samples, configurations, plan)
+
+def _open(package: ModelPackage, options: RuntimeOptions, settings: Settings) -> Runtime:
+    if isinstance(settings, CpuSettings):
+        from fishy_ros.runtimes.onnxruntime_runtime import OnnxRuntime
+
+        return OnnxRuntime(package, options, settings=settings)
+    from fishy_ros.runtimes.openvino_runtime import OpenVinoRuntime
+
+    return OpenVinoRuntime(package, options, settings)
 
 
 def _run(runtime: Runtime) -> Callable[[], dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ import typer
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from fishy_ros.bench.result import BenchResult
     from fishy_ros.bench.sampling import Plan
 
@@ -19,6 +22,9 @@ WarmUp = Annotated[int, typer.Option(help="Frames before anything counts.", min=
 Out = Annotated[Path | None, typer.Option(help="File for the result as JSON; the picture goes beside it.")]
 Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
 Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
+CAMERA_SIZE = "1024x2048"
+LOG_COLUMNS = 160
+"""Width of tables that go to a file or a pipe; a terminal has its own."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +35,8 @@ def register(app: typer.Typer) -> None:
     group.command("roofline")(roofline)
     group.command("baselines")(baselines)
     group.command("node")(node)
+    group.command("start")(start)
+    group.command("memory")(memory)
     group.command("precisions")(precisions)
     group.command("metrics")(metrics)
     app.add_typer(group, name="bench")
@@ -41,8 +49,10 @@ def detect(
     precision: Annotated[list[str] | None, typer.Option(help="Precision; may be given again.")] = None,
     threads: Annotated[list[int] | None, typer.Option(help="Processor threads, 0 for all; may be given again.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = "1024x2048",
-    transport: Annotated[str, typer.Option(help="raw (bgr8) or jpeg.")] = "raw",
+    size: Annotated[
+        list[str] | None, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH; may be given again.")
+    ] = None,
+    transport: Annotated[str, typer.Option(help="raw (bgr8), jpeg or jpeg-whole (decoded at full size).")] = "raw",
     vs: Annotated[
         list[str] | None, typer.Option(help="A second configuration: key=value,... in place of the first's values.")
     ] = None,
@@ -58,9 +68,9 @@ def detect(
     from fishy_ros.bench.detect import run_detect
     from fishy_ros.bench.sampling import TOTAL, Plan
 
-    height, width = _parse_size(size)
-    base = Case(DEFAULT_MODEL, device=device, transport=transport, height=height, width=width)
-    cases = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], base)
+    base = Case(DEFAULT_MODEL, device=device, transport=transport)
+    sizes = [_parse_size(text) for text in size or [CAMERA_SIZE]]
+    cases = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], sizes, base)
     cases += [cases[0].changed(text) for text in vs or []]
     plan = Plan(rounds, frames, warm_up)
     with _Turns(plan, len(cases)) as turns:
@@ -70,19 +80,20 @@ def detect(
 
 def settings(
     model: Model = DEFAULT_MODEL,
+    runtime: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
     precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
     rounds: Rounds = 10,
     frames: Frames = 10,
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Compare ONNX Runtime's settings on the CPU, one changed at a time; `cpu` is processor time of all threads."""
+    """Compare the settings of a runtime on the CPU, one changed at a time; `cpu` is processor time of all threads."""
     from fishy_ros.bench.sampling import TOTAL, Plan
     from fishy_ros.bench.settings import candidates, run_settings
 
     plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, len(candidates()) + 1) as turns:
-        result = run_settings(model, precision, plan, turns.advance)
+    with _Turns(plan, len(candidates(runtime))) as turns:
+        result = run_settings(model, runtime, precision, plan, turns.advance)
     _present(result, TOTAL, out)
 
 
@@ -101,8 +112,6 @@ def roofline(
     out: Out = None,
 ) -> None:
     """Compare a runtime with the shortest time that arithmetic and memory allow for the graph."""
-    from rich.console import Console
-
     from fishy_ros.bench.machine_limits import MachineLimits, measure_limits
     from fishy_ros.bench.result import machine_line
     from fishy_ros.bench.roofline import roofline_table, run_roofline
@@ -115,7 +124,7 @@ def roofline(
     plan = Plan(rounds, frames, warm_up)
     with _Turns(plan, 1) as turns:
         result = run_roofline(model, runtime, device, precision, limits, plan, turns.advance)
-    console = Console()
+    console = _console()
     console.print(machine_line(result.environment), highlight=False)
     console.print(roofline_table(result))
     if out is not None:
@@ -127,15 +136,16 @@ def node(
     runtime: Runtime = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
-    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = "1024x2048",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
     frames: Annotated[int, typer.Option(help="Frames of each node in a round.", min=1)] = 60,
     rounds: Annotated[int, typer.Option(help="Rounds; each starts every node anew.", min=1)] = 3,
     out: Out = None,
 ) -> None:
     """Measure the path through DDS: this node against the naive one.
 
-    arrive: image published to the first thing the node does with it; age: image published to heatmap published;
-    around: that without inference; round_trip: image published to heatmap received by the publisher of the image;
+    arrive: image published to its arrival in the node's middleware; handling: everything from then to the publication
+    of the heatmap, without inference; age: image published to heatmap published; around: that without inference;
+    round_trip: image published to heatmap received by the publisher of the image;
     path: that without inference.
     """
     from fishy_ros.bench.node import run_node
@@ -149,6 +159,59 @@ def node(
     _present(result, AROUND, out, pictured=AGE)
 
 
+def start(
+    model: Model = DEFAULT_MODEL,
+    runtime: Annotated[list[str] | None, typer.Option(help="Runtime; may be given again.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Precision; may be given again.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    rounds: Annotated[int, typer.Option(help="How often every node is started.", min=1)] = 5,
+    out: Out = None,
+) -> None:
+    """Measure how long the node takes from the start of its process to its first heatmap.
+
+    start: process started to node active; connect: until every topic is matched; first frame: until its heatmap is
+    here. An engine that is not in the cache yet is built in the first round.
+    """
+    import itertools
+
+    from fishy_ros.bench.sampling import TOTAL, Plan
+    from fishy_ros.bench.start import run_start
+    from fishy_ros.replay.bus_path import THIS_NODE, PathRequest
+
+    height, width = _parse_size(size)
+    requests = [
+        PathRequest(THIS_NODE, model, name, device, kind, 1, height, width)
+        for name, kind in itertools.product(runtime or ["auto"], precision or ["fp32"])
+    ]
+    with _Turns(Plan(rounds, 1), len(requests)) as turns:
+        result = run_start(requests, rounds, turns.advance)
+    _present(result, TOTAL, out)
+
+
+def memory(
+    model: Model = DEFAULT_MODEL,
+    runtime: Runtime = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    frames: Annotated[int, typer.Option(help="Frames to play.", min=4)] = 10_000,
+    out: Out = None,
+) -> None:
+    """Measure the memory of the node while frames go through it, one after the other."""
+    from fishy_ros.bench.memory import run_memory, write_memory_picture
+    from fishy_ros.replay.bus_path import THIS_NODE, PathRequest
+
+    height, width = _parse_size(size)
+    console = _console()
+    with console.status(f"playing {frames} frames"):
+        result = run_memory(PathRequest(THIS_NODE, model, runtime, device, precision, frames, height, width))
+    console.print(result.summary(), highlight=False)
+    if out is not None:
+        result.write(out)
+        write_memory_picture(result, out.with_suffix(".png"))
+
+
 def baselines(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
@@ -159,7 +222,11 @@ def baselines(
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Compare the detector with torch eager, ONNX Runtime, and ERFNet with random weights in the same runtimes."""
+    """Compare the detector with what one would have otherwise.
+
+    plain-onnxruntime is a session with its default settings; onnxruntime is the runtime of the detector; torch runs the
+    same graph node by node; erfnet has random weights.
+    """
     from fishy_ros.bench.baselines import CASES, run_baselines
     from fishy_ros.bench.cases import Case
     from fishy_ros.bench.sampling import TOTAL, Plan
@@ -183,7 +250,6 @@ def precisions(
     out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
 ) -> None:
     """Measure what each precision of a model costs in AP, FPR95, AUROC and mean IoU."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from fishy_ros.bench.precisions import compare_precisions, count_segmented, quality_table
@@ -195,7 +261,7 @@ def precisions(
     with Progress(transient=True) as bar:
         task = bar.add_task("measuring", total=len(frames) + (count_segmented(segmentation) if segmentation else 0))
         result = compare_precisions(model, runtime, device, names, frames, segmentation, lambda: bar.advance(task))
-    Console().print(quality_table(result))
+    _console().print(quality_table(result))
     if out is not None:
         result.write(out)
 
@@ -208,13 +274,11 @@ def metrics(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from fishy_ros.bench.metrics import FrameSet, benchmark_table, run
     from fishy_ros.replay.environment import describe_environment
 
     result = run(FrameSet(frames))
-    Console().print(benchmark_table(result), markup=False, highlight=False)
+    _console().print(benchmark_table(result), markup=False, highlight=False)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
@@ -243,12 +307,10 @@ class _Turns:
 
 
 def _present(result: BenchResult, compared: str, out: Path | None, pictured: str | None = None) -> None:
-    from rich.console import Console
-
     from fishy_ros.bench.picture import write_stage_picture
     from fishy_ros.bench.result import machine_line, stage_table
 
-    console = Console()
+    console = _console()
     console.print(machine_line(result.environment), highlight=False)
     console.print(stage_table(result, compared))
     for note in result.notes:
@@ -257,6 +319,12 @@ def _present(result: BenchResult, compared: str, out: Path | None, pictured: str
         result.write(out)
         write_stage_picture(result, pictured or compared, out.with_suffix(".png"))
         console.print(f"{out} and {out.with_suffix('.png')}", highlight=False)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else LOG_COLUMNS)
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -10,9 +10,11 @@ NAIVE_NODE_OUR_PROFILE = "naive node, our DDS profile"
 CONTESTANTS: tuple[str, ...] = (THIS_NODE, NAIVE_NODE, NAIVE_NODE_OUR_PROFILE)
 
 ARRIVE = "arrive"
-"""From the publication of the image to the first thing that the node does with it."""
-NODE_STAGES: tuple[str, ...] = ("decode", "resize", "inference", "output", "publish")
-"""What a node does with an image up to the publication of its heatmap."""
+"""From the publication of the image to its arrival in the node's middleware."""
+NODE_STAGES: tuple[str, ...] = ("receive", "wait", "decode", "resize", "inference", "output", "publish")
+"""What a node does with an image up to the publication of its heatmap; `receive` ends where its callback begins."""
+HANDLING = "handling"
+"""`NODE_STAGES` without inference."""
 AGE = "age"
 """From the publication of the image to the publication of its heatmap."""
 AROUND = "around"

@@ -20,6 +20,8 @@ from fishy_ros.replay.source import FrameSource, PlayFrame
 
 DROPPED_SHARE = 0.01
 """A rate counts as kept up with while fewer frames than this share are dropped."""
+CALM_SHARE = 0.8
+"""Of the peak rate: how long frames take is also measured at this share of it, where nothing should queue."""
 RUNS = 5
 """Independent searches; the best and the worst are discarded."""
 _RESOLUTION = 1.04
@@ -63,12 +65,15 @@ class Peak:
     counted: tuple[PeakTrial, ...]
     discarded: tuple[PeakTrial, ...]
     """The best and the worst run."""
+    calm: PeakTrial
+    """One run at `CALM_SHARE` of `rate_hz`."""
 
 
 def find_peak(run: Callable[[float], PeakTrial], start_hz: float, runs: int = RUNS) -> Peak:
     """Search for the highest rate with less than 1 % dropped, `runs` times; the best and the worst are discarded.
 
-    `run` plays at a rate and says what happened; `start_hz` is a first guess.
+    In the end it plays at `CALM_SHARE` of what was found. `run` plays at a rate and says what happened; `start_hz` is a
+    first guess.
 
     Raises:
         ReplayError: even the lowest rate drops frames.
@@ -87,6 +92,7 @@ def find_peak(run: Callable[[float], PeakTrial], start_hz: float, runs: int = RU
         spread=max(abs(trial.rate_hz / rate_hz - 1) for trial in counted),
         counted=counted,
         discarded=discarded,
+        calm=run(CALM_SHARE * rate_hz),
     )
 
 
@@ -118,11 +124,14 @@ def peak_text(peak: Peak) -> str:
     """Say in a few lines what was found."""
     runs = ", ".join(f"{trial.rate_hz:.2f}" for trial in peak.counted)
     discarded = ", ".join(f"{trial.rate_hz:.2f}" for trial in peak.discarded) or "none"
+    calm = peak.calm
     return (
         f"peak rate  {peak.rate_hz:.2f} frames/s with under {DROPPED_SHARE:.0%} dropped\n"
         f"runs       {runs} (discarded: {discarded}), within {peak.spread:.1%} of the mean\n"
         f"latency    {peak.latency_ms:.1f} ms in the median\n"
-        f"jitter     {peak.jitter_ms:.1f} ms between heatmaps (standard deviation)"
+        f"jitter     {peak.jitter_ms:.1f} ms between heatmaps (standard deviation)\n"
+        f"at {CALM_SHARE:.0%}     {calm.latency_ms:.1f} ms in the median, {calm.latency_p99_ms:.1f} ms in the 99th "
+        f"percentile, {calm.played - calm.published} of {calm.played} dropped"
     )
 
 

@@ -22,6 +22,7 @@ from fishy_ros.ros.detector_ladder import DetectorLadder
 from fishy_ros.ros.diagnostics import ACTIVE, Deadlines, Observation
 from fishy_ros.ros.diagnostics_publisher import DiagnosticsPublisher
 from fishy_ros.ros.frame_ledger import FrameLedger
+from fishy_ros.ros.log_bridge import LogBridge
 from fishy_ros.ros.log_folder import log_arguments
 from fishy_ros.ros.parameter_server import ParameterServer
 from fishy_ros.ros.parameters import DetectorParameters
@@ -45,6 +46,7 @@ class DetectorNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("detector")
+        self._log_bridge = LogBridge(self.get_logger())
         self._state = "unconfigured"
         self._failure = ""
         self._callback_failure = ""
@@ -84,6 +86,7 @@ class DetectorNode(LifecycleNode):
     def close(self) -> None:
         """Stop work and leave the bus."""
         self._release()
+        self._log_bridge.close()
         self.destroy_node()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

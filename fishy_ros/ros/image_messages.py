@@ -58,8 +58,8 @@ class CameraImage(Protocol):
         """
         ...
 
-    def to_bgr(self) -> ImageArray:
-        """Decode the pixels, uint8 `[H, W, 3]`.
+    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+        """Decode the pixels, uint8 `[H, W, 3]`; a smaller image where `at_least` rows and columns are enough.
 
         Raises:
             ImageError: the image contradicts itself, or is damaged.
@@ -96,8 +96,8 @@ class RawImage:
         """Return height and width, in px."""
         return self.height, self.width
 
-    def to_bgr(self) -> ImageArray:
-        """Convert the pixels, uint8 `[H, W, 3]`; a view of the message if it is bgr8.
+    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+        """Convert the pixels, uint8 `[H, W, 3]`, all of them whatever is enough; a view of the message if it is bgr8.
 
         Raises:
             ImageError: the encoding is unknown, or the sizes contradict each other.
@@ -131,13 +131,13 @@ class CompressedCameraImage:
         """
         return compressed_size(self.data)
 
-    def to_bgr(self) -> ImageArray:
-        """Decode the JPEG or PNG, uint8 `[H, W, 3]`.
+    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+        """Decode the JPEG or PNG, uint8 `[H, W, 3]`; a JPEG at 1/2, 1/4 or 1/8 where that is `at_least` as large.
 
         Raises:
             ImageError: it is neither, or damaged.
         """
-        return decode_compressed(self.data)
+        return decode_compressed(self.data, at_least)
 
 
 def heatmap_message(header: FrameHeader, score: ScoreMap) -> Image:

@@ -66,7 +66,10 @@ class Pipeline:
         self.claim.begin(frame)
         detector = self.ladder.current
         started = time.perf_counter()
-        image = frame.image.to_bgr()
+        wants_overlay = self.publishers.wants_overlay(parameters)
+        rows, columns, _ = detector.network_image.shape
+        # Nobody but the overlay sees more of the image than the network does.
+        image = frame.image.to_bgr(None if wants_overlay else (rows, columns))
         decoded = time.perf_counter()
         detection = detector.detect(image)
         detected = time.perf_counter()
@@ -91,8 +94,9 @@ class Pipeline:
         if parameters.publish_latency:
             self.publishers.publish_latency(header, stages_ms, age)
         self._publish_camera_info(frame, score, parameters)
-        if self.publishers.wants_pictures(parameters):
-            self.paint(Picture(header, image, detection, self.threshold(parameters)))
+        if wants_overlay or self.publishers.wants_segmentation(parameters):
+            whole = image if wants_overlay else None
+            self.paint(Picture(header, whole, detection, self.threshold(parameters)))
         self.observe(detector.network_image, detection)
 
     def publish_unknown(self, frame: Frame) -> None:

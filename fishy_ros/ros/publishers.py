@@ -25,7 +25,8 @@ class Picture:
     """What the pictures of one frame are painted from."""
 
     header: FrameHeader
-    image: ImageArray
+    image: ImageArray | None
+    """The whole image; None if nobody wanted an overlay when it was decoded."""
     detection: Detection
     threshold: float
 
@@ -82,15 +83,19 @@ class Publishers:
         if _is_wanted(self._latency_ms):
             self._latency_ms.publish(Float32(data=stages_ms["total"]))
 
-    def wants_pictures(self, parameters: DetectorParameters) -> bool:
-        """Say whether anybody would receive a picture."""
-        return self._wants_overlay(parameters) or self._wants_segmentation(parameters)
+    def wants_overlay(self, parameters: DetectorParameters) -> bool:
+        """Say whether anybody would receive an overlay."""
+        return parameters.publish_overlay and (_is_wanted(self._overlay) or _is_wanted(self._overlay_jpeg))
+
+    def wants_segmentation(self, parameters: DetectorParameters) -> bool:
+        """Say whether anybody would receive a segmentation."""
+        return parameters.publish_segmentation and _is_wanted(self._segmentation)
 
     def publish_pictures(self, picture: Picture, parameters: DetectorParameters) -> None:
         """Paint and publish those pictures that somebody subscribes to."""
-        if self._wants_segmentation(parameters):
+        if self.wants_segmentation(parameters):
             self._segmentation.publish(label_message(picture.header, picture.detection.labels))
-        if not self._wants_overlay(parameters):
+        if picture.image is None or not self.wants_overlay(parameters):
             return
         overlay = render_overlay(
             picture.image,
@@ -116,12 +121,6 @@ class Publishers:
             self._problems[topic] = f"{info.total_count} subscribers of {topic} ask for an incompatible {policy}"
 
         return PublisherEventCallbacks(incompatible_qos=note)
-
-    def _wants_overlay(self, parameters: DetectorParameters) -> bool:
-        return parameters.publish_overlay and (_is_wanted(self._overlay) or _is_wanted(self._overlay_jpeg))
-
-    def _wants_segmentation(self, parameters: DetectorParameters) -> bool:
-        return parameters.publish_segmentation and _is_wanted(self._segmentation)
 
 
 def _is_wanted(publisher: object) -> bool:

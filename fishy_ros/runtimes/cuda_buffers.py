@@ -10,6 +10,12 @@ import numpy as np
 from cuda.bindings import runtime as cuda
 from numpy.typing import DTypeLike, NDArray
 
+_ADVICE = {
+    "cudaErrorInsufficientDriver": "update the driver, or install cuda-bindings of the major version that it supports",
+    "cudaErrorMemoryAllocation": "another process may hold the memory (nvidia-smi); take a lower precision",
+    "cudaErrorInvalidDevice": "nvidia-smi lists the GPUs, the first one is cuda:0",
+}
+
 
 class CudaError(RuntimeError):
     """A CUDA call failed; the message is the call and the runtime's words."""
@@ -119,4 +125,5 @@ def describe_gpu(index: int) -> tuple[str, str]:
 
 def _describe(status: Any) -> str:
     _, text = cuda.cudaGetErrorString(status)
-    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    words = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return f"{words}; {_ADVICE[status.name]}" if status.name in _ADVICE else words

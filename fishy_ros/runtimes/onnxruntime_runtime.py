@@ -57,7 +57,7 @@ class OnnxRuntime:
         if self._provider == CPU:
             _bind(self._binding.bind_input, package.input_name, self._input)
         else:
-            self._device_input = ort.OrtValue.ortvalue_from_numpy(self._input, "cuda", options.cuda_index)
+            self._device_input = _device_copy(self._input, options.cuda_index)
             self._binding.bind_ortvalue_input(package.input_name, self._device_input)
         _bind(self._binding.bind_output, package.score_name, self._score)
         _bind(self._binding.bind_output, package.labels_name, self._labels)
@@ -125,7 +125,7 @@ def _open_session(graph: GraphFile, provider: str, options: RuntimeOptions, sett
         raise
     except Exception as error:  # every failure has a class of its own, all derived from Exception
         reason = f"{type(error).__name__}: {one_line(error)}"
-        if provider != CPU and "CUDA" in reason:
+        if provider != CPU and ("CUDA" in reason or "allocate" in reason):
             raise RuntimeUnavailableError(f"onnxruntime: {provider} does not start: {reason}") from error
         raise ModelPackageError(
             f"{graph.path}: ONNX Runtime {ort.__version__} cannot load the graph: {reason}"
@@ -145,6 +145,13 @@ def _provider_chain(provider: str, device_id: int) -> list[str | tuple[str, dict
         tensorrt = {"device_id": str(device_id), "trt_engine_cache_enable": "1", "trt_engine_cache_path": cache}
         return [(TENSORRT, tensorrt), cuda, CPU]
     return [cuda, CPU] if provider == CUDA else [CPU]
+
+
+def _device_copy(array: np.ndarray[Any, Any], index: int) -> Any:
+    try:
+        return ort.OrtValue.ortvalue_from_numpy(array, "cuda", index)
+    except Exception as error:  # the bindings raise RuntimeError and classes of their own
+        raise RuntimeUnavailableError(f"onnxruntime: cuda:{index} gives no memory: {one_line(error)}") from error
 
 
 def _bind(bind: Any, name: str, array: np.ndarray[Any, Any]) -> None:

@@ -10,6 +10,7 @@ import openvino as ov
 from fishy_ros.errors import InferenceError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.runtimes.base import RawOutput, RuntimeInfo
+from fishy_ros.runtimes.openvino_settings import OPENVINO_SETTINGS, OpenVinoSettings
 from fishy_ros.runtimes.options import RuntimeOptions, default_threads, one_line
 from fishy_ros.runtimes.signature import Tensor, check_signature
 from fishy_ros.types import ImageArray
@@ -23,7 +24,9 @@ class OpenVinoRuntime:
         ModelPackageError: the graph cannot be parsed or compiled, or has another signature.
     """
 
-    def __init__(self, package: ModelPackage, options: RuntimeOptions) -> None:
+    def __init__(
+        self, package: ModelPackage, options: RuntimeOptions, settings: OpenVinoSettings = OPENVINO_SETTINGS
+    ) -> None:
         device = _device(options)
         core = ov.Core()
         if device.partition(".")[0] not in {name.partition(".")[0] for name in core.available_devices}:
@@ -35,7 +38,7 @@ class OpenVinoRuntime:
         threads = options.threads or default_threads()
         try:
             model = core.read_model(content)
-            compiled = core.compile_model(model, device, _properties(device, threads))
+            compiled = core.compile_model(model, device, settings.properties(device, threads))
         except RuntimeError as error:
             raise ModelPackageError(f"{graph.path}: OpenVINO cannot compile the graph: {one_line(error)}") from error
         names = {package.input_name, package.score_name, package.labels_name}
@@ -97,17 +100,6 @@ def _device(options: RuntimeOptions) -> str:
         raise RuntimeUnavailableError(f"openvino: device {options.device} is no Intel device, expected cpu or gpu")
     kind, _, index = options.device.partition(":")
     return "CPU" if kind != "gpu" else "GPU" + (f".{index}" if index else "")
-
-
-def _properties(device: str, threads: int) -> dict[str, Any]:
-    """Return the settings of a device: one frame at a time, and float32 where the graph says float32.
-
-    Left alone, OpenVINO computes in bfloat16 or float16 on hardware that has it, which changes the scores.
-    """
-    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    if device == "CPU":
-        properties |= {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
-    return properties
 
 
 def _tensors(ports: Any, known: set[str]) -> list[Tensor]:

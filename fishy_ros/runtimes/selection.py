@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from dataclasses import replace
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from fishy_ros.runtimes.options import RuntimeOptions
 from fishy_ros.runtimes.registry import RUNTIMES, start, why_not_installed
 
 AUTO = "auto"
+_LOG = logging.getLogger(__name__)
 
 
 class SelectionNote(NamedTuple):
@@ -93,9 +95,11 @@ def select_runtime(
         except (ModelPackageError, RuntimeUnavailableError) as error:
             failures.append(error)
             notes.append(SelectionNote("warning", f"{candidate.name} on {candidate.device} passed over: {error}"))
+            _LOG.warning("%s", notes[-1])
             continue
         why = candidate.why if name == AUTO else "asked for"
         notes.append(SelectionNote("info", f"{candidate.name} on {runtime.info.device} chosen: {why}"))
+        _LOG.info("%s", notes[-1])
         return Selection(runtime, tuple(notes))
     raise _no_candidate(name, options, notes, failures)
 

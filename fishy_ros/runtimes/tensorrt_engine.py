@@ -138,6 +138,7 @@ def build_engine(package: ModelPackage, options: RuntimeOptions, cache_folder: P
     # TF32 rounds factors to 10 bits; FP32 is the precision that the others are compared with.
     config.clear_flag(trt.BuilderFlag.TF32)
     if options.dla_core is not None:
+        _check_dla(builder.num_DLA_cores, options.dla_core)
         config.default_device_type = trt.DeviceType.DLA
         config.DLA_core = options.dla_core
         config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
@@ -148,6 +149,14 @@ def build_engine(package: ModelPackage, options: RuntimeOptions, cache_folder: P
     save_timings()
     _LOG.info("tensorrt: built in %.0f s", time.monotonic() - start)
     return bytes(plan)
+
+
+def _check_dla(cores: int, wanted: int) -> None:
+    if wanted >= cores:
+        raise RuntimeUnavailableError(
+            f"tensorrt: dla:{wanted} is not there, TensorRT {trt.__version__} sees {cores} deep learning accelerators "
+            "(TensorRT 11 supports none); take device cuda"
+        )
 
 
 def _use_timing_cache(config: Any, path: Path) -> Callable[[], None]:

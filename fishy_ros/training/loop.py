@@ -34,7 +34,8 @@ Progress = Callable[[int, int, dict[str, float]], None]
 class Trainer:
     """Train one network; `out` gets `last.pt`, `curves.csv`, `predictions.png`, and `weights.safetensors` at the end.
 
-    `weights-STEP.safetensors` are kept as often as the configuration says. Where it names labelled sets to watch, their scores go into `validation.csv`.
+    `weights-STEP.safetensors` are kept as often as the configuration says. Where it names labelled sets to watch, their
+    scores go into `validation.csv`.
     """
 
     def __init__(self, config: TrainConfig, out: Path, device: str) -> None:

@@ -48,6 +48,41 @@ def test_the_limit_is_that_of_the_slower_roof_node_by_node() -> None:
     assert cost.limit_s(1e9, 1e9) >= max(cost.flops, cost.bytes_moved) / 1e9
 
 
+def _quantised_graph() -> onnx.ModelProto:
+    """Round, convolve, cut off at zero, round: what engines compute as one integer convolution."""
+    constants = {
+        "w8": np.zeros((8, 3, 3, 3), np.int8),
+        "ws": np.ones(8, np.float32),
+        "wz": np.zeros(8, np.int8),
+        "s": np.array(0.1, np.float32),
+        "z": np.array(0, np.uint8),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["x8"]),
+        helper.make_node("DequantizeLinear", ["x8", "s", "z"], ["xr"]),
+        helper.make_node("DequantizeLinear", ["w8", "ws", "wz"], ["wr"], axis=0),
+        helper.make_node("Conv", ["xr", "wr"], ["y"], pads=[1, 1, 1, 1], name="conv"),
+        helper.make_node("Relu", ["y"], ["r"]),
+        helper.make_node("QuantizeLinear", ["r", "s", "z"], ["r8"]),
+        helper.make_node("DequantizeLinear", ["r8", "s", "z"], ["out"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "quantised",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 64])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 8, 32, 64])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_an_integer_convolution_moves_integers() -> None:
+    cost = graph_cost(_quantised_graph().SerializeToString())
+    conv = next(node for node in cost.nodes if node.name == "conv")
+    assert conv.flops == 2 * 8 * 32 * 64 * 27
+    assert conv.bytes_moved == 3 * 32 * 64 + 8 * 27 + 8 * 32 * 64
+
+
 def test_convolutions_of_a_whole_graph_agree_with_the_counter_of_torch() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
     from torch.utils.flop_counter import FlopCounterMode

@@ -46,6 +46,13 @@ def test_the_best_and_the_worst_run_are_discarded():
     assert peak.discarded[1].rate_hz >= max(rates)
 
 
+def test_latency_is_also_measured_at_four_fifths_of_the_peak():
+    peak = find_peak(node_of([31.0]), 20.0)
+    assert peak.calm.rate_hz == pytest.approx(0.8 * peak.rate_hz)
+    assert peak.calm.published == peak.calm.played == 1000
+    assert f"{peak.calm.latency_ms:.1f} ms in the median, {peak.calm.latency_p99_ms:.1f} ms" in peak_text(peak)
+
+
 def test_a_node_that_drops_at_any_rate_is_an_error():
     with pytest.raises(ReplayError, match=r"even at 0\.1"):
         find_peak(node_of([0.001]), 5.0)

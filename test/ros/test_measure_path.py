@@ -7,7 +7,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 from fishy_ros.bench.node import run_node
 from fishy_ros.errors import ReplayError
 from fishy_ros.model_package import ModelPackage
-from fishy_ros.replay.bus_path import AGE, AROUND, ARRIVE, NAIVE_NODE, THIS_NODE, PathRequest
+from fishy_ros.replay.bus_path import AGE, AROUND, ARRIVE, HANDLING, NAIVE_NODE, THIS_NODE, PathRequest
 from fishy_ros.replay.match import ROUND_TRIP
 
 
@@ -17,7 +17,7 @@ def test_a_node_answers_every_frame_with_its_stages(contestant: str, tiny_packag
     result = run_node((contestant,), request, 1, lambda: None)
     assert result.extra == {"lost": {contestant: 0}}
     stages = {stage: summary.median for stage, summary in result.cases[0].stages_ms.items()}
-    assert {ARRIVE, AGE, AROUND, ROUND_TRIP, "decode", "inference", "publish"} <= set(stages)
+    assert {ARRIVE, HANDLING, AGE, AROUND, ROUND_TRIP, "receive", "decode", "inference", "publish"} <= set(stages)
     # A heatmap may arrive before the call that publishes it returns, so its age may exceed the round trip.
     assert 0 < stages["inference"] < min(stages[AGE], stages[ROUND_TRIP])
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from onnx import helper
-from support.tiny_model import tiny_graph
+from support.refused_graph import log_sum_exp_by_attribute
 
 from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage
@@ -27,32 +26,14 @@ def test_auto_starts_something_and_says_what_and_why(tiny_package: ModelPackage)
 
 
 def _with_log_sum_exp_by_attribute(package: ModelPackage, folder: Path) -> ModelPackage:
-    """Return a package whose valid graph ONNX Runtime runs and OpenVINO 2026.4 cannot compile.
-
-    OpenVINO reduces over all axes where ReduceLogSumExp gives them as an attribute, as it does up to opset 17, and then
-    finds shapes that do not fit.
-    """
-    model = tiny_graph(64, 128)
-    nodes = model.graph.node
-    head = helper.make_node("ReduceLogSumExp", ["logits"], ["energy"], axes=[1], keepdims=1)
-    joined = helper.make_node("Concat", ["logits", "energy"], ["joined"], axis=1)
-    at = next(index for index, node in enumerate(nodes) if node.op_type == "ArgMax")
-    argmax = nodes[at]
-    argmax.input[0] = "joined"
-    clipped = helper.make_node("Min", ["index_of_joined", "last"], ["index"])
-    argmax.output[0] = "index_of_joined"
-    nodes.insert(at + 1, clipped)
-    nodes.insert(at, joined)
-    nodes.insert(at, head)
-    model.graph.initializer.append(helper.make_tensor("last", onnx.TensorProto.INT64, [], [3]))
     path = folder / "energy.onnx"
-    onnx.save(model, str(path))
+    onnx.save(log_sum_exp_by_attribute(64, 128), str(path))
     return replace(package, graph_path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @needs_openvino
 def test_auto_falls_back_with_a_warning_when_the_best_candidate_cannot_compile_the_graph(
-    tiny_package: ModelPackage, tmp_path: Path
+    tiny_package: ModelPackage, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     package = _with_log_sum_exp_by_attribute(tiny_package, tmp_path)
     try:
@@ -65,6 +46,7 @@ def test_auto_falls_back_with_a_warning_when_the_best_candidate_cannot_compile_t
     assert runtime.info.name == "onnxruntime"
     assert [note.level for note in notes] == ["warning", "info"]
     assert "openvino on cpu passed over" in notes[0].text
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"][-1] == notes[0].text
 
 
 def test_a_damaged_graph_is_an_error_and_not_a_reason_to_fall_back(

@@ -1,0 +1,40 @@
+"""Run a measurement that needs ROS in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import fishy_ros
+from fishy_ros.errors import ReplayError
+from fishy_ros.replay.bus_path import PathRequest
+
+
+def run_measurement(module: str, request: PathRequest, timeout_s: float = 600.0) -> dict[str, Any]:
+    """Run `fishy_ros.ros.MODULE` on a request and return its result.
+
+    Raises:
+        ReplayError: it failed, in its own words, or gave no result in `timeout_s`.
+    """
+    root = str(Path(fishy_ros.__file__).resolve().parents[1])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", f"fishy_ros.ros.{module}"],
+            input=json.dumps(asdict(request)),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ReplayError(f"{request.contestant}: no result in {timeout_s:.0f} s") from error
+    if done.returncode:
+        raise ReplayError(f"{request.contestant}: {done.stderr.strip()[-2000:] or f'status {done.returncode}'}")
+    result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
+    return result

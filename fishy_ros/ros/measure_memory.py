@@ -1,0 +1,54 @@
+"""One run of `fishy bench memory`: the memory of a node while frames go through it.
+
+Reads a `PathRequest` as JSON from the standard input and writes the resident memory of the node after every hundredth
+of the frames as JSON to the standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from fishy_ros.errors import ReplayError
+from fishy_ros.replay.bus_path import PathRequest
+from fishy_ros.ros.heatmap_counter import HeatmapCounter
+from fishy_ros.ros.measured_node import measured_node
+from fishy_ros.ros.measurement import answer
+
+_READINGS = 100
+_PATIENCE_S = 10.0
+
+
+def measure(request: PathRequest) -> dict[str, object]:
+    """Play frames one after the other and return the readings, and how many frames were not answered.
+
+    Raises:
+        FishyError: the node cannot be started, or stops to answer.
+    """
+    every = max(1, request.frames // _READINGS)
+    readings: list[tuple[int, int]] = []
+    unanswered = 0
+    with measured_node(request) as node:
+        counter = HeatmapCounter()
+        node.player.listen(counter)
+        for played in range(request.frames):
+            before = counter.count
+            node.player.publish(node.pictures[played % len(node.pictures)], time.time_ns())
+            unanswered += not counter.wait_for(before + 1, _PATIENCE_S)
+            node.detector.check()
+            if unanswered > max(3, request.frames // 100):
+                raise ReplayError(f"{unanswered} of {played + 1} frames were not answered in {_PATIENCE_S:g} s each")
+            if (played + 1) % every == 0:
+                readings.append((played + 1, _resident_bytes(node.detector.pid)))
+    return {"readings": readings, "unanswered": unanswered}
+
+
+def _resident_bytes(pid: int) -> int:
+    """Return the memory that a process holds in RAM, as `proc(5)` has it in statm."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    answer(measure)
