@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from support.faults.case import FaultCase, says
@@ -20,6 +23,45 @@ def test_a_node_starts_and_works_where_nothing_can_be_written(start_rig, hold):
     rig = start_rig(bench_options={"environment": NOWHERE, "output": Path("/dev/full")})
     hold(
         rig, FaultCase("machine", "log, cache and home cannot be written, stdout is full", "goes on", lambda rig: None)
+    )
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own, of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a file system of its own cannot be mounted here (needs the right to mount)")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def write_without_end(path):
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def test_a_disk_that_fills_up_while_the_node_runs_stops_nothing(start_rig, hold, small_disk):
+    rig = start_rig(bench_options={"environment": {"ROS_LOG_DIR": str(small_disk), "XDG_CACHE_HOME": str(small_disk)}})
+
+    filler = small_disk / "filler"
+
+    def fill(rig):
+        with pytest.raises(OSError, match="No space left"):
+            write_without_end(filler)
+
+    hold(
+        rig,
+        FaultCase(
+            "machine",
+            "the disk of log and cache is full",
+            "goes on",
+            fill,
+            clear=lambda rig: filler.unlink(),
+        ),
     )
 
 
