@@ -63,7 +63,7 @@ class GraphFile:
                 f"{self.path}: sha256 is {found} ({len(content)} bytes), but {DESCRIPTION_FILE} expects {self.sha256}; "
                 "the file is truncated, damaged or belongs to another version"
             )
-        if has_external_data(content):
+        if has_external_data(content, self.path):
             raise ModelPackageError(
                 f"{self.path}: the graph keeps weights in other files, expected all of them in this one"
             )

@@ -8,6 +8,7 @@ defines it: the node does without that one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from fishy_ros.errors import ModelPackageError
 
@@ -29,13 +30,16 @@ _MAX_DEPTH = 100
 _VARINT, _FIXED64, _BYTES, _START_GROUP, _END_GROUP, _FIXED32 = range(6)
 
 
-def has_external_data(content: bytes) -> bool:
-    """Tell whether a serialized ONNX model names other files for any of its tensors.
+def has_external_data(content: bytes, path: Path) -> bool:
+    """Tell whether a serialized ONNX model, read from `path`, names other files for any of its tensors.
 
     Raises:
-        ModelPackageError: `content` is no protobuf message.
+        ModelPackageError: `content` is no protobuf message; `path` is named.
     """
-    return _refers_outside(memoryview(content), "model", 0)
+    try:
+        return _refers_outside(memoryview(content), "model", 0)
+    except ModelPackageError as error:
+        raise ModelPackageError(f"{path}: {error}") from error
 
 
 def _refers_outside(message: memoryview, kind: str, depth: int) -> bool:

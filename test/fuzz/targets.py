@@ -68,7 +68,7 @@ def model_yaml(data: bytes) -> None:
 
 
 def onnx_graph(data: bytes) -> None:
-    has_external_data(data)
+    has_external_data(data, Path("model.onnx"))
 
 
 def bag_metadata(data: bytes) -> None:

@@ -9,16 +9,14 @@ from support.detector_bench import header, image_message, values_of
 from support.refused_graph import log_sum_exp_by_attribute
 
 from fishy_ros.errors import ModelPackageError
-from fishy_ros.model_package import ModelPackage, add_variants
+from fishy_ros.model_package import add_variants, load_model_package
 from fishy_ros.runtimes import create_runtime
 
 
-def test_auto_takes_the_next_runtime_and_warns(
-    start_detector, street, tiny_package: ModelPackage, tmp_path: Path
-) -> None:
+def test_auto_takes_the_next_runtime_and_warns(start_detector, street, tiny_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     onnx.save(log_sum_exp_by_attribute(64, 128), str(tmp_path / "odd.onnx"))
-    package = add_variants(tiny_package, {"fp16": tmp_path / "odd.onnx"})
+    package = add_variants(load_model_package(tiny_folder), {"fp16": tmp_path / "odd.onnx"})
     try:
         create_runtime("openvino", package, "cpu", "fp16").close()
     except ModelPackageError:
