@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def _locate(name: str, listed: Path, root: Path, relative: str) -> Path:
     if "\0" in relative or ".." in Path(relative).parts or Path(relative).is_absolute():
         raise DatasetError(f"dataset {name}: {listed} names {relative!r}, expected a path inside {root}")
     for base in (root, root / "data", listed.parent):
-        if (base / relative).is_file():
+        if os.path.isfile(base / relative):  # unlike Path.is_file, False for a name that is too long
             return base / relative
     raise DatasetError(f"dataset {name}: {listed} names {relative}, which is not under {root}")
 
