@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,17 @@ import typer
 
 if TYPE_CHECKING:
     from fishy_ros.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins."""
+
+    weights: Path | None
+    """Trained weights, or None for random ones."""
+    new_head: bool
+    fresh: bool
+    """Whether a checkpoint of an earlier call is left aside."""
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +40,9 @@ def train(
     weights: Annotated[
         Path | None, typer.Option(help="Trained weights (.safetensors) to start a new run from.")
     ] = None,
+    new_head: Annotated[
+        bool, typer.Option("--new-head", help="Take only the network of --weights and start its learned head anew.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")] = False,
     validation: Annotated[
         bool, typer.Option(help="Score the labelled sets that the configuration names during the run.")
@@ -44,7 +59,8 @@ def train(
     if not validation:
         settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=0))
     out.mkdir(parents=True, exist_ok=True)
-    job = functools.partial(run_training, settings=settings, out=out, device=device, weights=weights, fresh=fresh)
+    start = Start(weights, new_head, fresh)
+    job = functools.partial(run_training, settings=settings, out=out, device=device, start=start)
     if processes == 1:
         job(0)
     else:
@@ -53,7 +69,7 @@ def train(
         run_in_processes(job, processes)
 
 
-def run_training(number: int, settings: TrainConfig, out: Path, device: str, weights: Path | None, fresh: bool) -> None:
+def run_training(number: int, settings: TrainConfig, out: Path, device: str, start: Start) -> None:
     """Train in this process; process 0 shows the progress."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -63,12 +79,12 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, wei
     from fishy_ros.training.provenance import note_run
 
     trainer = Trainer(settings, out, device)
-    if weights is not None:
-        trainer.start_from(weights)
-    if not fresh:
+    if start.weights is not None:
+        trainer.start_from(start.weights, start.new_head)
+    if not start.fresh:
         trainer.resume()
     if number == 0:
-        note_run(settings, out, trainer.step, weights, dataclasses.asdict(describe_environment()))
+        note_run(settings, out, trainer.step, start.weights, dataclasses.asdict(describe_environment()))
     console = Console(quiet=number != 0)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fishy_ros.heads.statistics import class_probabilities, entropy, softmax_distance
+from fishy_ros.heads.statistics import class_statistics, softmax_distance
 from fishy_ros.nets.fishy_net import NetOutput
 
 
@@ -13,7 +13,7 @@ class MaxSoftmaxHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]` in [0, 1]."""
-        return 1 - class_probabilities(logits).amax(dim=1)
+        return (1 - class_statistics(logits).largest).squeeze(1)
 
 
 class EntropyHead(nn.Module):
@@ -21,7 +21,7 @@ class EntropyHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]` in [0, 1]."""
-        return entropy(logits).squeeze(1)
+        return class_statistics(logits).entropy.squeeze(1)
 
 
 class SoftmaxDistanceHead(nn.Module):
@@ -29,7 +29,7 @@ class SoftmaxDistanceHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]` in [0, 1]."""
-        return softmax_distance(class_probabilities(logits)).squeeze(1)
+        return softmax_distance(class_statistics(logits).probabilities).squeeze(1)
 
 
 class MaxLogitHead(nn.Module):

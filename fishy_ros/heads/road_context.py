@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.heads.statistics import class_probabilities
-from fishy_ros.nets.fishy_net import NetOutput
+from fishy_ros.heads.statistics import class_statistics, halve
+from fishy_ros.nets.fishy_net import NetOutput, upsample
 
 GROUND: tuple[int, ...] = (0, 1)
 """Train ids of road and pavement."""
 
-HALF_WIDTH: int = 12
-HEIGHT: int = 16
-"""The window reaches this far to both sides, above and below, in px at 1/4 resolution."""
+HALF_WIDTH: int = 6
+HEIGHT: int = 8
+"""The window reaches this far to both sides, above and below, in px at 1/8 resolution."""
 
 FLOOR: float = 0.1
 """Where no ground is in sight the score falls by the logarithm of this, and no further."""
@@ -33,10 +33,10 @@ class RoadContextHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`."""
-        probabilities = class_probabilities(logits)
+        probabilities = class_statistics(halve(logits)).probabilities
         ground = probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True)
-        # A window's mean is the mean of its rows' means: 58 additions a pixel instead of 825.
+        # A window's mean is the mean of its rows' means: 30 additions a pixel instead of 221.
         columns = F.avg_pool2d(ground, (2 * HEIGHT + 1, 1), 1, (HEIGHT, 0), count_include_pad=False)
         around = F.avg_pool2d(columns, (1, 2 * HALF_WIDTH + 1), 1, (0, HALF_WIDTH), count_include_pad=False)
         raw: Tensor = self.head(logits, features, image)
-        return raw + torch.log(around.squeeze(1) + FLOOR)
+        return raw + upsample(torch.log(around + FLOOR), 2).squeeze(1)

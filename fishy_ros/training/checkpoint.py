@@ -69,6 +69,22 @@ def load_weights(path: Path, model: AnomalyModel) -> None:
         raise TrainingError(f"{path}: no weights of network {model.size!r}: {error}") from error
 
 
+def load_network_weights(path: Path, model: AnomalyModel) -> None:
+    """Read the network's weights alone into a model of the same size, whatever head they were trained with.
+
+    Raises:
+        TrainingError: the file is missing, damaged or of another network.
+    """
+    prefix = "net."
+    try:
+        weights = load_file(path)
+        model.net.load_state_dict(
+            {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        )
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"{path}: no weights of network {model.size!r}: {error}") from error
+
+
 def load_model(path: Path) -> AnomalyModel:
     """Read weights (`.safetensors`) or the averaged weights of a checkpoint into a model in evaluation mode.
 

@@ -14,7 +14,14 @@ from torch.utils.data import DataLoader
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.heads.model import AnomalyModel, initialise
-from fishy_ros.training.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint, save_weights
+from fishy_ros.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_network_weights,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
 from fishy_ros.training.class_balance import class_shares, class_weights
 from fishy_ros.training.config import OptimiserConfig, TrainConfig
 from fishy_ros.training.crops import Crop, CropStream
@@ -69,13 +76,14 @@ class Trainer:
         self.optimiser.load_state_dict(checkpoint.optimiser)
         self.step = checkpoint.step
 
-    def start_from(self, weights: Path) -> None:
-        """Begin with trained weights instead of random ones.
+    def start_from(self, weights: Path, new_head: bool = False) -> None:
+        """Begin with trained weights instead of random ones; with `new_head` the learned head starts anew.
 
         Raises:
             TrainingError: they are missing or of another network.
         """
-        load_weights(weights, self.model)
+        read = load_network_weights if new_head else load_weights
+        read(weights, self.model)
         self.ema.load_state_dict(self.model.state_dict())
 
     def run(self, progress: Progress) -> None:
