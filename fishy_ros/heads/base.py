@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from fishy_ros.nets.fishy_net import NetOutput
+from fishy_ros.nets.network import NetOutput
 
 
 class Head(Protocol):

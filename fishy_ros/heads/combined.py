@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fishy_ros.nets.fishy_net import NetOutput
+from fishy_ros.nets.network import NetOutput
 
 
 class WeightedSumHead(nn.Module):

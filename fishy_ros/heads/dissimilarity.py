@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from fishy_ros.heads.statistics import class_statistics, halve
-from fishy_ros.nets.blocks import ConvNormAct
-from fishy_ros.nets.fishy_net import NetOutput, upsample
+from fishy_ros.nets.blocks import ConvNormAct, upsample
+from fishy_ros.nets.network import NetOutput
 
 COARSE: int = 32
 FINE: int = 16

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.nets.fishy_net import NetOutput
+from fishy_ros.nets.network import NetOutput
 
 
 class MahalanobisHead(nn.Module):

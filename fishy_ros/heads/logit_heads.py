@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from fishy_ros.heads.statistics import class_statistics, softmax_distance
-from fishy_ros.nets.fishy_net import NetOutput
+from fishy_ros.nets.network import NetOutput
 
 
 class MaxSoftmaxHead(nn.Module):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fishy_ros.heads.dissimilarity import DissimilarityHead
-from fishy_ros.nets.fishy_net import SIZES, FishyNet, NetOutput
+from fishy_ros.nets.network import NetOutput
+from fishy_ros.nets.registry import create_network
 
 MEAN_BGR: tuple[float, float, float] = (104.0, 108.0, 104.0)
 STD_BGR: tuple[float, float, float] = (62.0, 62.0, 64.0)
@@ -30,20 +31,24 @@ class AnomalyModel(nn.Module):
     std: Tensor
 
     def __init__(self, size: str) -> None:
+        """Build the network that `NETWORKS` calls `size`, and the learned head, both untrained.
+
+        Raises:
+            ConfigError: no network has that name.
+        """
         super().__init__()
         self.size = size
-        config = SIZES[size]
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD_BGR).view(1, 3, 1, 1), persistent=False)
-        self.net = FishyNet(config)
-        self.head = DissimilarityHead(config.classes, config.semantic, config.detail)
+        self.net = create_network(size)
+        self.head = DissimilarityHead(self.net.classes, self.net.semantic, self.net.detail)
 
     def normalise(self, image: Tensor) -> Tensor:
         """Bring grey levels 0..255 to about zero mean and unit variance."""
         return (image - self.mean) / self.std
 
     def forward(self, image: Tensor) -> ModelOutput:
-        """Run network and head on `[B, 3, H, W]`, H and W multiples of 32."""
+        """Run network and head on `[B, 3, H, W]`, H and W multiples of `net.multiple`."""
         net = self.net(self.normalise(image))
         return ModelOutput(net, self.head(net.logits, net, image))
 
@@ -52,7 +57,7 @@ def initialise(module: nn.Module, seed: int) -> None:
     """Draw every convolution's weights from one seed (He et al., Delving Deep into Rectifiers, 2015)."""
     generator = torch.Generator().manual_seed(seed)
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

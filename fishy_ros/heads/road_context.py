@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fishy_ros.heads.statistics import class_statistics, halve
-from fishy_ros.nets.fishy_net import NetOutput, upsample
+from fishy_ros.nets.blocks import upsample
+from fishy_ros.nets.network import NetOutput
 
 GROUND: tuple[int, ...] = (0, 1)
 """Train ids of road and pavement."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.nets.fishy_net import NetOutput
+from fishy_ros.nets.network import NetOutput
 
 BOUNDARY_RADIUS: int = 2
 SMOOTHING_SIDE: int = 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -43,6 +44,27 @@ class ResidualBlock(nn.Module):
         return self.activation(self.body(x) + self.shortcut(x))
 
 
+class BottleneckBlock(nn.Module):
+    """A 3x3 convolution between two of 1x1, around a shortcut (He et al., 2016, figure 5); it doubles the width."""
+
+    def __init__(self, inputs: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        outputs = 2 * width
+        self.body = nn.Sequential(
+            ConvNormAct(inputs, width, kernel=1),
+            ConvNormAct(width, width, stride=stride),
+            ConvNormAct(width, outputs, kernel=1, activate=False),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = ConvNormAct(inputs, outputs, kernel=1, stride=stride, activate=False)
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[B, inputs, H, W]` to `[B, 2 width, H/stride, W/stride]`."""
+        return self.activation(self.body(x) + self.shortcut(x))
+
+
 class PyramidContext(nn.Module):
     """Add context pooled over growing windows (Hong et al., DDRNet, 2021, deep aggregation pyramid pooling).
 
@@ -64,3 +86,14 @@ class PyramidContext(nn.Module):
         whole = self.whole(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, x.shape[2], x.shape[3])
         parts = [self.local(x), *(window(x) for window in self.windows), whole]
         return x + self.merge(torch.cat(parts, dim=1))
+
+
+def residual_stage(inputs: int, outputs: int, depth: int, stride: int = 2) -> nn.Sequential:
+    """Build `depth` residual blocks, of which the first has the stride."""
+    first = ResidualBlock(inputs, outputs, stride)
+    return nn.Sequential(first, *(ResidualBlock(outputs, outputs) for _ in range(depth - 1)))
+
+
+def upsample(x: Tensor, factor: int) -> Tensor:
+    """Enlarge `[B, C, H, W]` by a whole factor, bilinear, half-pixel centres."""
+    return F.interpolate(x, scale_factor=float(factor), mode="bilinear", align_corners=False)

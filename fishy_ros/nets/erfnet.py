@@ -1,7 +1,7 @@
-"""ERFNet (Romera et al., ERFNet: Efficient Residual Factorized ConvNet, T-ITS 2018), to compare speeds with.
+"""ERFNet (Romera et al., ERFNet: Efficient Residual Factorized ConvNet, T-ITS 2018), to compare with.
 
 The baseline of many anomaly detectors on roads: segmentation, and one minus the largest softmax as the score
-(Hendrycks and Gimpel, 2017). Only its arithmetic is of use here; its weights are random.
+(Hendrycks and Gimpel, 2017). Its weights are random here; `trainable_erfnet` lets it be trained.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.nets.blocks import ConvNormAct, PyramidContext, ResidualBlock
+from fishy_ros.nets.blocks import ConvNormAct, PyramidContext, residual_stage, upsample
+from fishy_ros.nets.network import NetOutput, Network
 
 
 @dataclass(frozen=True)
@@ -23,40 +23,25 @@ class FishyNetConfig:
     classes: int = 19
 
 
-SIZES: dict[str, FishyNetConfig] = {
-    "s": FishyNetConfig(),
-    "m": FishyNetConfig(stem=32, widths=(64, 128, 256, 320), depths=(2, 3, 4, 3), semantic=128, detail=64),
-}
-"""Named sizes: `s` for CPUs and small Jetsons at 512x1024, `m` for GPUs at 1024x2048."""
+MEDIUM = FishyNetConfig(stem=32, widths=(64, 128, 256, 320), depths=(2, 3, 4, 3), semantic=128, detail=64)
+"""For GPUs at 1024x2048; the defaults are for CPUs and small Jetsons at 512x1024."""
+
+Stage = Callable[[int, int, int], nn.Module]
+"""Builds a stage of the encoder of input channels, output channels and number of blocks; it halves the resolution."""
 
 
-class NetOutput(NamedTuple):
-    """What the network hands to its heads."""
+class FishyNet(Network):
+    """Segment an image and give heads the features that they need."""
 
-    logits: Tensor
-    """Class logits, float `[B, classes, H/4, W/4]`."""
-    semantic: Tensor
-    """Decoder features, float `[B, semantic, H/8, W/8]`."""
-    detail: Tensor
-    """Fine decoder features, float `[B, detail, H/4, W/4]`."""
-
-
-class FishyNet(nn.Module):
-    """Segment an image and give heads the features that they need.
-
-    The input is float `[B, 3, H, W]`, normalised, H and W multiples of 32.
-    """
-
-    def __init__(self, config: FishyNetConfig) -> None:
-        super().__init__()
-        self.config = config
+    def __init__(self, config: FishyNetConfig, stage: Stage = residual_stage) -> None:
+        super().__init__(config.classes, config.semantic, config.detail)
         w4, w8, w16, w32 = config.widths
         d4, d8, d16, d32 = config.depths
-        self.stem = ConvNormAct(3, config.stem, stride=2)
-        self.stage4 = _stage(config.stem, w4, d4)
-        self.stage8 = _stage(w4, w8, d8)
-        self.stage16 = _stage(w8, w16, d16)
-        self.stage32 = _stage(w16, w32, d32)
+        self.stem: nn.Module = ConvNormAct(3, config.stem, stride=2)
+        self.stage4 = stage(config.stem, w4, d4)
+        self.stage8 = stage(w4, w8, d8)
+        self.stage16 = stage(w8, w16, d16)
+        self.stage32 = stage(w16, w32, d32)
         self.context = PyramidContext(w32, w32 // 2)
         self.lateral32 = ConvNormAct(w32, config.semantic, kernel=1)
         self.lateral16 = ConvNormAct(w16, config.semantic, kernel=1)
@@ -68,8 +53,8 @@ class FishyNet(nn.Module):
         self.smooth4 = ConvNormAct(config.detail, config.detail)
         self.classifier = nn.Conv2d(config.detail, config.classes, 1)
 
-    def forward(self, image: Tensor) -> NetOutput:
-        """Map a normalised image `[B, 3, H, W]` to logits and features."""
+    def segment(self, image: Tensor) -> NetOutput:
+        """Climb down to 1/32 and up again to 1/4."""
         x4 = self.stage4(self.stem(image))
         x8 = self.stage8(x4)
         x16 = self.stage16(x8)
@@ -78,13 +63,3 @@ class FishyNet(nn.Module):
         d8 = self.smooth8(self.lateral8(x8) + upsample(d16, 2))
         d4 = self.smooth4(self.lateral4(x4) + upsample(self.to_detail(d8), 2))
         return NetOutput(self.classifier(d4), d8, d4)
-
-
-def upsample(x: Tensor, factor: int) -> Tensor:
-    """Enlarge `[B, C, H, W]` by a whole factor, bilinear, half-pixel centres."""
-    return F.interpolate(x, scale_factor=float(factor), mode="bilinear", align_corners=False)
-
-
-def _stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
-    first = ResidualBlock(inputs, outputs, stride=2)
-    return nn.Sequential(first, *(ResidualBlock(outputs, outputs) for _ in range(depth - 1)))

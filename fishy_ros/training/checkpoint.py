@@ -14,10 +14,10 @@ from torch import Tensor
 
 from fishy_ros.errors import TrainingError
 from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.nets.fishy_net import SIZES
+from fishy_ros.nets.registry import NETWORKS
 
 NETWORK = "network"
-"""Key of the metadata of a weights file that names the size of its network."""
+"""Key of the metadata of a weights file that names its network."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def load_model(path: Path) -> AnomalyModel:
         load_weights(path, model)
         return model.eval()
     checkpoint = load_checkpoint(path)
-    model = AnomalyModel(checkpoint.size)
+    model = AnomalyModel(_known(checkpoint.size, path))
     try:
         model.load_state_dict(checkpoint.ema)
     except RuntimeError as error:
@@ -110,6 +110,10 @@ def _network_of(path: Path) -> str:
             network = (file.metadata() or {}).get(NETWORK)
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"{path}: no readable weights: {error}") from error
-    if network not in SIZES:
-        raise TrainingError(f"{path}: weights of network {network!r}; known are {sorted(SIZES)}")
-    return str(network)
+    return _known(network, path)
+
+
+def _known(network: str | None, path: Path) -> str:
+    if network not in NETWORKS:
+        raise TrainingError(f"{path}: weights of network {network!r}; known are {sorted(NETWORKS)}")
+    return network

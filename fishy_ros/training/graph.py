@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.nets.fishy_net import upsample
+from fishy_ros.nets.blocks import upsample
+from fishy_ros.nets.reparameterised import fuse_branches
 
 OPSET: int = 18
 """Up to 17, reductions name their axes in an attribute, which OpenVINO ignores for ReduceLogSumExp."""
@@ -66,18 +67,21 @@ class NetworkAlone(nn.Module):
 
 
 def export_graph(deployed: DeployedModel, height: int, width: int, path: Path) -> None:
-    """Write the ONNX graph of a model package for images of one size (multiples of 32) and check it."""
+    """Write the ONNX graph of a model package for images of one size (multiples of `net.multiple`) and check it."""
     export_module(deployed, ("score", "labels"), height, width, path)
 
 
 def export_module(module: nn.Module, outputs: Sequence[str], height: int, width: int, path: Path) -> None:
-    """Write the ONNX graph of a module that maps an image uint8 `[1, H, W, 3]` to `outputs`, and check it."""
+    """Write the ONNX graph of a module that maps an image uint8 `[1, H, W, 3]` to `outputs`, and check it.
+
+    Branches that run as one convolution are fused; `module` itself is put into evaluation mode and stays as it is.
+    """
     module.eval()
     example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            module,
+            fuse_branches(module),
             (example,),
             str(path),
             input_names=["image"],

@@ -127,7 +127,7 @@ class Trainer:
         save_checkpoint(self.checkpoint_path, state)
 
     def _class_weights(self, sources: Sequence[TrainingSource]) -> Tensor | None:
-        constant, classes = self.config.loss.rare_classes, self.model.net.config.classes
+        constant, classes = self.config.loss.rare_classes, self.model.net.classes
         return None if constant is None else class_weights(class_shares(sources, classes), constant).to(self.device)
 
     def _optimise(

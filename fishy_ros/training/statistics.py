@@ -33,7 +33,7 @@ def measure_statistics(model: AnomalyModel, images: Iterable[Tensor]) -> Feature
         TrainingError: there is no image.
     """
     model.eval()
-    classes, width = model.net.config.classes, model.net.config.detail
+    classes, width = model.net.classes, model.net.detail
     count = torch.zeros(classes, dtype=torch.float64)
     logit_sum, logit_square = count.clone(), count.clone()
     feature_sum = torch.zeros(classes, width, dtype=torch.float64)

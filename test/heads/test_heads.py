@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainin
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.heads.model import AnomalyModel, initialise  # noqa: E402
 from fishy_ros.heads.registry import HEADS, FeatureStatistics, create_head, no_statistics  # noqa: E402
-from fishy_ros.nets.fishy_net import NetOutput  # noqa: E402
+from fishy_ros.nets.network import NetOutput  # noqa: E402
 
 CLASSES, DETAIL, H, W = 19, 40, 12, 16
 

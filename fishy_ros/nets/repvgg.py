@@ -1,0 +1,28 @@
+"""A RepVGG-A0 encoder (Ding et al., RepVGG: Making VGG-style ConvNets Great Again, 2021) with FishyNet's decoder.
+
+Depths and widths are those of A0 down to 1/16. Simplified: the last stage, 1280 channels wide for the classes
+of ImageNet, has 384; the paper's own segmentation network is a PSPNet on dilated stages, which is no real-time design.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from fishy_ros.nets.fishy_net import FishyNet, FishyNetConfig
+from fishy_ros.nets.reparameterised import RepBlock
+
+A0 = FishyNetConfig(stem=48, widths=(48, 96, 192, 384), depths=(2, 4, 14, 1))
+
+
+class RepVggNet(FishyNet):
+    """FishyNet with stages of blocks that train as three branches and run as one convolution."""
+
+    def __init__(self) -> None:
+        super().__init__(A0, rep_stage)
+        self.stem = RepBlock(3, A0.stem, stride=2)
+
+
+def rep_stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
+    """Build a stage of plain blocks, the first of which halves the resolution."""
+    first = RepBlock(inputs, outputs, stride=2)
+    return nn.Sequential(first, *(RepBlock(outputs, outputs) for _ in range(depth - 1)))
