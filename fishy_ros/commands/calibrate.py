@@ -37,7 +37,7 @@ def calibrate(
     model = load_model(checkpoint)
     folder = out or checkpoint.parent
     folder.mkdir(parents=True, exist_ok=True)
-    sources = open_sources(Path(data or settings.data), settings.sources)
+    sources = open_sources(Path(data or settings.data), settings.sources, settings.max_width)
     street = list(track(ordinary_images(sources, images, height, width), "reading images", total=images))
     statistics = measure_statistics(model, track(street, "statistics"))
     save_statistics(folder / "statistics.safetensors", statistics)

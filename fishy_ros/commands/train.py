@@ -38,7 +38,8 @@ def train(
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
     processes: Annotated[int, typer.Option(help="Training processes, one a CPU core; 1 on a GPU.", min=1)] = 1,
     weights: Annotated[
-        Path | None, typer.Option(help="Trained weights (.safetensors) to start a new run from.")
+        Path | None,
+        typer.Option(help="Trained weights (.safetensors) to start a new run from; `m` starts from those of `s`."),
     ] = None,
     new_head: Annotated[
         bool, typer.Option("--new-head", help="Take only the network of --weights and start its learned head anew.")
@@ -74,6 +75,8 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, sta
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from fishy_ros.errors import ConfigError
+    from fishy_ros.nets.registry import TRUNKS
     from fishy_ros.replay.environment import describe_environment
     from fishy_ros.training.loop import Trainer
     from fishy_ros.training.provenance import note_run
@@ -83,6 +86,10 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, sta
         trainer.start_from(start.weights, start.new_head)
     if not start.fresh:
         trainer.resume()
+    if start.weights is None and trainer.step == 0 and settings.size in TRUNKS:
+        raise ConfigError(
+            f"network {settings.size!r} refines a trained {TRUNKS[settings.size]!r}; name its weights with --weights"
+        )
     if number == 0:
         note_run(settings, out, trainer.step, start.weights, dataclasses.asdict(describe_environment()))
     console = Console(quiet=number != 0)

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from fishy_ros.heads.dissimilarity import DissimilarityHead
-from fishy_ros.nets.network import NetOutput
+from fishy_ros.heads.refined import RefinedHead
+from fishy_ros.nets.blocks import ZeroConv
+from fishy_ros.nets.cascade import CascadeNet
+from fishy_ros.nets.network import NetOutput, Network
 from fishy_ros.nets.registry import create_network
 
 MEAN_BGR: tuple[float, float, float] = (104.0, 108.0, 104.0)
@@ -41,7 +44,7 @@ class AnomalyModel(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD_BGR).view(1, 3, 1, 1), persistent=False)
         self.net = create_network(size)
-        self.head = DissimilarityHead(self.net.classes, self.net.semantic, self.net.detail)
+        self.head = _learned_head(self.net)
 
     def normalise(self, image: Tensor) -> Tensor:
         """Bring grey levels 0..255 to about zero mean and unit variance."""
@@ -54,15 +57,27 @@ class AnomalyModel(nn.Module):
 
 
 def initialise(module: nn.Module, seed: int) -> None:
-    """Draw every convolution's weights from one seed (He et al., Delving Deep into Rectifiers, 2015)."""
+    """Draw weights from one seed (He et al., Delving Deep into Rectifiers, 2015); what starts at zero stays zero."""
     generator = torch.Generator().manual_seed(seed)
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(layer, ZeroConv):
+            layer.reset_parameters()
+        elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Count the trainable parameters of a module."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+    """Count the parameters of a module, frozen ones included."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def _learned_head(net: Network) -> DissimilarityHead | RefinedHead:
+    if isinstance(net, CascadeNet):
+        return RefinedHead(_dissimilarity(net.trunk), net.detail)
+    return _dissimilarity(net)
+
+
+def _dissimilarity(net: Network) -> DissimilarityHead:
+    return DissimilarityHead(net.classes, net.semantic, net.detail)

@@ -19,7 +19,7 @@ GROUND: tuple[int, ...] = (0, 1)
 
 HALF_WIDTH: int = 6
 HEIGHT: int = 8
-"""The window reaches this far to both sides, above and below, in px at 1/8 resolution."""
+"""The window reaches this far to both sides, above and below, in px at 1/8 resolution of a street 1024 px wide."""
 
 FLOOR: float = 0.1
 """Where no ground is in sight the score falls by the logarithm of this, and no further."""
@@ -34,10 +34,12 @@ class RoadContextHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`."""
-        probabilities = class_statistics(halve(logits)).probabilities
+        # The window is a matter of the scene: in a cascade, what the network inside says is of the right size.
+        coarsest, factor = (logits, 2) if features.coarse is None else (features.coarse.logits, 4)
+        probabilities = class_statistics(halve(coarsest)).probabilities
         ground = probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True)
         # A window's mean is the mean of its rows' means: 30 additions a pixel instead of 221.
         columns = F.avg_pool2d(ground, (2 * HEIGHT + 1, 1), 1, (HEIGHT, 0), count_include_pad=False)
         around = F.avg_pool2d(columns, (1, 2 * HALF_WIDTH + 1), 1, (0, HALF_WIDTH), count_include_pad=False)
         raw: Tensor = self.head(logits, features, image)
-        return raw + upsample(torch.log(around + FLOOR), 2).squeeze(1)
+        return raw + upsample(torch.log(around + FLOOR), factor).squeeze(1)

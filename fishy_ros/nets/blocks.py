@@ -65,6 +65,20 @@ class BottleneckBlock(nn.Module):
         return self.activation(self.body(x) + self.shortcut(x))
 
 
+class ZeroConv(nn.Conv2d):
+    """A 1x1 convolution that starts at zero: what it is added to stays the same until it has learned something."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set weights and bias to zero."""
+        nn.init.zeros_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+
 class PyramidContext(nn.Module):
     """Add context pooled over growing windows (Hong et al., DDRNet, 2021, deep aggregation pyramid pooling).
 

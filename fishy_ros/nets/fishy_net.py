@@ -23,9 +23,6 @@ class FishyNetConfig:
     classes: int = 19
 
 
-MEDIUM = FishyNetConfig(stem=32, widths=(64, 128, 256, 320), depths=(2, 3, 4, 3), semantic=128, detail=64)
-"""For GPUs at 1024x2048; the defaults are for CPUs and small Jetsons at 512x1024."""
-
 Stage = Callable[[int, int, int], nn.Module]
 """Builds a stage of the encoder of input channels, output channels and number of blocks; it halves the resolution."""
 

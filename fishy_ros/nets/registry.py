@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fishy_ros.errors import ConfigError
+from fishy_ros.nets.cascade import CascadeConfig, CascadeNet
 from fishy_ros.nets.ddrnet import DdrNet
-from fishy_ros.nets.fishy_net import MEDIUM, FishyNet, FishyNetConfig
+from fishy_ros.nets.fishy_net import FishyNet, FishyNetConfig
 from fishy_ros.nets.network import Network
 from fishy_ros.nets.pidnet import PidNet
 from fishy_ros.nets.repvgg import RepVggNet
@@ -15,14 +16,17 @@ from fishy_ros.nets.trainable_erfnet import TrainableErfNet
 
 NETWORKS: dict[str, Callable[[], Network]] = {
     "s": lambda: FishyNet(FishyNetConfig()),
-    "m": lambda: FishyNet(MEDIUM),
+    "m": lambda: CascadeNet(CascadeConfig()),
     "ddrnet_slim": DdrNet,
     "pidnet_s": PidNet,
     "stdc": StdcNet,
     "repvgg": RepVggNet,
     "erfnet": TrainableErfNet,
 }
-"""`s` and `m` are this project's own, the others are designs of other people to compare with."""
+"""This project's own, `s` for 512x1024 and `m`, which refines it, for 1024x2048; designs of others to compare with."""
+
+TRUNKS: dict[str, str] = {"m": "s"}
+"""For each cascade the network inside, whose trained weights it starts from."""
 
 
 def create_network(name: str) -> Network:

@@ -90,7 +90,7 @@ class HeadStudy:
             ConfigError: a head is unknown.
         """
         model = load_model(self._weights)
-        sources = open_sources(self._root, self._config.sources)
+        sources = open_sources(self._root, self._config.sources, self._config.max_width)
         statistics = measure_statistics(model, ordinary_images(sources, self._images, *self._size))
         heads = {name: create_head(name, model, statistics).eval() for name in self._heads}
         found = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +26,8 @@ class AugmentConfig:
     stretch: float = 0.12
     photometric: float = 1.0
     """Probability factor of the photometric changes."""
+    softness: float = 0.0
+    """Blur of what is pasted into an enlarged image, in px of that image, so that it is no sharper than the rest."""
 
 
 def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) -> Scene:
@@ -47,7 +50,9 @@ def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) ->
     step = -1 if rng.random() < 0.5 else 1
     maps = (image[:, ::step], labels[:, ::step], confidence[:, ::step], outlier[:, ::step])
     image, labels, confidence, outlier = (values.copy() for values in maps)
-    return Scene(image, labels, confidence, horizon, outlier)
+    enlargement = max(1.0, config.width / region_w)
+    softness = config.softness * math.sqrt(enlargement**2 - 1)
+    return Scene(image, labels, confidence, horizon, outlier, softness)
 
 
 def change_photometry(image: NDArray[np.uint8], probability: float, rng: Generator) -> NDArray[np.uint8]:

@@ -14,10 +14,13 @@ from torch import Tensor
 
 from fishy_ros.errors import TrainingError
 from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.nets.registry import NETWORKS
+from fishy_ros.nets.registry import NETWORKS, TRUNKS
 
 NETWORK = "network"
 """Key of the metadata of a weights file that names its network."""
+
+TRUNK = "trunk"
+"""Attribute by which a cascade holds its trunk, and the head of a cascade that of the trunk."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,24 @@ def load_network_weights(path: Path, model: AnomalyModel) -> None:
     Raises:
         TrainingError: the file is missing, damaged or of another network.
     """
-    prefix = "net."
     try:
-        weights = load_file(path)
-        model.net.load_state_dict(
-            {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-        )
+        model.net.load_state_dict(_part(load_file(path), "net."))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{path}: no weights of network {model.size!r}: {error}") from error
+
+
+def load_trunk_weights(path: Path, model: AnomalyModel) -> None:
+    """Read weights of the network inside a cascade, and of its head, into the cascade; the refinement stays as it is.
+
+    Raises:
+        TrainingError: the file is missing, damaged or of another network.
+    """
+    try:
+        weights = load_file(path)
+        model.net.get_submodule(TRUNK).load_state_dict(_part(weights, "net."))
+        model.head.get_submodule(TRUNK).load_state_dict(_part(weights, "head."))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"{path}: no weights of network {TRUNKS[model.size]!r}: {error}") from error
 
 
 def load_model(path: Path) -> AnomalyModel:
@@ -92,7 +105,7 @@ def load_model(path: Path) -> AnomalyModel:
         TrainingError: as `load_checkpoint`, or the weights are of another network.
     """
     if path.suffix == ".safetensors":
-        model = AnomalyModel(_network_of(path))
+        model = AnomalyModel(network_of(path))
         load_weights(path, model)
         return model.eval()
     checkpoint = load_checkpoint(path)
@@ -104,7 +117,12 @@ def load_model(path: Path) -> AnomalyModel:
     return model.eval()
 
 
-def _network_of(path: Path) -> str:
+def network_of(path: Path) -> str:
+    """Tell the network whose weights `save_weights` wrote.
+
+    Raises:
+        TrainingError: the file is missing or damaged, or names no known network.
+    """
     try:
         with safe_open(path, "pt") as file:
             network = (file.metadata() or {}).get(NETWORK)
@@ -117,3 +135,7 @@ def _known(network: str | None, path: Path) -> str:
     if network not in NETWORKS:
         raise TrainingError(f"{path}: weights of network {network!r}; known are {sorted(NETWORKS)}")
     return network
+
+
+def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}

@@ -14,11 +14,14 @@ from torch.utils.data import DataLoader
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.heads.model import AnomalyModel, initialise
+from fishy_ros.nets.registry import TRUNKS
 from fishy_ros.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
     load_network_weights,
+    load_trunk_weights,
     load_weights,
+    network_of,
     save_checkpoint,
     save_weights,
 )
@@ -79,11 +82,21 @@ class Trainer:
     def start_from(self, weights: Path, new_head: bool = False) -> None:
         """Begin with trained weights instead of random ones; with `new_head` the learned head starts anew.
 
+        A cascade also starts from the weights of the network inside, of which it takes the head, too.
+
         Raises:
             TrainingError: they are missing or of another network.
+            ConfigError: a cascade is to start without the trained head.
         """
-        read = load_network_weights if new_head else load_weights
-        read(weights, self.model)
+        trunk = TRUNKS.get(self.config.size)
+        if trunk is not None and new_head:
+            raise ConfigError(f"network {self.config.size!r} refines the head of {trunk!r}, so it cannot start anew")
+        if trunk is not None and network_of(weights) == trunk:
+            load_trunk_weights(weights, self.model)
+        elif new_head:
+            load_network_weights(weights, self.model)
+        else:
+            load_weights(weights, self.model)
         self.ema.load_state_dict(self.model.state_dict())
 
     def run(self, progress: Progress) -> None:
@@ -206,6 +219,7 @@ def cpu_has_bfloat16() -> bool:
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Decay convolution weights only; biases and normalisation stay free."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    free = [p for p in model.parameters() if p.ndim <= 1]
+    learning = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in learning if p.ndim > 1]
+    free = [p for p in learning if p.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]

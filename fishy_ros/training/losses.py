@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
+from fishy_ros.heads.dissimilarity import DissimilarityHead
 from fishy_ros.heads.model import AnomalyModel, ModelOutput
 from fishy_ros.training.crops import Crop
 from fishy_ros.training.sources import IGNORE
@@ -29,19 +30,19 @@ class LossConfig:
 def total_loss(
     model: AnomalyModel, output: ModelOutput, batch: Crop, config: LossConfig, class_weights: Tensor | None = None
 ) -> tuple[Tensor, dict[str, float]]:
-    """Add up the weighted terms; also return each as a number for the log.
+    """Add up the weighted terms; also return each as a number for the log. A refined head learns no prototypes.
 
     `class_weights` is float `[C]`, of the segmentation loss.
     """
     segmentation = segmentation_loss(output.net.logits.float(), batch.labels, batch.weight, class_weights)
     outlier = outlier_loss(output.outlier.float(), batch.outlier, config.hard_share, config.hard)
-    prototypes = prototype_loss(model, output, batch.outlier)
-    total = segmentation + config.outlier * outlier + config.prototypes * prototypes
-    return total, {
-        "segmentation": segmentation.item(),
-        "outlier": outlier.item(),
-        "prototypes": prototypes.item(),
-    }
+    total = segmentation + config.outlier * outlier
+    terms = {"segmentation": segmentation.item(), "outlier": outlier.item()}
+    if isinstance(model.head, DissimilarityHead):
+        prototypes = prototype_loss(model.head, output, batch.outlier)
+        total = total + config.prototypes * prototypes
+        terms["prototypes"] = prototypes.item()
+    return total, terms
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor, weight: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -67,9 +68,9 @@ def outlier_loss(score: Tensor, target: Tensor, hard_share: float, hard: float) 
     return anomalies.sum() / max(1, anomalies.numel()) * 0.5 + ordinary.mean() + hard * hardest.mean()
 
 
-def prototype_loss(model: AnomalyModel, output: ModelOutput, target: Tensor) -> Tensor:
+def prototype_loss(head: DissimilarityHead, output: ModelOutput, target: Tensor) -> Tensor:
     """Squared distance of ordinary features to the expected feature; only the prototypes learn from it."""
     features, logits = output.net.detail.detach().float(), output.net.logits.detach().float()
-    expected = model.head.expected(logits.softmax(dim=1))
+    expected = head.expected(logits.softmax(dim=1))
     distance = (features - expected).square().mean(dim=1)
     return distance[target == ORDINARY].mean()

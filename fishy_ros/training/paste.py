@@ -6,6 +6,7 @@ by the same code, with the same edges, shadows and colours, and stay ordinary.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,8 @@ class Scene:
     """A crop under construction; the arrays are changed in place.
 
     `image` uint8 `[H, W, 3]`, `labels` uint8 `[H, W]` train ids, `confidence` float32 `[H, W]`, `outlier` uint8
-    `[H, W]` with 0 ordinary, 1 anomaly, 255 ignored; `horizon` is a row, possibly outside the crop.
+    `[H, W]` with 0 ordinary, 1 anomaly, 255 ignored; `horizon` is a row, possibly outside the crop. `softness` is the
+    standard deviation in px of the blur that the crop has from being enlarged, and that what is pasted gets too.
     """
 
     image: NDArray[np.uint8]
@@ -54,6 +56,7 @@ class Scene:
     confidence: NDArray[np.float32]
     horizon: float
     outlier: NDArray[np.uint8]
+    softness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,9 @@ def _place_anywhere(scene: Scene, rng: Generator) -> _Place:
 
 def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
     colour, alpha = _warp(cutout, place.height, rng)
-    margin = 3
+    margin = 3 + round(2 * scene.softness)
     colour = np.pad(colour, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    soft = _blur(np.pad(alpha, margin), rng.uniform(0.3, 1.1))
+    soft = _soften(np.pad(alpha, margin), rng.uniform(0.3, 1.1), scene)
     h, w = soft.shape
     top, left = place.base - h + margin, place.x - w // 2
     target, source = _overlap(scene.image.shape[:2], top, left, h, w)
@@ -141,7 +144,9 @@ def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
     background = scene.image[target].astype(np.float32)
     piece = _match_colours(colour[source].astype(np.float32), soft[source], background, rng)
     if rng.random() < 0.4:
-        piece = _blur(piece, rng.uniform(0.3, 1.0))
+        piece = _soften(piece, rng.uniform(0.3, 1.0), scene)
+    elif scene.softness > 0:
+        piece = _blur(piece, scene.softness)
     mix = soft[source][..., None]
     scene.image[target] = np.clip(background * (1 - mix) + piece * mix, 0, 255).astype(np.uint8)
     inside, edge = soft[source] > 0.5, (soft[source] > 0.12) & (soft[source] <= 0.5)
@@ -240,7 +245,7 @@ def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Genera
     mask: NDArray[np.float32] = np.zeros((2 * depth, 2 * half), np.float32)
     corners = rng.uniform(0, 1, (int(rng.integers(4, 9)), 2)) * (2 * half, 2 * depth)
     cv2.fillConvexPoly(mask, cv2.convexHull(corners.astype(np.int32)), 1.0)
-    mask = _blur(mask, rng.uniform(0.4, 2.0))[source]
+    mask = _soften(mask, rng.uniform(0.4, 2.0), scene)[source]
     flat = np.isin(scene.labels[target], GROUND)
     mix = (mask * flat)[..., None]
     ground = scene.image[target].astype(np.float32)
@@ -268,7 +273,7 @@ def paste_marking(scene: Scene, rng: Generator) -> None:
     cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1.0, cv2.LINE_AA)
     box = np.s_[max(0, place.base - length - 3) : place.base + 4]
     worn = rng.normal(rng.uniform(0.5, 1.0), 0.15, mask[box].shape).clip(0, 1)
-    mix = (_blur(mask[box], rng.uniform(0.4, 0.9)) * (scene.labels[box] == ROAD) * worn)[..., None]
+    mix = (_soften(mask[box], rng.uniform(0.4, 0.9), scene) * (scene.labels[box] == ROAD) * worn)[..., None]
     paint = np.full(3, rng.uniform(150, 255)) * ((1, 1, 1) if rng.random() < 0.8 else (0.35, 0.85, 1.0))
     scene.image[box] = np.clip(scene.image[box] * (1 - mix) + paint * mix, 0, 255).astype(np.uint8)
 
@@ -282,6 +287,10 @@ def _grain(textures: Sequence[NDArray[np.uint8]], size: tuple[int, ...], rng: Ge
 
 def _blur(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
+
+
+def _soften(values: NDArray[np.float32], sigma: float, scene: Scene) -> NDArray[np.float32]:
+    return _blur(values, math.hypot(sigma, scene.softness))
 
 
 def _overlap(

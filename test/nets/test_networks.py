@@ -13,7 +13,7 @@ from fishy_ros.bench.graph_cost import graph_cost  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.heads.model import AnomalyModel, count_parameters, initialise  # noqa: E402
 from fishy_ros.nets.cost import count_multiply_adds  # noqa: E402
-from fishy_ros.nets.registry import NETWORKS, create_network  # noqa: E402
+from fishy_ros.nets.registry import NETWORKS, TRUNKS, create_network  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
 
 H, W = 64, 128
@@ -26,11 +26,20 @@ def model(request):
     return model
 
 
+@pytest.fixture(params=sorted(NETWORKS.keys() - TRUNKS.keys()))
+def single(request):
+    """A network without another inside: test_cascade.py holds what those promise."""
+    model = AnomalyModel(request.param)
+    initialise(model, 3)
+    return model
+
+
 def image(batch: int = 1):
     return 255 * torch.rand(batch, 3, H, W, generator=torch.Generator().manual_seed(1))
 
 
-def test_features_have_the_promised_sizes_and_gradients_reach_every_parameter(model):
+def test_features_have_the_promised_sizes_and_gradients_reach_every_parameter(single):
+    model = single
     output = model.train()(image(batch=2))
     net = model.net
     assert output.net.logits.shape == (2, net.classes, H // 4, W // 4)

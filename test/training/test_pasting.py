@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainin
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from fishy_ros.training.augment import AugmentConfig, random_crop  # noqa: E402
 from fishy_ros.training.class_balance import class_weights  # noqa: E402
 from fishy_ros.training.cutouts import CutOut, load_coco_folder, make_cutout  # noqa: E402
 from fishy_ros.training.losses import outlier_loss, segmentation_loss  # noqa: E402
@@ -21,7 +22,7 @@ from fishy_ros.training.paste import (  # noqa: E402
     populate,
 )
 from fishy_ros.training.procedural import random_object  # noqa: E402
-from fishy_ros.training.sources import reconcile, void_outliers  # noqa: E402
+from fishy_ros.training.sources import TrainingImage, reconcile, void_outliers  # noqa: E402
 
 H, W = 80, 160
 CAR = 13
@@ -78,6 +79,28 @@ def test_markings_brighten_the_road_and_change_no_label():
     assert (crop.image[crop.labels == 0] > 110).any()
     assert (crop.image[crop.labels != 0] == 100).all()
     np.testing.assert_array_equal(crop.outlier, 0)
+
+
+def test_what_is_pasted_into_an_enlarged_image_is_as_soft_as_the_image():
+    steepest = []
+    for softness in (0.0, 2.0):
+        street = scene()
+        street.softness = softness
+        only_outliers = PasteConfig(decoys=0, patches=0, markings=0, anywhere=0, procedural=0)
+        populate(street, library(), only_outliers, np.random.default_rng(4))
+        steepest.append(np.abs(np.diff(street.image.astype(int), axis=1)).max())
+    assert steepest[1] < 0.5 * steepest[0]
+
+
+def test_a_crop_is_as_soft_as_its_enlargement_has_made_it():
+    labels = np.zeros((64, 128), np.uint8)
+    source = TrainingImage(np.zeros((64, 128, 3), np.uint8), labels, np.ones((64, 128), np.float32), labels, 0.5)
+    for reference, expected in ((128, 0.0), (256, 0.4 * 3**0.5)):
+        config = AugmentConfig(
+            height=64, width=128, reference_width=reference, scale=(1.0, 1.0), stretch=0.0, softness=0.4
+        )
+        crop = random_crop(source, config, np.random.default_rng(0))
+        assert crop.softness == pytest.approx(expected)
 
 
 def test_void_regions_of_cityscapes_are_outliers_or_ignored():

@@ -80,7 +80,7 @@ def training_pictures(config: Path | None, data: str | None, count: int) -> Pict
         return None
     settings = load_train_config(config)
     root = Path(data or settings.data)
-    return lambda: ordinary_pictures(open_sources(root, settings.sources), count)
+    return lambda: ordinary_pictures(open_sources(root, settings.sources, settings.max_width), count)
 
 
 def _resized(pictures: Iterable[ImageArray], package: ModelPackage) -> Iterator[ImageArray]:
