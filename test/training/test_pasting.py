@@ -62,6 +62,14 @@ def test_decoys_keep_their_class_and_are_ordinary():
     assert found > 0
 
 
+def test_without_outliers_and_decoys_nothing_is_pasted():
+    crop = scene()
+    config = PasteConfig(outliers=0.0, decoys=0.0, patches=0.0, markings=0.0)
+    populate(crop, library(), config, np.random.default_rng(0))
+    np.testing.assert_array_equal(crop.image, scene().image)
+    np.testing.assert_array_equal(crop.outlier, 0)
+
+
 def test_patches_change_the_ground_but_no_label():
     crop = scene()
     for seed in range(5):
