@@ -45,7 +45,8 @@ def filled_ground(ground: Tensor) -> Tensor:
     A row without ground stays empty; `UPWARD` and `SIDEWAYS` say how far the result is widened.
     """
     until = ground.cumsum(dim=3)
-    onward = until[..., -1:] - until + ground
+    onward = ground.sum(dim=3, keepdim=True) - until + ground
     filled = torch.minimum(until, onward).clamp(0, 1)
-    padded = F.pad(filled, (SIDEWAYS, SIDEWAYS, 0, UPWARD))
-    return F.max_pool2d(padded, (UPWARD + 1, 2 * SIDEWAYS + 1), 1)
+    # Empty rows below make the window reach upward only; torch's own padding would leave shapes open on export.
+    below = (0 * filled[:, :, :1]).expand(-1, -1, UPWARD, -1)
+    return F.max_pool2d(torch.cat([filled, below], dim=2), (UPWARD + 1, 2 * SIDEWAYS + 1), 1, (0, SIDEWAYS))

@@ -4,6 +4,7 @@ import dataclasses
 import warnings
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from scipy.spatial.distance import mahalanobis
@@ -151,6 +152,8 @@ def test_the_graph_of_a_head_equals_torch(name, model, features, tmp_path):
         warnings.simplefilter("ignore")
         settings = {"input_names": list(features._fields), "opset_version": OPSET, "dynamo": False}
         torch.onnx.export(HeadAlone(head).eval(), tuple(features), path, **settings)
+    operators = {node.op_type for node in onnx.load(path).graph.node}
+    assert not operators & {"If", "Loop", "Shape"}, "everything is decided on export"
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     (got,) = session.run(None, {read.name: getattr(features, read.name).numpy() for read in session.get_inputs()})
     np.testing.assert_allclose(got[0], head(features.logits, features, logits)[0].detach().numpy(), atol=1e-4)

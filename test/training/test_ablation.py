@@ -1,5 +1,6 @@
 """Variants of one configuration, trained equally, on a tiny street."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -112,6 +113,18 @@ def test_finished_variants_are_not_trained_again_and_one_can_be_run_alone(street
     (row,) = json.loads(out.read_text())["ablation"]["variants"]
     assert row["scores"] == rows(study)["no_outliers"]["scores"]
     assert "no_outliers" in output
+
+
+def test_the_tables_of_the_documentation_hold_every_variant_and_do_without_a_result(study, tmp_path):
+    specification = importlib.util.spec_from_file_location("quote_heads", ROOT / "docs/quote_heads.py")
+    quote = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(quote)
+    lines = quote.ablation_tables(study / "ablation.json").splitlines()
+    assert sum(line.startswith("| s |") for line in lines) == 1 + 3, "its cost, and three heads"
+    assert sum(line.startswith("| no_outliers |") for line in lines) == 1 + 1
+    ratio = f"{100 * rows(study)['s']['scores']['heads']['msp']['watched']['AP']:.1f} / "
+    assert any(line.startswith(f"| s | {ratio}") for line in lines)
+    assert quote.ablation_tables(tmp_path / "ablation.json").startswith("Not measured yet")
 
 
 def test_a_folder_of_another_plan_is_refused(street, study):

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainin
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.class_balance import class_weights  # noqa: E402
 from fishy_ros.training.cutouts import CutOut, load_coco_folder, make_cutout  # noqa: E402
 from fishy_ros.training.losses import outlier_loss, segmentation_loss  # noqa: E402
@@ -21,7 +22,7 @@ from fishy_ros.training.paste import (  # noqa: E402
     populate,
 )
 from fishy_ros.training.procedural import random_object  # noqa: E402
-from fishy_ros.training.sources import reconcile, void_outliers  # noqa: E402
+from fishy_ros.training.sources import SourceConfig, TrainingSource, reconcile, void_outliers  # noqa: E402
 
 H, W = 80, 160
 CAR = 13
@@ -141,6 +142,23 @@ def test_coarse_labels_overrule_a_teacher_that_contradicts_them():
     labels, weight = reconcile(teacher, np.float32([[1, 1, 1, 0.5]]), coarse, "camvid")
     assert labels.tolist() == [[0, 0, 255, 14]]
     assert weight.tolist() == [[1.0, 0.5, 0.0, 0.75]]
+
+
+def test_coarse_labels_alone_are_sure_where_they_mean_one_class(tmp_path):
+    for folder in ("images", "coarse"):
+        (tmp_path / folder).mkdir()
+    coarse = np.uint8([[0, 3, 4, 8, 11]])  # sky, road, pavement, car or another vehicle, void
+    cv2.imwrite(str(tmp_path / "coarse/0.png"), coarse)
+    cv2.imwrite(str(tmp_path / "images/0.png"), np.zeros((1, 5, 3), np.uint8))
+    config = SourceConfig("images", coarse="coarse", coarse_classes="camvid")
+    image = TrainingSource(tmp_path, config).load(0)
+    assert image.labels.tolist() == [[10, 0, 1, 13, 255]]
+    assert image.confidence.tolist() == [[1.0, 1.0, 1.0, 0.5, 0.0]]
+
+
+def test_a_source_without_any_labels_is_refused():
+    with pytest.raises(ConfigError, match="streets: neither labels nor coarse is given"):
+        SourceConfig("streets")
 
 
 def test_losses_equal_their_closed_forms():

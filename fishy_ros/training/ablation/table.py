@@ -24,7 +24,8 @@ def ablation_table(result: AblationResult) -> Table:
     rates = [Path(folder).name for folder in folders]
     names = ("variant", "head", *rates, *(f"mIoU {images}" for images in labelled), "M parameters", "GMAC", "time")
     for column in names:
-        table.add_column(column, justify="left" if column in names[:2] else "right")
+        is_word = column in names[:2]
+        table.add_column(column, justify="left" if is_word else "right", no_wrap=is_word)
     for row in result.variants:
         head, scores, cost = shown_head(row), row.scores, row.cost
         found = [scores.heads[head][folder] for folder in folders]

@@ -81,7 +81,7 @@ def _train(variant: Variant, out: Path, device: str, environment: Mapping[str, o
 def _score(config: TrainConfig, out: Path, seconds: float, progress: Callable[[], None]) -> VariantScores:
     model = load_model(out / "weights.safetensors")
     names = TRAINED_HEADS if config.loss.outlier > 0 else UNTRAINED_HEADS
-    statistics = no_statistics(model.net.config.classes, model.net.config.detail)
+    statistics = no_statistics(classes=1, features=1)  # none of these heads reads them
     heads = {name: create_head(name, model, statistics).eval() for name in names}
     found = score_sets(model, heads, config.validation, Path(config.data), progress)
     return VariantScores(data_sha256(config), seconds, found.heads, found.segmentation)
