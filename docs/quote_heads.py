@@ -1,6 +1,7 @@
-"""Quote in docs/model.md what `fishy evaluate` measured: every head of the shipped weights, and the course of training.
+"""Quote in docs/model.md what `fishy evaluate` and `fishy ablate` measured.
 
-The heads come from docs/results/heads_*.json, the course from docs/results/course/STEP.json.
+Every head of the shipped weights comes from docs/results/heads_*.json, the course of training from
+docs/results/course/STEP.json, ingredients and designs from docs/results/ablation.json.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ RESULTS = ROOT / "docs" / "results"
 
 
 def main() -> None:
-    """Rewrite the two tables of docs/model.md."""
+    """Rewrite the tables of docs/model.md."""
     text = PAGE.read_text(encoding="utf-8")
     studies = [(path, read(path)) for path in sorted(RESULTS.glob("heads_*.json"))]
     text = between(text, "heads", "\n\n".join(heads_table(path, study) for path, study in studies))
     course = [(int(path.stem), read(path)) for path in (RESULTS / "course").glob("*.json")]
     text = between(text, "course", course_table(sorted(course, key=lambda row: row[0])))
+    text = between(text, "ablation", ablation_tables(RESULTS / "ablation.json"))
     PAGE.write_text(text, encoding="utf-8")
 
 
@@ -71,6 +73,42 @@ def course_table(course: list[tuple[int, Any]]) -> str:
         for step, study in course
     ]
     return f"AP / FPR95 / AUROC in % of head `{first['heads'][0]['head']}`:\n\n{table(header, rows)}"
+
+
+def ablation_tables(path: Path) -> str:
+    """Lay out one row a variant: mean IoU and cost, then for every head AP / FPR95 / AUROC on every set."""
+    if not path.exists():
+        return f"Not measured yet: `fishy ablate config/training/ablation.yaml --out docs/results/{path.name}`"
+    study = json.loads(path.read_text(encoding="utf-8"))["ablation"]
+    variants, machine = study["variants"], study["environment"]
+    labelled = list(variants[0]["scores"]["segmentation"])
+    header = ("variant", "", *(f"mIoU {name}" for name in labelled), "M parameters", "GMAC", "ms", "time, first = 1")
+    rows = [
+        (
+            row["name"],
+            row["what"],
+            *(f"{100 * row['scores']['segmentation'][name]:.1f}" for name in labelled),
+            f"{row['cost']['parameters'] / 1e6:.2f}",
+            f"{row['cost']['gmac']:.2f}",
+            f"{row['cost']['latency_ms']:.1f}",
+            f"{row['cost']['ratio']:.2f}",
+        )
+        for row in variants
+    ]
+    words = [
+        f"{study['steps']:,} steps each from random initialisation, seed {study['seed']}; cost of the network alone in "
+        f"ONNX Runtime on {machine['cores']} x {machine['cpu']}, in turns.",
+        "",
+        table(header, rows),
+    ]
+    for head in dict.fromkeys(head for row in variants for head in row["scores"]["heads"]):
+        scored = [(row["name"], row["scores"]["heads"][head]) for row in variants if head in row["scores"]["heads"]]
+        folders = list(scored[0][1])
+        sets = [(name, *(rates(found[folder]) for folder in folders)) for name, found in scored]
+        words += ["", f"AP / FPR95 / AUROC in % of head `{head}`:", ""]
+        words.append(table(("variant", *(Path(folder).name for folder in folders)), sets))
+    words += ["", f"[{path.name}](results/{path.name}), with the command of each row: `{study['command']}`"]
+    return "\n".join(words)
 
 
 def rates(scores: dict[str, float]) -> str:

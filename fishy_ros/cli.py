@@ -26,6 +26,7 @@ COMMANDS: tuple[str, ...] = (
     "train",
     "average",
     "evaluate",
+    "ablate",
     "calibrate",
     "export",
     "convert",

@@ -29,8 +29,8 @@ def evaluate(
     from rich.progress import Progress
 
     from fishy_ros.replay.environment import describe_environment
-    from fishy_ros.training.ablation import HeadStudy, study_table
     from fishy_ros.training.config import load_train_config
+    from fishy_ros.training.head_study import HeadStudy, study_table
 
     study = HeadStudy(load_train_config(config), data, weights, tuple(head or ()), images, height, width)
     console = Console()

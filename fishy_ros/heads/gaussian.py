@@ -1,11 +1,15 @@
-"""Distance of fine features to the nearest class in feature space."""
+"""How unusual fine features are: distance to the nearest class, and density under a mixture of Gaussians."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fishy_ros.heads.statistics import halve
+from fishy_ros.nets.blocks import upsample
 from fishy_ros.nets.network import NetOutput
 
 
@@ -23,8 +27,7 @@ class MahalanobisHead(nn.Module):
 
     def __init__(self, means: Tensor, covariance: Tensor) -> None:
         super().__init__()
-        regular = covariance + 1e-3 * covariance.diagonal().mean() * torch.eye(covariance.shape[0])
-        whiten = torch.linalg.cholesky(torch.linalg.inv(regular)).T
+        whiten = whitening(covariance)
         whitened = means @ whiten.T
         self.register_buffer("whiten", whiten[:, :, None, None].contiguous())
         self.register_buffer("weight", (-2 * whitened)[:, :, None, None].contiguous())
@@ -35,3 +38,40 @@ class MahalanobisHead(nn.Module):
         x = F.conv2d(features.detail, self.whiten)
         nearest = F.conv2d(x, self.weight, self.bias).amin(dim=1)
         return nearest + x.square().sum(dim=1)
+
+
+class GaussianMixtureHead(nn.Module):
+    """Minus the logarithm of the density of fine features under a mixture of K Gaussians, at 1/8 resolution.
+
+    Sources: Lee et al., 2018 (as above), which fits one Gaussian a class; Liang et al., GMMSeg, 2022, several. Here one
+    mixture holds all that is ordinary. Its covariances are diagonal after the whitening by `covariance` `[D, D]`, so
+    that a density is a 1x1 convolution of the whitened features and their squares: with s for variances,
+    -(x - m)^2 / 2s = x m / s - x^2 / 2s - m^2 / 2s, summed over D. `weights` is float `[K]` with sum 1, `means` and
+    `variances` are `[K, D]` in whitened coordinates.
+    """
+
+    whiten: Tensor
+    linear: Tensor
+    square: Tensor
+    bias: Tensor
+
+    def __init__(self, covariance: Tensor, weights: Tensor, means: Tensor, variances: Tensor) -> None:
+        super().__init__()
+        whiten = whitening(covariance)
+        norm = (means.square() / variances + torch.log(2 * math.pi * variances)).sum(dim=1)
+        self.register_buffer("whiten", whiten[:, :, None, None].contiguous())
+        self.register_buffer("linear", (means / variances)[:, :, None, None].contiguous())
+        self.register_buffer("square", (-0.5 / variances)[:, :, None, None].contiguous())
+        self.register_buffer("bias", weights.log() - 0.5 * norm + torch.linalg.slogdet(whiten).logabsdet)
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]`, unbounded."""
+        x = F.conv2d(halve(features.detail), self.whiten)
+        joint = F.conv2d(x, self.linear, self.bias) + F.conv2d(x.square(), self.square)
+        return upsample(-joint.logsumexp(dim=1, keepdim=True), 2).squeeze(1)
+
+
+def whitening(covariance: Tensor) -> Tensor:
+    """Return the matrix `[D, D]` that gives features of this covariance, slightly regularised, unit covariance."""
+    regular = covariance + 1e-3 * covariance.diagonal().mean() * torch.eye(covariance.shape[0])
+    return torch.linalg.cholesky(torch.linalg.inv(regular)).T

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.heads.combined import SmoothedHead, WeightedSumHead
-from fishy_ros.heads.gaussian import MahalanobisHead
+from fishy_ros.heads.gaussian import GaussianMixtureHead, MahalanobisHead
 from fishy_ros.heads.logit_heads import EnergyHead, EntropyHead, MaxLogitHead, MaxSoftmaxHead, SoftmaxDistanceHead
 from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.heads.road_context import RoadContextHead
+from fishy_ros.heads.road_rows import RoadRowsHead
 from fishy_ros.heads.standardized_max_logits import StandardizedMaxLogitsHead
 
 
@@ -21,13 +22,18 @@ from fishy_ros.heads.standardized_max_logits import StandardizedMaxLogitsHead
 class FeatureStatistics:
     """Statistics of ordinary training pixels by predicted class.
 
-    `max_logit_mean`, `max_logit_std` float `[C]`; `means` `[C, D]` and `covariance` `[D, D]` of the fine features.
+    `max_logit_mean`, `max_logit_std` float `[C]`; `means` `[C, D]` and `covariance` `[D, D]` of the fine features;
+    `mixture_weights` `[K]`, `mixture_means` and `mixture_variances` `[K, D]` of the mixture that fits the fine
+    features at 1/8 resolution after whitening by `covariance`.
     """
 
     max_logit_mean: Tensor
     max_logit_std: Tensor
     means: Tensor
     covariance: Tensor
+    mixture_weights: Tensor
+    mixture_means: Tensor
+    mixture_variances: Tensor
 
 
 Builder = Callable[[AnomalyModel, FeatureStatistics], nn.Module]
@@ -44,9 +50,13 @@ HEADS: dict[str, Builder] = {
     "sml_raw": lambda model, statistics: _standardized(statistics, smooth=False),
     "sml": lambda model, statistics: _standardized(statistics, smooth=True),
     "mahalanobis": lambda model, statistics: MahalanobisHead(statistics.means, statistics.covariance),
+    "gmm": lambda model, statistics: GaussianMixtureHead(
+        statistics.covariance, statistics.mixture_weights, statistics.mixture_means, statistics.mixture_variances
+    ),
     "dissimilarity": lambda model, statistics: model.head,
     "dissimilarity_smooth": lambda model, statistics: SmoothedHead(model.head, 3),
     "dissimilarity_road": lambda model, statistics: RoadContextHead(model.head),
+    "dissimilarity_vde": lambda model, statistics: RoadRowsHead(model.head),
     "dissimilarity_road_smooth": lambda model, statistics: SmoothedHead(RoadContextHead(model.head), 3),
     "dense_hybrid": lambda model, statistics: WeightedSumHead([model.head, EnergyHead()], [1.0, DENSE_HYBRID_ENERGY]),
     "dissimilarity_sml": lambda model, statistics: WeightedSumHead(
@@ -70,7 +80,13 @@ def create_head(name: str, model: AnomalyModel, statistics: FeatureStatistics) -
 def no_statistics(classes: int, features: int) -> FeatureStatistics:
     """Return neutral statistics, for heads that read none."""
     return FeatureStatistics(
-        torch.zeros(classes), torch.ones(classes), torch.zeros(classes, features), torch.eye(features)
+        torch.zeros(classes),
+        torch.ones(classes),
+        torch.zeros(classes, features),
+        torch.eye(features),
+        torch.ones(1),
+        torch.zeros(1, features),
+        torch.ones(1, features),
     )
 
 

@@ -10,12 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.heads.statistics import class_statistics, halve
+from fishy_ros.heads.statistics import ground_probability
 from fishy_ros.nets.blocks import upsample
 from fishy_ros.nets.network import NetOutput
-
-GROUND: tuple[int, ...] = (0, 1)
-"""Train ids of road and pavement."""
 
 HALF_WIDTH: int = 6
 HEIGHT: int = 8
@@ -36,8 +33,7 @@ class RoadContextHead(nn.Module):
         """Score `[B, h, w]`."""
         # The window is a matter of the scene: in a cascade, what the network inside says is of the right size.
         coarsest, factor = (logits, 2) if features.coarse is None else (features.coarse.logits, 4)
-        probabilities = class_statistics(halve(coarsest)).probabilities
-        ground = probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True)
+        ground = ground_probability(coarsest)
         # A window's mean is the mean of its rows' means: 30 additions a pixel instead of 221.
         columns = F.avg_pool2d(ground, (2 * HEIGHT + 1, 1), 1, (HEIGHT, 0), count_include_pad=False)
         around = F.avg_pool2d(columns, (1, 2 * HALF_WIDTH + 1), 1, (0, HALF_WIDTH), count_include_pad=False)

@@ -9,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+GROUND: tuple[int, ...] = (0, 1)
+"""Train ids of road and pavement."""
+
 
 def halve(x: Tensor) -> Tensor:
     """Average `[B, C, h, w]` over squares of 2x2: `[B, C, h/2, w/2]`."""
@@ -42,6 +45,12 @@ def class_statistics(logits: Tensor) -> ClassStatistics:
     log_total = torch.log(total)
     entropy = (log_total - (probabilities * shifted).sum(dim=1, keepdim=True)) / math.log(logits.shape[1])
     return ClassStatistics(probabilities, 1 / total, top + log_total, entropy)
+
+
+def ground_probability(logits: Tensor) -> Tensor:
+    """Return the probability of road or pavement at half the resolution of `[B, C, h, w]`: `[B, 1, h/2, w/2]`."""
+    probabilities = class_statistics(halve(logits)).probabilities
+    return probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True)
 
 
 def softmax_distance(probabilities: Tensor) -> Tensor:

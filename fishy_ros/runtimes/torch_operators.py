@@ -124,6 +124,12 @@ def _arg_max(inputs: list[Any], attributes: Attributes) -> Tensor:
     return torch.argmax(inputs[0], attributes.get("axis", 0), keepdim=bool(attributes.get("keepdims", 1)))
 
 
+def _cumulate(inputs: list[Any], attributes: Attributes) -> Tensor:
+    if attributes.get("exclusive", 0) or attributes.get("reverse", 0):
+        raise UnsupportedError("exclusive or reverse")
+    return torch.cumsum(inputs[0], int(inputs[1]))
+
+
 def _squeeze(inputs: list[Any], attributes: Attributes) -> Tensor:
     axes = attributes.get("axes") or _at(inputs, 1)
     return inputs[0].squeeze(tuple(axes)) if axes else inputs[0].squeeze()  # type: ignore[no-any-return]
@@ -231,6 +237,7 @@ OPERATORS: dict[str, Operator] = {
     "ConstantOfShape": _constant_of_shape,
     "Conv": _convolve,
     "ConvTranspose": _convolve_transposed,
+    "CumSum": _cumulate,
     "DequantizeLinear": _dequantize,
     "Div": _elementwise(torch.div),
     "Equal": _elementwise(torch.eq),

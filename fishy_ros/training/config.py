@@ -84,7 +84,16 @@ def load_train_config(path: Path) -> TrainConfig:
         ConfigError: the file is missing, no YAML mapping, or has an unknown, missing or ill-typed key.
     """
     content = parse_yaml(read_limited(path, MAX_CONFIG_BYTES, ConfigError), path, ConfigError)
-    return _build(TrainConfig, content, str(path))
+    return build_train_config(content, str(path))
+
+
+def build_train_config(content: object, where: str) -> TrainConfig:
+    """Check a training configuration that was read from a file named `where`.
+
+    Raises:
+        ConfigError: it is no mapping, or has an unknown, missing or ill-typed key.
+    """
+    return _build(TrainConfig, content, where)
 
 
 def _build(section: type[Section], content: object, where: str) -> Section:

@@ -71,6 +71,11 @@ def export_graph(deployed: DeployedModel, height: int, width: int, path: Path) -
     export_module(deployed, ("score", "labels"), height, width, path)
 
 
+def export_network(model: AnomalyModel, height: int, width: int, path: Path) -> None:
+    """Write the ONNX graph of the segmentation network alone, which only gives `labels`, and check it."""
+    export_module(NetworkAlone(model), ("labels",), height, width, path)
+
+
 def export_module(module: nn.Module, outputs: Sequence[str], height: int, width: int, path: Path) -> None:
     """Write the ONNX graph of a module that maps an image uint8 `[1, H, W, 3]` to `outputs`, and check it.
 

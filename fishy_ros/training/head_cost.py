@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from torch import nn
 
 from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.runtimes.onnxruntime_settings import CPU_SETTINGS
-from fishy_ros.runtimes.options import default_threads
-from fishy_ros.training.graph import DeployedModel, NetworkAlone, ScoreScale, export_graph, export_module
+from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph, export_network
+from fishy_ros.training.latency import median_ratio, time_in_turns
 
 NETWORK = "network alone"
-ROUNDS = 15
 
 
 @dataclass(frozen=True)
@@ -35,32 +30,11 @@ def measure_head_costs(
 ) -> dict[str, HeadCost]:
     """Time the graph of each head and that of the network alone (`NETWORK`) on the CPU."""
     with tempfile.TemporaryDirectory() as folder:
-        sessions = {NETWORK: _network_session(model, Path(folder), height, width)}
+        graphs = {NETWORK: Path(folder) / "network.onnx"}
+        export_network(model, height, width, graphs[NETWORK])
         for name, head in heads.items():
-            path = Path(folder) / f"{name}.onnx"
-            export_graph(DeployedModel(model, head, ScoreScale(0.0, 1.0)), height, width, path)
-            sessions[name] = _session(path)
-    picture = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)
-    times: dict[str, list[float]] = {name: [] for name in sessions}
-    for _ in range(ROUNDS):
-        for name, session in sessions.items():
-            start = time.perf_counter()
-            session.run(None, {"image": picture})
-            times[name].append((time.perf_counter() - start) * 1e3)
-        progress()
-    alone = np.array(times[NETWORK])
-    return {
-        name: HeadCost(float(np.median(taken)), float(np.median(np.array(taken) / alone)))
-        for name, taken in times.items()
-    }
-
-
-def _network_session(model: AnomalyModel, folder: Path, height: int, width: int) -> Any:
-    path = folder / "network.onnx"
-    export_module(NetworkAlone(model), ("labels",), height, width, path)
-    return _session(path)
-
-
-def _session(path: Path) -> Any:
-    options = CPU_SETTINGS.session_options(default_threads())
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            graphs[name] = Path(folder) / f"{name}.onnx"
+            export_graph(DeployedModel(model, head, ScoreScale(0.0, 1.0)), height, width, graphs[name])
+        times = time_in_turns(graphs, progress)
+    alone = times[NETWORK]
+    return {name: HeadCost(float(np.median(taken)), median_ratio(taken, alone)) for name, taken in times.items()}

@@ -30,7 +30,7 @@ class PasteConfig:
     """How many objects a crop gets, how large, and where."""
 
     outliers: float = 2.5
-    """Mean number of outliers in a crop; every crop gets at least one."""
+    """Mean number of outliers in a crop; every crop gets at least one unless this is 0."""
     decoys: float = 1.0
     patches: float = 1.0
     """Mean number of recoloured patches of ground that stay ordinary."""
@@ -75,7 +75,8 @@ def populate(scene: Scene, library: ObjectLibrary, config: PasteConfig, rng: Gen
     for _ in range(rng.poisson(config.markings)):
         paste_marking(scene, rng)
     jobs: list[Callable[[], None]] = [lambda: _paste_decoy(scene, library, rng)] * int(rng.poisson(config.decoys))
-    jobs += [lambda: _paste_outlier(scene, library, config, rng)] * max(1, int(rng.poisson(config.outliers)))
+    if config.outliers > 0:
+        jobs += [lambda: _paste_outlier(scene, library, config, rng)] * max(1, int(rng.poisson(config.outliers)))
     for index in rng.permutation(len(jobs)):
         jobs[index]()
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.datasets.images import decode_file
-from fishy_ros.errors import DatasetError, TrainingError
+from fishy_ros.errors import ConfigError, DatasetError, TrainingError
 from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap
 
 IGNORE: int = 255
@@ -26,12 +26,12 @@ class SourceConfig:
 
     `images`, `labels`, `confidence` and `coarse` are folders relative to the data root. `labels` are Cityscapes
     train ids. `coarse` are labels made by hand in fewer classes; `coarse_classes` names their meaning (`camvid`,
-    `idd_lite`) and they overrule `labels` where the two contradict each other. `label_ids` are Cityscapes' 34 label
-    ids, whose void regions tell what is an outlier by itself (see `void_outliers`).
+    `idd_lite`) and they overrule `labels` where the two contradict each other, or are all there is. `label_ids` are
+    Cityscapes' 34 label ids, whose void regions tell what is an outlier by itself (see `void_outliers`).
     """
 
     images: str
-    labels: str
+    labels: str | None = None
     confidence: str | None = None
     coarse: str | None = None
     coarse_classes: str | None = None
@@ -39,6 +39,10 @@ class SourceConfig:
     weight: float = 1.0
     horizon: float = 0.45
     """Height of the horizon as a fraction of the image, from the top."""
+
+    def __post_init__(self) -> None:
+        if self.labels is None and self.coarse is None:
+            raise ConfigError(f"{self.images}: neither labels nor coarse is given")
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,9 @@ class TrainingSource:
     def _decode(self, index: int) -> TrainingImage:
         path, image = self.paths[index], self.picture(index)
         size = (image.shape[1], image.shape[0])
-        labels = self._read_map(self.config.labels, path.stem, size, cv2.INTER_NEAREST)
+        labels = np.full(image.shape[:2], IGNORE, np.uint8)
+        if self.config.labels is not None:
+            labels = self._read_map(self.config.labels, path.stem, size, cv2.INTER_NEAREST)
         confidence: NDArray[np.float32] = np.ones(labels.shape, np.float32)
         if self.config.confidence is not None:
             stored = self._read_map(self.config.confidence, path.stem, size, cv2.INTER_LINEAR)
@@ -154,7 +160,8 @@ def reconcile(
     """Let hand-made coarse labels overrule a teacher's labels.
 
     Where the teacher's class is one that the coarse label may stand for, it stays and its confidence is raised half
-    way to 1; elsewhere the first such class takes its place with confidence 0.5. Unknown coarse labels become `IGNORE`.
+    way to 1; elsewhere the first such class takes its place with confidence 0.5, and with 1 where there is no teacher
+    (`IGNORE`) and no other class that the coarse label may stand for. Unknown coarse labels become `IGNORE`.
 
     Raises:
         TrainingError: `classes` names no known set of coarse labels.
@@ -170,6 +177,8 @@ def reconcile(
         weights[here] = 0.5
         labels[agree] = teacher[agree]
         weights[agree] = 0.5 + confidence[agree] / 2
+        if len(allowed) == 1:
+            weights[here & (teacher == IGNORE)] = 1.0
     return labels, weights
 
 

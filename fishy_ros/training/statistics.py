@@ -15,6 +15,8 @@ from fishy_ros.detector import resize_into
 from fishy_ros.errors import TrainingError
 from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.heads.registry import FeatureStatistics
+from fishy_ros.heads.statistics import halve
+from fishy_ros.training.mixture import fit_mixture, pick_pixels
 from fishy_ros.types import ImageArray
 
 
@@ -29,6 +31,8 @@ def to_tensor(image: ImageArray, height: int, width: int) -> Tensor:
 def measure_statistics(model: AnomalyModel, images: Iterable[Tensor]) -> FeatureStatistics:
     """Measure largest logits and fine features by predicted class over ordinary images `[1, 3, H, W]`.
 
+    H and W are multiples of 32.
+
     Raises:
         TrainingError: there is no image.
     """
@@ -38,6 +42,7 @@ def measure_statistics(model: AnomalyModel, images: Iterable[Tensor]) -> Feature
     logit_sum, logit_square = count.clone(), count.clone()
     feature_sum = torch.zeros(classes, width, dtype=torch.float64)
     product = torch.zeros(width, width, dtype=torch.float64)
+    generator, picked = torch.Generator().manual_seed(0), []
     for image in images:
         net = model.net(model.normalise(image))
         largest, winner = net.logits.flatten(2).max(dim=1)
@@ -48,6 +53,8 @@ def measure_statistics(model: AnomalyModel, images: Iterable[Tensor]) -> Feature
         logit_square += value.square() @ one_hot
         feature_sum += one_hot.T @ feature.T
         product += feature @ feature.T
+        coarse = halve(net.logits).argmax(dim=1).flatten()
+        picked.append(pick_pixels(halve(net.detail)[0].flatten(1), coarse, generator))
     if count.sum() == 0:
         raise TrainingError("no training image was given to measure statistics on")
     seen = count.clamp_min(1)
@@ -58,7 +65,8 @@ def measure_statistics(model: AnomalyModel, images: Iterable[Tensor]) -> Feature
     unseen = count == 0
     mean[unseen], spread[unseen] = mean[~unseen].mean(), spread[~unseen].mean()
     means[unseen] = means[~unseen].mean(0)
-    return FeatureStatistics(mean.float(), spread.float(), means.float(), covariance.float())
+    mixture = fit_mixture(torch.cat(picked), covariance)
+    return FeatureStatistics(mean.float(), spread.float(), means.float(), covariance.float(), *mixture)
 
 
 def save_statistics(path: Path, statistics: FeatureStatistics) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.training.evaluate import SegmentationSet, evaluate_heads, evaluate_segmentation
+from fishy_ros.training.evaluate import Progress, SegmentationSet, count_frames, evaluate_heads, evaluate_segmentation
+
+LEARNED: str = "dissimilarity"
+"""The head that is trained with the network."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +29,43 @@ class ValidationConfig:
     """Steps from one validation to the next; 0 for none."""
 
 
+@dataclass(frozen=True)
+class SetScores:
+    """What some heads of a network and its segmentation reach on the watched sets; fractions of 1."""
+
+    heads: Mapping[str, Mapping[str, Mapping[str, float]]]
+    """For each head and each folder of anomalies `AP`, `FPR95` and `AUROC`."""
+    segmentation: Mapping[str, float]
+    """Mean IoU by folder of images."""
+
+
+def score_sets(
+    model: AnomalyModel, heads: Mapping[str, nn.Module], config: ValidationConfig, root: Path, progress: Progress
+) -> SetScores:
+    """Score heads and segmentation on every set below `root`; `progress` is called `count_watched` times."""
+    size = config.height, config.width
+    scores: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
+    for folder in config.anomalies:
+        for name, found in evaluate_heads(model, heads, root / folder, *size, progress).items():
+            scores[name][folder] = {"AP": found.ap, "FPR95": found.fpr95, "AUROC": found.auroc}
+    segmentation = {
+        labelled.images: evaluate_segmentation(model, root, labelled, *size, progress).miou
+        for labelled in config.segmentation
+    }
+    return SetScores(scores, segmentation)
+
+
+def count_watched(config: ValidationConfig, root: Path) -> int:
+    """Count the images of all watched sets below `root`."""
+    return count_frames(root, config.anomalies, config.segmentation)
+
+
 def validate(model: AnomalyModel, config: ValidationConfig, root: Path) -> dict[str, float]:
     """Score segmentation and learned head on every set; values are fractions of 1, their names say of what."""
-    size = config.height, config.width
-    found: dict[str, float] = {}
-    for labelled in config.segmentation:
-        metrics = evaluate_segmentation(model, root, labelled, *size, _nothing)
-        found[f"mIoU {labelled.images}"] = metrics.miou
-    for folder in config.anomalies:
-        score = evaluate_heads(model, {"dissimilarity": model.head}, root / folder, *size, _nothing)["dissimilarity"]
-        found |= {f"AP {folder}": score.ap, f"FPR95 {folder}": score.fpr95, f"AUROC {folder}": score.auroc}
+    scores = score_sets(model, {LEARNED: model.head}, config, root, _nothing)
+    found = {f"mIoU {images}": miou for images, miou in scores.segmentation.items()}
+    for folder, rates in scores.heads[LEARNED].items():
+        found |= {f"{rate} {folder}": value for rate, value in rates.items()}
     return found
 
 

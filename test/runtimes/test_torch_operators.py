@@ -44,6 +44,7 @@ CASES: list[tuple[str, list[np.ndarray | None], dict[str, object]]] = [
     ("Conv", [_f32(5, 4, 3, 3), _f32(5)], {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
     ("Conv", [_f32(4, 1, 3, 3)], {"group": 4, "dilations": [2, 2], "pads": [2, 2, 2, 2]}),
     ("ConvTranspose", [_f32(4, 3, 3, 3), _f32(3)], {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    ("CumSum", [np.array(3, np.int64)], {}),
     ("Expand", [_ints(2, 4, 6, 8)], {}),
     ("Gather", [_ints(0, -1, 2)], {"axis": 1}),
     ("Gather", [np.array(0, np.int64)], {"axis": 0}),

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainin
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.augment import AugmentConfig, random_crop  # noqa: E402
 from fishy_ros.training.class_balance import class_weights  # noqa: E402
 from fishy_ros.training.cutouts import CutOut, load_coco_folder, make_cutout  # noqa: E402
@@ -22,7 +23,13 @@ from fishy_ros.training.paste import (  # noqa: E402
     populate,
 )
 from fishy_ros.training.procedural import random_object  # noqa: E402
-from fishy_ros.training.sources import TrainingImage, reconcile, void_outliers  # noqa: E402
+from fishy_ros.training.sources import (  # noqa: E402
+    SourceConfig,
+    TrainingImage,
+    TrainingSource,
+    reconcile,
+    void_outliers,
+)
 
 H, W = 80, 160
 CAR = 13
@@ -61,6 +68,14 @@ def test_decoys_keep_their_class_and_are_ordinary():
         found += int(((crop.labels == CAR) & (crop.outlier == 0)).sum())
         assert not ((crop.labels == CAR) & (crop.outlier == 1)).any()
     assert found > 0
+
+
+def test_without_outliers_and_decoys_nothing_is_pasted():
+    crop = scene()
+    config = PasteConfig(outliers=0.0, decoys=0.0, patches=0.0, markings=0.0)
+    populate(crop, library(), config, np.random.default_rng(0))
+    np.testing.assert_array_equal(crop.image, scene().image)
+    np.testing.assert_array_equal(crop.outlier, 0)
 
 
 def test_patches_change_the_ground_but_no_label():
@@ -157,6 +172,23 @@ def test_coarse_labels_overrule_a_teacher_that_contradicts_them():
     labels, weight = reconcile(teacher, np.float32([[1, 1, 1, 0.5]]), coarse, "camvid")
     assert labels.tolist() == [[0, 0, 255, 14]]
     assert weight.tolist() == [[1.0, 0.5, 0.0, 0.75]]
+
+
+def test_coarse_labels_alone_are_sure_where_they_mean_one_class(tmp_path):
+    for folder in ("images", "coarse"):
+        (tmp_path / folder).mkdir()
+    coarse = np.uint8([[0, 3, 4, 8, 11]])  # sky, road, pavement, car or another vehicle, void
+    cv2.imwrite(str(tmp_path / "coarse/0.png"), coarse)
+    cv2.imwrite(str(tmp_path / "images/0.png"), np.zeros((1, 5, 3), np.uint8))
+    config = SourceConfig("images", coarse="coarse", coarse_classes="camvid")
+    image = TrainingSource(tmp_path, config).load(0)
+    assert image.labels.tolist() == [[10, 0, 1, 13, 255]]
+    assert image.confidence.tolist() == [[1.0, 1.0, 1.0, 0.5, 0.0]]
+
+
+def test_a_source_without_any_labels_is_refused():
+    with pytest.raises(ConfigError, match="streets: neither labels nor coarse is given"):
+        SourceConfig("streets")
 
 
 def test_losses_equal_their_closed_forms():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -16,10 +17,11 @@ from fishy_ros.heads.registry import HEADS, create_head
 from fishy_ros.training.calibrate import ordinary_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
-from fishy_ros.training.evaluate import count_frames, evaluate_heads, evaluate_segmentation
-from fishy_ros.training.head_cost import NETWORK, ROUNDS, HeadCost, measure_head_costs
+from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
+from fishy_ros.training.latency import ROUNDS
 from fishy_ros.training.sources import open_sources
 from fishy_ros.training.statistics import measure_statistics
+from fishy_ros.training.validation import count_watched, score_sets
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ class HeadStudy:
         self._heads = heads or tuple(HEADS)
         self._images = images
         self._size = height, width
+        self._watched = dataclasses.replace(config.validation, height=height, width=width)
 
     @property
     def steps(self) -> int:
         """How often `run` calls its `progress`."""
-        validation = self._config.validation
-        return count_frames(self._root, validation.anomalies, validation.segmentation) + ROUNDS
+        return count_watched(self._watched, self._root) + ROUNDS
 
     def run(self, environment: Mapping[str, object], progress: Callable[[], None]) -> StudyResult:
         """Measure; `environment` describes the machine and goes into the result.
@@ -93,14 +95,7 @@ class HeadStudy:
         sources = open_sources(self._root, self._config.sources, self._config.max_width)
         statistics = measure_statistics(model, ordinary_images(sources, self._images, *self._size))
         heads = {name: create_head(name, model, statistics).eval() for name in self._heads}
-        found = {
-            folder: evaluate_heads(model, heads, self._root / folder, *self._size, progress)
-            for folder in self._config.validation.anomalies
-        }
-        segmentation = {
-            labelled.images: evaluate_segmentation(model, self._root, labelled, *self._size, progress).miou
-            for labelled in self._config.validation.segmentation
-        }
+        scores = score_sets(model, heads, self._watched, self._root, progress)
         costs = measure_head_costs(model, heads, *self._size, progress)
         return StudyResult(
             network=model.size,
@@ -110,19 +105,9 @@ class HeadStudy:
             width=self._size[1],
             command=" ".join(["fishy", *sys.argv[1:]]),
             environment=environment,
-            segmentation=segmentation,
+            segmentation=scores.segmentation,
             network_alone_ms=costs[NETWORK].latency_ms,
-            heads=tuple(
-                HeadResult(
-                    name,
-                    {
-                        folder: {"AP": scores[name].ap, "FPR95": scores[name].fpr95, "AUROC": scores[name].auroc}
-                        for folder, scores in found.items()
-                    },
-                    costs[name],
-                )
-                for name in heads
-            ),
+            heads=tuple(HeadResult(name, scores.heads[name], costs[name]) for name in heads),
         )
 
 

@@ -1,0 +1,73 @@
+"""`fishy ablate`: train variants of a configuration equally and lay them side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fishy_ros.training.ablation.cost import GraphSize
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("ablate")(ablate)
+
+
+def ablate(
+    plan: Annotated[Path, typer.Argument(help="Plan of variants, such as config/training/ablation.yaml.")],
+    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("ablation.json"),
+    runs: Annotated[Path, typer.Option(help="Folder for the checkpoints and results of all variants.")] = Path(
+        "runs/ablation"
+    ),
+    only: Annotated[list[str] | None, typer.Option(help="Variant to run, repeatable; all unless given.")] = None,
+    jobs: Annotated[int, typer.Option(help="Variants trained at a time, each in a process of one thread.", min=1)] = 1,
+    device: Annotated[str, typer.Option(help="Device that trains: cpu, cuda or cuda:N.")] = "cpu",
+    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of steps instead of the planned one.", min=1)] = None,
+) -> None:
+    """Train each variant from random initialisation and score it; what is done already is not done again."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.training.ablation.plan import load_plan
+    from fishy_ros.training.ablation.study import Ablation
+    from fishy_ros.training.ablation.table import ablation_table
+
+    loaded = load_plan(plan, data, steps)
+    ablation = Ablation(loaded, loaded.choose(tuple(only or ())), runs, device, jobs)
+    options = [*([] if data is None else ["--data", data]), *([] if steps is None else ["--steps", str(steps)])]
+    commands = {
+        variant.name: shlex.join(["fishy", "ablate", str(plan), "--only", variant.name, *options])
+        for variant in ablation.variants
+    }
+    environment = dataclasses.asdict(describe_environment())
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        tasks = {name: bar.add_task(name, total=count) for name, count in ablation.count_work().items()}
+
+        def advance(name: str) -> None:
+            bar.advance(tasks[name])
+            task = bar.tasks[tasks[name]]
+            if task.finished and not console.is_terminal:
+                console.print(f"{name}: done, {task.elapsed or 0:.0f} s after the start")
+
+        result = ablation.run(out, environment["command"], commands, environment, graph_size, advance)
+    console.print(ablation_table(result))
+    typer.echo(str(out))
+
+
+def graph_size(graph: bytes) -> GraphSize:
+    """Count the weights of an ONNX graph, and the multiply-adds of its convolutions and matrix products."""
+    from fishy_ros.bench.graph_cost import graph_cost
+    from fishy_ros.training.ablation.cost import GraphSize
+
+    cost = graph_cost(graph)
+    products = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+    return GraphSize(cost.weights, sum(node.flops for node in cost.nodes if node.operator in products) / 2)

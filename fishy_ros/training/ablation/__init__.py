@@ -1,0 +1,1 @@
+"""Variants of one training configuration, trained equally and laid side by side."""
