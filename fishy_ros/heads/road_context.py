@@ -31,9 +31,7 @@ class RoadContextHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`."""
-        # The window is a matter of the scene: in a cascade, what the network inside says is of the right size.
-        coarsest, factor = (logits, 2) if features.coarse is None else (features.coarse.logits, 4)
-        ground = ground_probability(coarsest)
+        ground, factor = ground_probability(logits, features)
         # A window's mean is the mean of its rows' means: 30 additions a pixel instead of 221.
         columns = F.avg_pool2d(ground, (2 * HEIGHT + 1, 1), 1, (HEIGHT, 0), count_include_pad=False)
         around = F.avg_pool2d(columns, (1, 2 * HALF_WIDTH + 1), 1, (0, HALF_WIDTH), count_include_pad=False)

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fishy_ros.heads.statistics import ground_probability
-from fishy_ros.nets.fishy_net import NetOutput, upsample
+from fishy_ros.nets.blocks import upsample
+from fishy_ros.nets.network import NetOutput
 
 GROUND_PROBABILITY: float = 0.5
 """A pixel counts as ground from this probability of road or pavement on."""
@@ -34,9 +35,10 @@ class RoadRowsHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`."""
-        near = filled_ground((ground_probability(logits) > GROUND_PROBABILITY).to(logits.dtype))
+        ground, factor = ground_probability(logits, features)
+        near = filled_ground((ground > GROUND_PROBABILITY).to(logits.dtype))
         raw: Tensor = self.head(logits, features, image)
-        return raw - SUPPRESSION * (1 - upsample(near, 2).squeeze(1))
+        return raw - SUPPRESSION * (1 - upsample(near, factor).squeeze(1))
 
 
 def filled_ground(ground: Tensor) -> Tensor:

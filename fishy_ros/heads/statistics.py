@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fishy_ros.nets.network import NetOutput
+
 GROUND: tuple[int, ...] = (0, 1)
 """Train ids of road and pavement."""
 
@@ -47,10 +49,14 @@ def class_statistics(logits: Tensor) -> ClassStatistics:
     return ClassStatistics(probabilities, 1 / total, top + log_total, entropy)
 
 
-def ground_probability(logits: Tensor) -> Tensor:
-    """Return the probability of road or pavement at half the resolution of `[B, C, h, w]`: `[B, 1, h/2, w/2]`."""
-    probabilities = class_statistics(halve(logits)).probabilities
-    return probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True)
+def ground_probability(logits: Tensor, features: NetOutput) -> tuple[Tensor, int]:
+    """Return the probability of road or pavement `[B, 1, h/n, w/n]` for logits `[B, C, h, w]`, and n.
+
+    It is read at 1/8 of what the network sees of the street as a whole: in a cascade, that is the network inside.
+    """
+    coarsest, factor = (logits, 2) if features.coarse is None else (features.coarse.logits, 4)
+    probabilities = class_statistics(halve(coarsest)).probabilities
+    return probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True), factor
 
 
 def softmax_distance(probabilities: Tensor) -> Tensor:

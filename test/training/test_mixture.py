@@ -7,7 +7,7 @@ from sklearn.mixture import GaussianMixture
 torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
 
 from fishy_ros.heads.gaussian import GaussianMixtureHead  # noqa: E402
-from fishy_ros.nets.fishy_net import NetOutput  # noqa: E402
+from fishy_ros.nets.network import NetOutput  # noqa: E402
 from fishy_ros.training.mixture import COMPONENTS, PIXELS_PER_CLASS, fit_mixture, pick_pixels  # noqa: E402
 
 WIDTH = 8
