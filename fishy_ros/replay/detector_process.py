@@ -33,6 +33,8 @@ class DetectorCommand:
     """Where it listens for images; the compressed ones are expected under `<image_topic>/compressed`."""
     image_transport: str = "raw"
     """`raw` or `compressed`."""
+    trusted_key: str = ""
+    """File of the public key that must have signed the model; empty if none must."""
 
     def arguments(self) -> list[str]:
         """Build the command line; the node waits for its lifecycle transitions."""
@@ -43,6 +45,7 @@ class DetectorCommand:
             "precision": self.precision,
             "threads": str(self.threads),
             "image_transport": self.image_transport,
+            **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
             "autostart": "false",
         }
         remappings = {"image": self.image_topic, "image/compressed": f"{self.image_topic}/compressed"}

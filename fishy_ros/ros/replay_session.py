@@ -54,6 +54,7 @@ def replay_session(
             device=choice.device,
             precision=choice.precision,
             threads=choice.threads,
+            trusted_key=choice.trusted_key,
             image_topic=options.image_topic,
             image_transport="raw" if message_type == IMAGE_TYPE else "compressed",
         )
