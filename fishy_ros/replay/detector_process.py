@@ -14,6 +14,7 @@ from typing import Protocol
 
 import fishy_ros
 from fishy_ros.errors import ReplayError
+from fishy_ros.replay.shared_memory import remove_abandoned, segments_of
 
 LOG_LINES_SHOWN = 15
 _STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -113,12 +114,14 @@ class DetectorProcess:
         return True
 
     def stop(self) -> None:
-        """End the node: politely first, then by force."""
+        """End the node: politely first, then by force, which leaves its shared memory to be removed here."""
         for stop_signal, patience_s in _STOP_SIGNALS:
             if self._process.poll() is not None:
                 return
+            segments = segments_of(self.pid)
             self._process.send_signal(stop_signal)
-            self.wait(patience_s)
+            if self.wait(patience_s) and stop_signal == signal.SIGKILL:
+                remove_abandoned(segments, min_age_s=0.0)
 
     def __enter__(self) -> DetectorProcess:
         return self

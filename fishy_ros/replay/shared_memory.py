@@ -1,8 +1,9 @@
 """Shared memory of Fast DDS that stays behind when a process is killed.
 
 Every participant has a segment `fastrtps_<16 hexadecimal digits>`, as large as the profile asks for, and holds an
-exclusive lock on the empty file of the same name with `_el` behind it for as long as it lives. Nobody can remove the
-segment of a process that got SIGKILL but a peer that had it open; `fastdds shm clean` does so too, where it is installed.
+exclusive lock on the empty file of the same name with `_el` behind it for as long as it lives. The segment of a
+process that got SIGKILL is removed by a peer that was reading from it, if there is one, and by `fastdds shm clean`,
+where that is installed; a participant that starts later leaves it where it is.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def remove_abandoned(segments: Iterable[Path], min_age_s: float = MIN_AGE_S) -> 
     the segment mapped. What cannot be looked at, or removed, stays.
     """
     free = [path for path in segments if _is_old(path, min_age_s) and _is_abandoned(path)]
-    in_use = {name for name in _mapped_by_anybody()} if free else set()
+    in_use = set(_mapped_by_anybody()) if free else set()
     count = size = 0
     for path in free:
         if str(path) in in_use:
