@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from fishy_ros.commands import build, replay, soak, sweep
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import create_keys, sign_description
+from fishy_ros.replay.detector_process import DetectorCommand
 from fishy_ros.replay.open_source import SourceChoice
 from fishy_ros.replay.request import DetectorChoice, LiveOptions, ReplayRequest
 
@@ -43,8 +44,6 @@ def commands(model, key, out):
         "build": ("build", str(model), "--trusted-key", str(key)),
     }
     if importlib.util.find_spec("rclpy") is not None:
-        live = [word for word in found["replay"] if word != "--offline"]
-        found["live replay"] = (*live[:-1], str(out / "live"))
         found["soak"] = ("soak", "--hours", "0.003", "--model", str(model), *own, "--out", str(out / "soak"))
     return found
 
@@ -62,6 +61,12 @@ def test_a_signed_package_is_replayed(fishy, tiny_folder, keys, tmp_path):
     assert result.exit_code == 0, result.output
     report = json.loads((tmp_path / "replay" / "report.json").read_text())
     assert report["model"]["name"] == "tiny"
+
+
+def test_a_node_that_is_started_gets_the_key():
+    words = DetectorCommand("fishy-s", trusted_key="/fleet.pub").arguments()
+    assert words[words.index("trusted_key:=/fleet.pub") - 1] == "-p"
+    assert not any("trusted_key" in word for word in DetectorCommand("fishy-s").arguments())
 
 
 def test_a_node_that_runs_already_cannot_be_given_a_key(keys):
