@@ -9,6 +9,7 @@ from support.street_package import build_street_package
 from support.tiny_model import build_tiny_package
 
 from fishy_ros.model_package import ModelPackage
+from fishy_ros.replay.shared_memory import remove_abandoned, segments_in
 from fishy_ros.types import ImageArray
 
 # A busy machine is no failure of what is tested.
@@ -19,6 +20,12 @@ settings.register_profile(
     derandomize="CI" in os.environ,  # a change is judged by the same examples as the one before
 )
 settings.load_profile("any_machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_memory() -> None:
+    """Give back what processes of earlier runs left when they were killed, so that there is room for large images."""
+    remove_abandoned(segments_in())
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import TrustedKey
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -19,6 +20,7 @@ def build(
     precision: Annotated[
         list[str] | None, typer.Option(help="Precision to build for; may be given again. All of them by default.")
     ] = None,
+    trusted_key: TrustedKey = "",
     device: Annotated[str, typer.Option(help="Device to build for: cuda or dla, also with :N.")] = "cuda",
 ) -> None:
     """Build and cache the TensorRT engines of a model, so that the node starts at once."""
@@ -33,7 +35,7 @@ def build(
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     console = Console()
-    package = load_model_package(model)
+    package = load_model_package(model, trusted_key)
     for name in precision or package.precisions:
         start = time.monotonic()
         runtime = create_runtime("tensorrt", package, device, name)

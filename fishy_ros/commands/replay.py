@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import TrustedKey
+
 if TYPE_CHECKING:
     from fishy_ros.replay.request import ReplayRequest
     from fishy_ros.replay.result import ReplayResult
@@ -38,6 +40,7 @@ def replay(
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
     models: Annotated[str | None, typer.Option(help="Several models, A,B,...: compared and ranked.")] = None,
     scores: Annotated[str | None, typer.Option(help="Several scores, msp,entropy,...: packages MODEL-SCORE.")] = None,
+    trusted_key: TrustedKey = "",
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
@@ -56,7 +59,7 @@ def replay(
 
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
-        detector=DetectorChoice(model, runtime, device, precision, threads),
+        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key),
         live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
         out=out,
         timing_frames=timing_frames,

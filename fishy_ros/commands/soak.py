@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import TrustedKey
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -23,6 +24,7 @@ def soak(
     recovery: Annotated[float, typer.Option(help="Seconds that the first heatmap after a fault may take.")] = 1.0,
     height: Annotated[int, typer.Option(help="Height of the pictures in px; they are twice as wide.")] = 256,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = DEFAULT_MODEL,
+    trusted_key: TrustedKey = "",
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
@@ -38,7 +40,7 @@ def soak(
     require_ros()
     from fishy_ros.ros.run_soak import SoakRequest, run_soak
 
-    choice = DetectorChoice(model, runtime, device, precision, threads)
+    choice = DetectorChoice(model, runtime, device, precision, threads, trusted_key)
     request = SoakRequest(hours * 3600, choice, rate, fault_every, seed, recovery, height)
     out.mkdir(parents=True, exist_ok=True)
     with StageProgress() as progress, exit_when_interrupted(progress):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import TrustedKey
+
 if TYPE_CHECKING:
     from fishy_ros.replay.sweep import SweepOutcome
 
@@ -21,6 +23,7 @@ def sweep(
     bag: Annotated[list[Path] | None, typer.Option(help="Bag; repeatable.")] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="Dataset, NAME=ROOT or NAME alone; repeatable.")] = None,
     models: Annotated[str, typer.Option(help="Model packages, A,B,...")] = "fishy-s",
+    trusted_key: TrustedKey = "",
     scores: Annotated[str | None, typer.Option(help="Scores, msp,entropy,...: packages MODEL-SCORE.")] = None,
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -41,7 +44,7 @@ def sweep(
     from fishy_ros.replay.sweep_plan import plan_jobs
     from fishy_ros.runtimes.options import default_threads
 
-    choice = DetectorChoice("", runtime, device, precision, threads)
+    choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
     jobs = plan_jobs(bag or (), dataset or (), model_names("", models, scores), choice)
     with StageProgress() as progress, exit_when_interrupted(progress, "finished reports are kept, run it again"):
         plan = Sweep(jobs, out, chunk)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.drift.colours import colour_order, from_rows
-from fishy_ros.model_package import Calibration
+from fishy_ros.drift import colours, heights
+from fishy_ros.model_package import Calibration, Reference
 from fishy_ros.types import Detection, ImageArray, LabelMap, ScoreMap
 
 THUMB_HEIGHT, THUMB_WIDTH = 128, 256
@@ -33,26 +31,30 @@ class FrameStatistics:
     `sharpness` (logarithm of the mean difference of neighbours against that over 8 px), `plain` (share of blocks
     without texture), `white` (share of overexposed pixels). Of what the network says: `class_variety` (perplexity of
     the shares of the classes), `score_median` (logarithm), `score_tail` (logarithm of the share above a threshold),
-    `score_shift` (logarithm of the population stability index against `ordinary_share_above`), and `colour_order`
-    (see `fishy_ros.drift.colours`).
+    `score_shift` (logarithm of the population stability index against `ordinary_share_above`), `colour_order`
+    (see `fishy_ros.drift.colours`) and `upright` (see `fishy_ros.drift.heights`).
     """
 
-    def __init__(self, calibration: Calibration, colours: Mapping[int, tuple[float, ...]] | None = None) -> None:
-        """Take thresholds and colours from a package; `colours` is that of its reference."""
+    def __init__(self, calibration: Calibration, reference: Reference | None = None) -> None:
+        """Take thresholds, colours and heights from a package."""
         pairs = calibration.ordinary_share_above
         self._thresholds = np.array([threshold for threshold, _ in pairs], np.float32)
         self._shares = np.array([share for _, share in pairs])
         self._tail = int(np.argmin(np.abs(self._shares - TAIL_SHARE))) if pairs else None
-        self._ratios = from_rows(colours or {})
+        self._colours = colours.from_rows(reference.colours) if reference else None
+        self._heights = heights.from_rows(reference.heights) if reference else None
 
     def measure(self, image: ImageArray, detection: Detection) -> dict[str, float]:
         """Measure a frame from the image uint8 `[H, W, 3]` that the network read and what it said; well under 1 ms."""
         small = thumbnail(image)
-        colours, labels = coloured_labels(small, detection)
+        coloured, labels = coloured_labels(small, detection)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
         measured = {**_of_image(grey), **self._of_output(detection.score, labels)}
-        if self._ratios is not None:
-            measured["colour_order"] = colour_order(colours, labels, self._ratios)
+        if self._colours is not None:
+            measured["colour_order"] = colours.colour_order(coloured, labels, self._colours)
+        if self._heights is not None:
+            histogram = heights.half_histogram(coloured, labels)
+            measured["upright"] = heights.uprightness(histogram, self._heights)
         return measured
 
     def _of_output(self, score: ScoreMap, labels: LabelMap) -> dict[str, float]:

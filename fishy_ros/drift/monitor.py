@@ -20,6 +20,8 @@ of a normal distribution it would be 3.5 standard deviations.
 """
 COLOUR_ORDER_LIMIT = 1.0
 """The same for the colour order, which compares two hypotheses and so is sharper; it must also speak for the other."""
+UPRIGHT_LIMIT = 1.0
+"""The same for upright images; upside down the network sees too little to speak for the other."""
 RETURN = 0.85
 """A reason holds until the window is within this fraction of its limit again, so that it does not flicker."""
 SHIFT_WITHOUT_REFERENCE = 1.0
@@ -43,6 +45,7 @@ _REASONS: dict[str, tuple[str, str]] = {
     "score_tail": ("too few high scores", "too many high scores"),
     "score_shift": ("", "scores distributed unlike those of ordinary images"),
     "colour_order": ("colours unlike ordinary ones (red and blue exchanged?)", ""),
+    "upright": ("things are not where they ordinarily are (upside down?)", ""),
 }
 """What it means that a statistic is below or above ordinary; an empty reason is none."""
 
@@ -64,7 +67,7 @@ class DriftMonitor:
 
     def __init__(self, calibration: Calibration, reference: Reference | None) -> None:
         """Compare with what a package says of itself; without a reference only with its `ordinary_share_above`."""
-        self._statistics = FrameStatistics(calibration, reference.colours if reference else None)
+        self._statistics = FrameStatistics(calibration, reference)
         self._spreads = reference.statistics if reference else None
         self._lock = threading.Lock()
         self._frames: deque[tuple[float, dict[str, float]]] = deque(maxlen=_MOST_FRAMES)
@@ -101,5 +104,7 @@ class DriftMonitor:
         limit = LIMIT
         if name == "colour_order":
             side, limit = min(side, 0.0), COLOUR_ORDER_LIMIT
+        elif name == "upright":
+            limit = UPRIGHT_LIMIT
         distance = abs(value - spread.middle) / (limit * max(abs(side - spread.middle), _LEAST_SPREAD))
         return (float(distance), reason) if reason else (0.0, "")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fishy_ros.errors import ImageError
 from fishy_ros.imaging.limits import check_size
@@ -23,11 +26,8 @@ def resize_score(score: ScoreMap, height: int, width: int) -> ScoreMap:
     Raises:
         ImageError: `score` is no two-dimensional map, or the size is out of bounds.
     """
-    if score.ndim != 2:
-        raise ImageError(f"a score map has shape {score.shape}; expected [h, w]")
-    if score.shape == (height, width):
+    if _has_size("a score map", score, height, width):
         return score
-    check_size(height, width)
     return np.asarray(cv2.resize(score, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -42,9 +42,16 @@ def resize_classes(classes: LabelMap, height: int, width: int) -> LabelMap:
     Raises:
         ImageError: `classes` is no two-dimensional map, or the size is out of bounds.
     """
-    if classes.ndim != 2:
-        raise ImageError(f"a map of classes has shape {classes.shape}; expected [h, w]")
-    if classes.shape == (height, width):
+    if _has_size("a map of classes", classes, height, width):
         return classes
-    check_size(height, width)
     return np.asarray(cv2.resize(classes, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+
+
+def _has_size(what: str, values: NDArray[Any], height: int, width: int) -> bool:
+    """Say whether a map has the size that is asked for; check both where it has not."""
+    if values.ndim != 2:
+        raise ImageError(f"{what} has shape {values.shape}; expected [h, w]")
+    if values.shape == (height, width):
+        return True
+    check_size(height, width)
+    return False

@@ -26,12 +26,15 @@ class Reference:
     """Statistics of ordinary images, measured one image at a time.
 
     `statistics` maps the name of a statistic to its spread. `colours` maps a class id to the natural logarithms of how
-    much more often each colour of that class occurs than the same colour with red and blue exchanged.
+    much more often each colour of that class occurs than the same colour with red and blue exchanged; `heights` maps it
+    to those of how much more often each brightness of that class lies in the upper half of an image than in the lower.
+    Where one of them is empty, nothing is judged by it.
     """
 
     images: int
     statistics: Mapping[str, Spread]
     colours: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    heights: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
 
 def read_reference(fields: Fields) -> Reference | None:
@@ -51,13 +54,8 @@ def read_reference(fields: Fields) -> Reference | None:
         if not spread.low <= spread.middle <= spread.high:
             raise statistics.error(name, "three numbers that do not fall")
         spreads[name] = spread
-    colours = fields.mapping("colours", optional=True)
-    ratios = {}
-    for name in colours.values:
-        if not name.isdecimal() or int(name) >= MAX_CLASSES:
-            raise colours.error(name, f"no such key: keys are class ids below {MAX_CLASSES}, as texts")
-        ratios[int(name)] = colours.numbers(name)
-    return Reference(fields.integer("images", 1, 10**9), spreads, ratios)
+    rows = (_rows(fields.mapping(name, optional=True)) for name in ("colours", "heights"))
+    return Reference(fields.integer("images", 1, 10**9), spreads, *rows)
 
 
 def reference_document(reference: Reference) -> dict[str, object]:
@@ -66,5 +64,19 @@ def reference_document(reference: Reference) -> dict[str, object]:
         "version": VERSION,
         "images": reference.images,
         "statistics": {name: [round(value, 5) for value in spread] for name, spread in reference.statistics.items()},
-        "colours": {str(name): [round(value, 3) for value in row] for name, row in reference.colours.items()},
+        "colours": _rows_document(reference.colours),
+        "heights": _rows_document(reference.heights),
     }
+
+
+def _rows(fields: Fields) -> dict[int, tuple[float, ...]]:
+    rows = {}
+    for name in fields.values:
+        if not name.isdecimal() or int(name) >= MAX_CLASSES:
+            raise fields.error(name, f"no such key: keys are class ids below {MAX_CLASSES}, as texts")
+        rows[int(name)] = fields.numbers(name)
+    return rows
+
+
+def _rows_document(rows: Mapping[int, tuple[float, ...]]) -> dict[str, list[float]]:
+    return {str(name): [round(value, 3) for value in row] for name, row in rows.items()}

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import fishy_ros
 from fishy_ros.errors import ReplayError
+from fishy_ros.replay.shared_memory import remove_abandoned, segments_of
 
 LOG_LINES_SHOWN = 15
 _STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -33,6 +34,8 @@ class DetectorCommand:
     """Where it listens for images; the compressed ones are expected under `<image_topic>/compressed`."""
     image_transport: str = "raw"
     """`raw` or `compressed`."""
+    trusted_key: str = ""
+    """File of the public key that must have signed the model; empty if none must."""
 
     def arguments(self) -> list[str]:
         """Build the command line; the node waits for its lifecycle transitions."""
@@ -43,6 +46,7 @@ class DetectorCommand:
             "precision": self.precision,
             "threads": str(self.threads),
             "image_transport": self.image_transport,
+            **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
             "autostart": "false",
         }
         remappings = {"image": self.image_topic, "image/compressed": f"{self.image_topic}/compressed"}
@@ -110,12 +114,14 @@ class DetectorProcess:
         return True
 
     def stop(self) -> None:
-        """End the node: politely first, then by force."""
+        """End the node: politely first, then by force, which leaves its shared memory to be removed here."""
         for stop_signal, patience_s in _STOP_SIGNALS:
             if self._process.poll() is not None:
                 return
+            segments = segments_of(self.pid)
             self._process.send_signal(stop_signal)
-            self.wait(patience_s)
+            if self.wait(patience_s) and stop_signal == signal.SIGKILL:
+                remove_abandoned(segments, min_age_s=0.0)
 
     def __enter__(self) -> DetectorProcess:
         return self

@@ -11,6 +11,7 @@ from fishy_ros.bags import IMAGE_TOPIC
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
 from fishy_ros.metrics.component import find_track
+from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 from fishy_ros.replay.open_source import SourceChoice
 from fishy_ros.replay.play import Lockstep, Pacing, Progress, Timed
@@ -30,6 +31,17 @@ class DetectorChoice:
     precision: str = "fp32"
     threads: int = 0
     """Processor threads of a CPU runtime; 0 takes all processors."""
+    trusted_key: str = ""
+    """File of the public key that must have signed the package; empty if none must."""
+
+    def load(self) -> ModelPackage:
+        """Load the package, without a runtime.
+
+        Raises:
+            ModelPackageError: the package is damaged, or not signed as it must be.
+            ConfigError: the key is none.
+        """
+        return load_model_package(self.model, self.trusted_key)
 
     def open(self) -> AnomalyDetector:
         """Load the detector into this process.
@@ -37,7 +49,7 @@ class DetectorChoice:
         Raises:
             FishyError: the model or the runtime cannot be loaded.
         """
-        return AnomalyDetector(self.model, self.runtime, self.device, self.precision, self.threads)
+        return AnomalyDetector(self.load(), self.runtime, self.device, self.precision, self.threads)
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,7 @@ class ReplayRequest:
 
     Raises:
         ScoreError: there is no such track of component metrics.
+        ConfigError: a running node is asked to trust a key.
     """
 
     source: SourceChoice
@@ -102,6 +115,10 @@ class ReplayRequest:
     def __post_init__(self) -> None:
         if self.components is not None:
             find_track(self.components)
+        if self.detector.trusted_key and self.live is not None and self.live.attach is not None:
+            raise ConfigError(
+                f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"
+            )
 
     def for_model(self, name: str, in_folder: bool) -> ReplayRequest:
         """Replace the model; `in_folder` gives its report a folder of its own."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from fishy_ros.errors import FishyError, ReplayError, ScoreError
-from fishy_ros.model_package import load_model_package
 from fishy_ros.replay.build_result import RunDescription, assemble_result
 from fishy_ros.replay.executors import RETRIES, worker_losses
 from fishy_ros.replay.play import Progress
@@ -114,7 +113,7 @@ class Sweep:
         run = RunDescription(
             mode="offline",
             source=job.source.open().describe(),
-            model=describe_model(load_model_package(job.detector.model)),
+            model=describe_model(job.detector.load()),
             runtime=running.runtime,
             extra={"sweep": running.fingerprint},
         )
@@ -181,7 +180,7 @@ def _fingerprint(job: SweepJob) -> dict[str, object]:
         "root": str(source.root) if source.root else None,
         "options": dict(source.options),
         "frames": len(source.open()),
-        "model_sha256": load_model_package(job.detector.model).graph(job.detector.precision).sha256,
+        "model_sha256": job.detector.load().graph(job.detector.precision).sha256,
         "runtime": job.detector.runtime,
         "device": job.detector.device,
         "precision": job.detector.precision,

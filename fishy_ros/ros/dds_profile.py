@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-SHARED_MEMORY = Path("/dev/shm")
+from fishy_ros.replay.shared_memory import SHARED_MEMORY
+
 SEGMENT_BYTES: int = 128 * 1024 * 1024
-"""Size of the shared memory segment that the Fast DDS profile asks for in each process."""
+"""Size of the shared memory segment that the Fast DDS profile asks for in each process; Fast DDS takes 5 % more."""
 
 _FAST_DDS = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 """The name up to Jazzy, and from Kilted on."""

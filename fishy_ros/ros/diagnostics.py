@@ -66,6 +66,7 @@ class Rates:
     bad: int
     failed: int
     stale: int
+    unstamped: int
     missed: int
 
     @classmethod
@@ -80,6 +81,7 @@ class Rates:
             bad=now.totals.bad - start.bad,
             failed=now.totals.failed - start.failed,
             stale=now.totals.stale - start.stale,
+            unstamped=now.totals.unstamped - start.unstamped,
             missed=max(0, now.deadlines.missed - (before.deadlines.missed if before is not None else 0)),
         )
 
@@ -125,6 +127,7 @@ def diagnostics_message(
         "frames_unknown": now.totals.unknown,
         "frames_late": now.deadlines.missed,
         "frames_stale": now.totals.stale,
+        "frames_unstamped": now.totals.unstamped,
         "frames_lost": now.totals.lost,
         "stamp_restarts": now.totals.stamp_restarts,
         "last_bad_image": now.totals.last_bad or "none",
@@ -169,6 +172,8 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
         warnings.append(f"{rates.bad} bad images, last: {now.totals.last_bad}")
     if rates.stale:
         warnings.append(f"{rates.stale} stale images, last: {now.totals.last_stale}")
+    if rates.unstamped:
+        warnings.append(f"camera stamps are zero on {rates.unstamped} images: ages and stale detection are off")
     offered = max(rates.received, rates.dropped)
     if rates.dropped > parameters.max_drop_share * offered:
         warnings.append(f"{rates.dropped} of {offered} images dropped")

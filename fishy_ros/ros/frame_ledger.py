@@ -23,6 +23,8 @@ class FrameTotals:
     """How many of these were answered by a heatmap of ones."""
     stale: int = 0
     """Dropped because its stamp is not newer than one that was published."""
+    unstamped: int = 0
+    """Handled although the stamp is 0, so that nobody knows whether they are stale; each is in another count too."""
     lost: int = 0
     """Frames that the middleware lost before the node could receive them; not in `received`."""
     stamp_restarts: int = 0
@@ -95,6 +97,11 @@ class FrameLedger:
         """Count an image whose stamp is not newer than one that was published."""
         with self._lock:
             self._totals = replace(self._totals, stale=self._totals.stale + 1, last_stale=reason)
+
+    def note_unstamped(self) -> None:
+        """Count an image whose stamp is 0."""
+        with self._lock:
+            self._totals = replace(self._totals, unstamped=self._totals.unstamped + 1)
 
     def note_stamp_restart(self) -> None:
         """Count a camera clock that went back for good."""

@@ -11,6 +11,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from fishy_ros.ros.image_messages import FrameHeader
+from fishy_ros.ros.stamp_order import UNSTAMPED_NS
 
 PERCENTILES: tuple[int, ...] = (50, 95, 99)
 
@@ -27,7 +28,7 @@ class Age:
 
 def age_of(stamp_ns: int, now_ns: int) -> Age:
     """Measure the age of a stamp, both in ns of the same clock; a stamp of 0 or in the future has none."""
-    if stamp_ns == 0:
+    if stamp_ns == UNSTAMPED_NS:
         return Age(float("nan"), "the stamp is 0")
     if stamp_ns > now_ns:
         return Age(float("nan"), f"the stamp is {(stamp_ns - now_ns) * 1e-6:.3f} ms in the future")

@@ -17,7 +17,7 @@ from fishy_ros.ros.image_messages import CameraImage, FrameHeader
 from fishy_ros.ros.latency import LatencyWindow, age_of
 from fishy_ros.ros.parameters import MODEL_THRESHOLD, DetectorParameters
 from fishy_ros.ros.publishers import Picture, Publishers
-from fishy_ros.ros.stamp_order import StampOrder
+from fishy_ros.ros.stamp_order import UNSTAMPED_NS, StampOrder
 from fishy_ros.types import Detection, ImageArray, ScoreMap
 
 
@@ -55,6 +55,8 @@ class Pipeline:
 
     def handle(self, frame: Frame) -> None:
         """Publish the heatmap of a frame, then everything else about it; a frame with a stale stamp is dropped.
+
+        A frame whose stamp is 0 has no known age and is as good as any other.
 
         Raises:
             ImageError: the image cannot be decoded.
@@ -122,6 +124,8 @@ class Pipeline:
             self.publishers.publish_camera_info(frame.image.header, frame.camera_info, scale_y, scale_x)
 
     def _is_stale(self, header: FrameHeader) -> bool:
+        if header.stamp_ns == UNSTAMPED_NS:
+            self.ledger.note_unstamped()
         restarts = self.order.restarts
         reason = self.order.refusal(header.stamp_ns, time.monotonic())
         if self.order.restarts > restarts:

@@ -13,6 +13,7 @@ from fishy_ros.errors import ReplayError
 from fishy_ros.replay.detector_process import DetectorCommand, DetectorProcess
 from fishy_ros.replay.domain import private_domain
 from fishy_ros.replay.request import DetectorChoice, LiveOptions
+from fishy_ros.replay.shared_memory import remove_abandoned, segments_in
 from fishy_ros.ros.dds_profile import dds_environment
 from fishy_ros.ros.replay_player import NodeAddress, ReplayPlayer
 
@@ -34,6 +35,7 @@ def replay_session(
     """Connect to the node that `options` name; a node of our own is started, activated and stopped in the end.
 
     Its log goes to `LOG_FILE` in `log_folder`. It runs in a domain of its own that is heard on this machine only.
+    Shared memory that killed processes have left is removed first: the profile for large images needs the space.
 
     Raises:
         ReplayError: the node cannot be started, activated or reached.
@@ -46,6 +48,7 @@ def replay_session(
             player.connect(check=lambda: None)
             yield ReplaySession(player, None)
             return
+        remove_abandoned(segments_in())
         domain = options.domain_id if options.domain_id is not None else stack.enter_context(private_domain())
         stack.enter_context(_environment(isolated_environment(domain)))
         command = DetectorCommand(
@@ -54,6 +57,7 @@ def replay_session(
             device=choice.device,
             precision=choice.precision,
             threads=choice.threads,
+            trusted_key=choice.trusted_key,
             image_topic=options.image_topic,
             image_transport="raw" if message_type == IMAGE_TYPE else "compressed",
         )

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fishy_ros.metrics.component import Track
-from fishy_ros.model_package import load_model_package
 from fishy_ros.replay.answer import Answer, answers_of
 from fishy_ros.replay.build_result import ComponentPass, RunDescription, build_result
 from fishy_ros.replay.live import replay_live, time_live
@@ -56,7 +55,7 @@ def run_live(
         run = RunDescription(
             mode=mode,
             source=source.describe(),
-            model=None if options.attach is not None else describe_model(load_model_package(choice.model)),
+            model=None if options.attach is not None else describe_model(choice.load()),
             runtime=_runtime_of(status),
             warnings=_warnings(playback),
             extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.metrics.component import find_track
-from fishy_ros.model_package import load_model_package
 from fishy_ros.replay.answer import Answer
 from fishy_ros.replay.report import write_report
 from fishy_ros.replay.request import ReplayRequest, StartStage
@@ -96,4 +95,4 @@ def _overlays(request: ReplayRequest, folder: Path, has_film: bool) -> Iterator[
 def _threshold(request: ReplayRequest) -> float:
     if request.live is not None and request.live.attach is not None:
         return ATTACHED_THRESHOLD
-    return load_model_package(request.detector.model).calibration.default_threshold
+    return request.detector.load().calibration.default_threshold

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+UNSTAMPED_NS: int = 0
+"""The stamp of an image whose driver has set none."""
 PATIENCE_S: float = 0.5
 """After so long without a newer stamp, a clock that runs behind the last published stamp is believed."""
 
@@ -11,7 +13,8 @@ class StampOrder:
 
     A frame whose stamp was published already, or that is older than the last one published, is refused. If only older
     stamps came for `PATIENCE_S`, and they advance, then the camera's clock was set back (a simulation restarted, a bag
-    looped, a single stamp lay far in the future): the order begins anew.
+    looped, a single stamp lay far in the future): the order begins anew. A stamp of 0 says nothing about time: such a
+    frame is never refused, and the order of the others does not know of it.
     """
 
     def __init__(self) -> None:
@@ -27,6 +30,8 @@ class StampOrder:
 
     def refusal(self, stamp_ns: int, now_s: float) -> str:
         """Say why a frame must not be published; empty if it may be. `now_s` is monotonic time."""
+        if stamp_ns == UNSTAMPED_NS:
+            return ""
         if self._last_ns is None or stamp_ns > self._last_ns:
             self._behind_ns = None
             return ""
@@ -44,4 +49,5 @@ class StampOrder:
 
     def note_published(self, stamp_ns: int) -> None:
         """Remember the stamp of a heatmap that is about to be published."""
-        self._last_ns = stamp_ns
+        if stamp_ns != UNSTAMPED_NS:
+            self._last_ns = stamp_ns

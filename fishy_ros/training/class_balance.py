@@ -18,8 +18,7 @@ def class_shares(sources: Sequence[TrainingSource], classes: int) -> Tensor:
     total = np.zeros(classes)
     for source in sources:
         count = np.zeros(classes)
-        for index in np.unique(np.linspace(0, len(source) - 1, IMAGES_PER_SOURCE).round().astype(int)):
-            image = source.load(int(index))
+        for image in map(source.load, source.spread(IMAGES_PER_SOURCE)):
             pixels = np.bincount(image.labels.ravel(), image.confidence.ravel() ** 2, minlength=256)[:classes]
             count += pixels / max(1.0, pixels.sum())
         total += source.config.weight * count / max(1.0, count.sum())

@@ -99,6 +99,10 @@ class TrainingSource:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def spread(self, count: int) -> list[int]:
+        """Return up to `count` indices of images, evenly spread from the first to the last."""
+        return [int(index) for index in np.unique(np.linspace(0, len(self) - 1, count).round())]
+
     def load(self, index: int) -> TrainingImage:
         """Return image `index`, decoded at most once."""
         if index not in self._decoded:
@@ -139,8 +143,7 @@ def ordinary_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator
     """Yield up to `count` whole training images, spread evenly over and within the sources."""
     each = max(1, count // len(sources))
     for source in sources:
-        for index in np.unique(np.linspace(0, len(source) - 1, each).round().astype(int)):
-            yield source.picture(int(index))
+        yield from map(source.picture, source.spread(each))
 
 
 def void_outliers(label_ids: LabelMap) -> LabelMap:

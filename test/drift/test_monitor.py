@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.street_package import REASONS, SPOILED
@@ -40,6 +42,16 @@ def test_a_spoiled_frame_is_not_and_the_monitor_says_why(street_package, judge, 
         drift = judge(SPOILED[spoil](image))
         assert drift.distance > 1.0
         assert any(REASONS[spoil] in reason for reason in drift.reasons), drift
+
+
+def test_a_reference_without_heights_does_not_judge_by_them(street_package):
+    package, images = street_package
+    without = replace(package.reference, heights={})
+    with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
+        monitor = DriftMonitor(package.calibration, without)
+        detection = detector.detect(SPOILED["upside down"](images[0]))
+        monitor.add(0.0, detector.network_image, detection)
+    assert not any("upside down" in reason for reason in monitor.judge(0.5, 1.0).reasons)
 
 
 def test_the_reference_survives_model_yaml(street_package):

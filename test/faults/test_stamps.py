@@ -44,7 +44,14 @@ def right_after_a_second(rig):
 
 
 CASES = [
-    FaultCase("stamps", "are all zero", "WARN: stale images", stamped(lambda: 0), STALE, RIGHT),
+    FaultCase(
+        "stamps",
+        "are all zero",
+        "goes on, WARN: camera stamps are zero",
+        stamped(lambda: 0),
+        says("camera stamps are zero", level=DiagnosticStatus.WARN),
+        right_after_a_second,
+    ),
     FaultCase("stamps", "come twice with two images", "WARN: stale images", stamped(WallClock(), 2), STALE, RIGHT),
     FaultCase("stamps", "one frame is 5 s late", "WARN: stale images", one_frame_with(-5 * SECOND), STALE),
     FaultCase(
@@ -78,6 +85,19 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_published_stamps_increase_whatever_the_camera_stamps(rig, hold, case):
     hold(rig, case)
+
+
+def test_a_camera_without_stamps_gets_the_heatmaps_of_its_images_in_their_order(rig):
+    usual, heard, sent = rig.camera, len(rig.heard), len(rig.sent)
+    stamped(lambda: 0)(rig)
+    rig.play_until(lambda: len(rig.heard) >= heard + 5, "heatmaps of images without a stamp")
+    rig.camera = replace(usual, is_on=False)
+    rig.play(0.5)
+    rig.camera = usual
+    unstamped = [one for one in rig.heard[heard:] if one.stamp_ns == 0]
+    assert 5 <= len(unstamped) <= len(rig.sent) - sent
+    assert not rig.wrong_since(heard, clock_steps_back=0)
+    rig.await_status(lambda status: int(values_of(status)["frames_unstamped"]) >= len(unstamped), "the count of them")
 
 
 def test_a_new_order_of_stamps_is_counted(rig):

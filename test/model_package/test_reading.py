@@ -104,6 +104,7 @@ def test_a_link_out_of_the_folder_is_refused(tiny_folder: Path) -> None:
         ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, float("inf"), 1.0]}}),
         ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 2.0, 1.0]}}),
         ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 1.0]}}),
+        ("reference.heights", {"version": 1, "images": 9, "statistics": {}, "heights": {"256": [0.0]}}),
         ("reference.colours", {"version": 1, "images": 9, "statistics": {}, "colours": {"road": [0.0]}}),
     ],
 )

@@ -45,6 +45,7 @@ def test_a_healthy_node_is_ok():
     [
         (with_totals(last_image_at=NOW - 1.5), DiagnosticStatus.WARN, "no image for 1.5 s"),
         (with_totals(bad=1, last_bad="step 7"), DiagnosticStatus.WARN, "1 bad images, last: step 7"),
+        (with_totals(unstamped=3), DiagnosticStatus.WARN, "camera stamps are zero on 3 images: ages and stale"),
         (with_totals(overtaken=7), DiagnosticStatus.WARN, "6 of 10 images dropped"),
         (with_totals(lost=30), DiagnosticStatus.WARN, "images dropped"),
         (with_totals(failed=1, last_error="out of memory"), DiagnosticStatus.ERROR, "out of memory"),

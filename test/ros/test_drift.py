@@ -47,13 +47,13 @@ def is_ordinary(status):
     return int(values_of(status)["frames_published"]) > 3 and WARNING not in status.message
 
 
-def check_reactions(bench, images):
-    """Spoil the images in every way; each is named in time, and ordinary images end the warning in time."""
+def check_reactions(bench, images, ways=tuple(SPOILED)):
+    """Spoil the images in these ways; each is named in time, and ordinary images end the warning in time."""
     bench.wait_until_connected()
     camera = Camera(bench)
     camera.play_until(images, is_ordinary, "ordinary images to be ordinary")
-    for name, spoil in SPOILED.items():
-        spoiled = [spoil(image) for image in images]
+    for name in ways:
+        spoiled = [SPOILED[name](image) for image in images]
         status, seconds = camera.play_until(
             spoiled, lambda s, name=name: WARNING in s.message and REASONS[name] in s.message, f"{name} images"
         )
@@ -75,7 +75,9 @@ def test_every_spoiled_photograph_is_named_and_forgotten_again(start_detector):
     if load_model_package("fishy-s").reference is None:
         pytest.skip("the package fishy-s has no reference; `fishy reference` writes it")
     images = [cv2.resize(cv2.imread(str(file)), (1024, 512), interpolation=cv2.INTER_AREA) for file in files]
-    check_reactions(start_detector(model="fishy-s", runtime="auto", threads=0, drift_window_s=1.0), images)
+    # Turned images of this data set are a known miss: see docs/decisions.md.
+    ways = [name for name in SPOILED if name != "upside down"]
+    check_reactions(start_detector(model="fishy-s", runtime="auto", threads=0, drift_window_s=1.0), images, ways)
 
 
 def test_a_window_of_no_seconds_looks_at_nothing(start_detector, street_package):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fishy_ros.ros.stamp_order import PATIENCE_S, StampOrder
+from fishy_ros.ros.stamp_order import PATIENCE_S, UNSTAMPED_NS, StampOrder
 
 SECOND = 1_000_000_000
 
@@ -20,7 +20,7 @@ def publish(order: StampOrder, stamp_ns: int, now_s: float) -> bool:
 
 def test_increasing_stamps_pass():
     order = StampOrder()
-    assert all(publish(order, stamp, 0.0) for stamp in (0, 1, 2 * SECOND, 3600 * SECOND))
+    assert all(publish(order, stamp, 0.0) for stamp in (1, 2, 2 * SECOND, 3600 * SECOND))
     assert order.restarts == 0
 
 
@@ -68,7 +68,17 @@ def test_a_second_camera_that_runs_behind_does_not_turn_the_clock_back():
 def test_a_clock_that_stands_still_behind_is_never_believed():
     order = StampOrder()
     assert publish(order, SECOND, 0.0)
-    assert not any(publish(order, 0, 0.1 * step) for step in range(100))
+    assert not any(publish(order, 5, 0.1 * step) for step in range(100))
+
+
+def test_a_stamp_of_zero_always_passes_and_leaves_the_order_of_the_others_alone():
+    order = StampOrder()
+    assert all(publish(order, UNSTAMPED_NS, 0.1 * step) for step in range(20))
+    assert publish(order, 10 * SECOND, 2.0)
+    assert publish(order, UNSTAMPED_NS, 2.1)
+    assert not publish(order, 9 * SECOND, 2.2), "the order remembers the last stamp that was one"
+    assert publish(order, 11 * SECOND, 2.3)
+    assert order.restarts == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0.0, 0.3)), max_size=60))
@@ -76,6 +86,6 @@ def test_stamps_increase_strictly_except_where_the_order_began_anew(frames):
     order, now, last, restarts = StampOrder(), 0.0, None, 0
     for stamp, pause in frames:
         now += pause
-        if publish(order, stamp, now):
+        if publish(order, stamp, now) and stamp != UNSTAMPED_NS:
             assert last is None or stamp > last or order.restarts == restarts + 1
             last, restarts = stamp, order.restarts

@@ -64,6 +64,10 @@ def _swapped(image: ImageArray) -> ImageArray:
     return np.ascontiguousarray(image[..., ::-1])
 
 
+def _upside_down(image: ImageArray) -> ImageArray:
+    return np.ascontiguousarray(image[::-1, ::-1])
+
+
 SPOILED: dict[str, Callable[[ImageArray], ImageArray]] = {
     "dark": _dark,
     "black": _black,
@@ -71,6 +75,7 @@ SPOILED: dict[str, Callable[[ImageArray], ImageArray]] = {
     "foggy": _foggy,
     "muddy": _muddy,
     "swapped": _swapped,
+    "upside down": _upside_down,
 }
 """What may happen to the images of a camera, uint8 `[H, W, 3]` in and out."""
 REASONS: dict[str, str] = {
@@ -80,5 +85,6 @@ REASONS: dict[str, str] = {
     "foggy": "too little",
     "muddy": "",
     "swapped": "red and blue exchanged",
+    "upside down": "upside down",
 }
 """What a monitor must say of it, among other things."""

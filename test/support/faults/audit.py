@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
 from fishy_ros.ros.replay_messages import score_of
+from fishy_ros.ros.stamp_order import UNSTAMPED_NS
 from support.faults.camera import SECOND, SentFrame
 
 
@@ -37,6 +38,8 @@ def wrong_publications(
 ) -> list[str]:
     """Name every heatmap that was never due, came twice, came out of order, or shows another frame than its stamp's.
 
+    Where the stamp is 0, the order is that in which the frames were sent.
+
     Args:
         heard: what came, in order.
         sent: all good frames with a stamp.
@@ -44,14 +47,20 @@ def wrong_publications(
         last_before_ns: stamp of the heatmap before these.
         clock_steps_back: how often the camera's clock went back, after which older stamps are right.
     """
-    wrong, seen, last_ns = [], set(), last_before_ns
+    wrong, seen, last_ns, unstamped = [], set(), last_before_ns, 0
     for one in heard:
         stamp_ns, name = one.stamp_ns, f"heatmap {one.stamp_ns}"
         frames = sent(stamp_ns)
+        shown = next((number for number, frame in enumerate(frames, 1) if _shows(one.message, frame, score)), None)
         if not frames:
             wrong.append(f"{name}: no good frame had this stamp")
-        elif not any(_shows(one.message, frame, score) for frame in frames):
+        elif shown is None:
             wrong.append(f"{name}: it is not the heatmap of its frame")
+        if stamp_ns == UNSTAMPED_NS:
+            if shown is not None and shown <= unstamped:
+                wrong.append(f"{name}: of frame {shown} without a stamp, after that of frame {unstamped}")
+            unstamped = shown or unstamped
+            continue
         if stamp_ns in seen:
             wrong.append(f"{name}: published twice")
         elif last_ns is not None and stamp_ns <= last_ns:

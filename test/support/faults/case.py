@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -81,16 +82,16 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     answer = rig.play_until_answered(cleared, f"the recovery from: {case.name}")
     recovered = len(rig.sent)
     rig.play(case.settle_s)
-    answered = {one.stamp_ns for one in rig.heard[heard:]}
-    during = rig.sent[sent:recovered]
+    answered = Counter(one.stamp_ns for one in rig.heard[heard:])
+    during = Counter(frame.stamp_ns for frame in rig.sent[sent:recovered])
     return Outcome(
         family=case.family,
         fault=case.name,
         expected=case.expected,
         react_s=react_s,
         recover_s=answer.at - rig.sent[first_after].at,
-        frames_sent=len(during),
-        frames_lost=sum(frame.stamp_ns not in answered for frame in during),
+        frames_sent=during.total(),
+        frames_lost=(during - answered).total(),
         wrong=tuple(rig.wrong_since(heard, case.clock_steps_back)),
     )
 

@@ -79,8 +79,8 @@ class FaultRig:
     def send(self) -> None:
         """Send the camera's next picture now, as often as it sends each."""
         stamp_ns = self.camera.clock()
-        for variant in range(self.camera.copies):
-            message, frame = take_picture(self.camera, stamp_ns, variant)
+        for _ in range(self.camera.copies):
+            message, frame = take_picture(self.camera, stamp_ns, len(self._by_stamp.get(stamp_ns, ())))
             publisher = self.publisher
             self.sent.append(frame)
             if not self.camera.is_bright:

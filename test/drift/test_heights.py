@@ -1,0 +1,58 @@
+"""Where things are speaks for an upright image or for one that is upside down."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fishy_ros.drift.heights import LEVELS, from_rows, half_histogram, log_ratios, to_rows, uprightness
+
+
+def scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A bright half of class 10 over a dark half of class 0, and a class 2 that is in both."""
+    random = np.random.default_rng(seed)
+    image = np.empty((40, 60, 3), np.float32)
+    image[:20], image[20:] = 200, 80
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:20] = 10
+    labels[:, 20:30] = 2
+    return np.clip(image + random.normal(0, 10, image.shape), 0, 255).astype(np.uint8), labels
+
+
+def test_each_pixel_is_counted_in_the_half_where_it_is():
+    image, labels = scene(0)
+    histogram = half_histogram(image, labels)
+    assert histogram.shape == (256, LEVELS, 2)
+    assert histogram.sum() == pytest.approx(1.0)
+    for name in (0, 2, 10):
+        expected = [(labels[:20] == name).sum() / labels.size, (labels[20:] == name).sum() / labels.size]
+        np.testing.assert_allclose(histogram[name].sum(axis=0), expected)
+    turned = half_histogram(image[::-1, ::-1], labels[::-1, ::-1])
+    np.testing.assert_allclose(turned, histogram[..., ::-1])
+
+
+def test_an_upright_scene_is_likelier_and_the_turned_one_exactly_as_much_less():
+    ratios = log_ratios(np.mean([half_histogram(*scene(seed)) for seed in range(5)], axis=0))
+    image, labels = scene(9)
+    upright = uprightness(half_histogram(image, labels), ratios)
+    assert upright > 1.0
+    assert uprightness(half_histogram(image[::-1, ::-1], labels[::-1, ::-1]), ratios) == pytest.approx(-upright)
+    unknown = np.full_like(labels, 7)
+    assert uprightness(half_histogram(image, unknown), ratios) == 0.0, "a class that was never seen speaks for neither"
+
+
+def test_the_level_of_brightness_speaks_where_the_class_does_not():
+    ratios = log_ratios(half_histogram(*scene(0)))
+    image, labels = scene(1)
+    everywhere = np.full_like(labels, 2)
+    assert uprightness(half_histogram(image, everywhere), ratios) > 0.0
+    assert uprightness(half_histogram(image[::-1], everywhere), ratios) < 0.0
+
+
+def test_the_rows_of_a_reference_hold_all_of_the_ratios():
+    ratios = log_ratios(half_histogram(*scene(0)))
+    rows = to_rows(ratios)
+    assert set(rows) == {0, 2, 10}
+    np.testing.assert_array_equal(from_rows(rows), ratios)
+    assert from_rows({}) is None
+    assert from_rows({0: (1.0,)}) is None
