@@ -151,7 +151,7 @@ def test_the_graph_of_a_head_equals_torch(name, model, features, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"input_names": list(features._fields), "opset_version": OPSET, "dynamo": False}
-        torch.onnx.export(HeadAlone(head).eval(), tuple(features), path, **settings)
+        torch.onnx.export(HeadAlone(head).eval(), features[:3], path, **settings)
     operators = {node.op_type for node in onnx.load(path).graph.node}
     assert not operators & {"If", "Loop", "Shape"}, "everything is decided on export"
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
