@@ -35,7 +35,7 @@ class RepBlock(nn.Module):
         branches = [(wide.weight, self.wide[1]), (F.pad(narrow.weight, [1, 1, 1, 1]), self.narrow[1])]
         if self.identity is not None:
             branches.append((_identity_kernel(wide.weight), self.identity))
-        whole = nn.Conv2d(wide.in_channels, wide.out_channels, 3, wide.stride, 1).to(wide.weight)
+        whole = nn.Conv2d(wide.in_channels, wide.out_channels, 3, wide.stride[0], 1).to(wide.weight)
         folded = [_fold(weight, norm) for weight, norm in branches if isinstance(norm, nn.BatchNorm2d)]
         whole.weight.copy_(torch.stack([weight for weight, _ in folded]).sum(dim=0))
         assert whole.bias is not None
