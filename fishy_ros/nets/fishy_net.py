@@ -34,7 +34,7 @@ class FishyNet(Network):
         super().__init__(config.classes, config.semantic, config.detail)
         w4, w8, w16, w32 = config.widths
         d4, d8, d16, d32 = config.depths
-        self.stem: nn.Module = ConvNormAct(3, config.stem, stride=2)
+        self.stem = ConvNormAct(3, config.stem, stride=2)
         self.stage4 = stage(config.stem, w4, d4)
         self.stage8 = stage(w4, w8, d8)
         self.stage16 = stage(w8, w16, d16)

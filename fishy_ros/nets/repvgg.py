@@ -1,7 +1,9 @@
 """A RepVGG-A0 encoder (Ding et al., RepVGG: Making VGG-style ConvNets Great Again, 2021) with FishyNet's decoder.
 
 Depths and widths are those of A0 down to 1/16. Simplified: the last stage, 1280 channels wide for the classes
-of ImageNet, has 384; the paper's own segmentation network is a PSPNet on dilated stages, which is no real-time design.
+of ImageNet, has 384; the first layer is a single 3x3 convolution, because the backward pass of a strided 1x1 one on
+three channels in channels_last order corrupts memory in oneDNN (torch on x86). The paper's own segmentation network is
+a PSPNet on dilated stages, which is no real-time design.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ class RepVggNet(FishyNet):
 
     def __init__(self) -> None:
         super().__init__(A0, rep_stage)
-        self.stem = RepBlock(3, A0.stem, stride=2)
 
 
 def rep_stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
