@@ -44,7 +44,18 @@ def commands(model, key, out):
         "build": ("build", str(model), "--trusted-key", str(key)),
     }
     if importlib.util.find_spec("rclpy") is not None:
-        found["soak"] = ("soak", "--hours", "0.003", "--model", str(model), *own, "--out", str(out / "soak"))
+        found["soak"] = (
+            "soak",
+            "--height",
+            "64",
+            "--hours",
+            "0.003",
+            "--model",
+            str(model),
+            *own,
+            "--out",
+            str(out / "soak"),
+        )
     return found
 
 
