@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +22,7 @@ def read_npy(file: IO[bytes], size: int, where: Path | str, error: type[Exceptio
         error: the file is no such array, or holds Python objects.
     """
     try:
-        version = np.lib.format.read_magic(file)
+        version = _READ_MAGIC(file)
         read_header = _HEADERS[version]
         shape, fortran_order, dtype = read_header(file)
         stated, left = math.prod(shape) * dtype.itemsize, size - file.tell()
@@ -57,7 +57,9 @@ def read_npz(path: Path, names: Sequence[str], error: type[Exception]) -> tuple[
     return tuple(arrays)
 
 
-_HEADERS = {
+# Named with their types, which older versions of NumPy do not tell.
+_READ_MAGIC: Callable[[IO[bytes]], tuple[int, int]] = np.lib.format.read_magic
+_HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }

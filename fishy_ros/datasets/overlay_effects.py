@@ -67,7 +67,7 @@ def radial_motion_blur(premultiplied: FloatImage, focus: tuple[float, float], gr
     for scale in 1 + growth * (np.arange(steps) / (steps - 1) - 0.5):
         shift = (1 - scale) * np.array(focus)
         warp = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-        total += cv2.warpAffine(premultiplied, warp, (width, height), flags=cv2.INTER_LINEAR)
+        total += np.asarray(cv2.warpAffine(premultiplied, warp, (width, height), flags=cv2.INTER_LINEAR), np.float32)
     return _float(total / steps)
 
 

@@ -138,7 +138,7 @@ def _packed_to_bgr(raw: _RawImage, layout: _Packed) -> ImageArray:
         image = rows.reshape(shape)
         return image if layout.conversion is None else np.asarray(cv2.cvtColor(image, layout.conversion), np.uint8)
     samples = np.ascontiguousarray(rows).view(">u2" if raw.is_bigendian else "<u2").astype(np.uint16, copy=False)
-    wide = samples.reshape(shape)
+    wide: NDArray[np.uint16] = samples.reshape(shape)
     if layout.conversion is not None:
         wide = np.asarray(cv2.cvtColor(wide, layout.conversion), np.uint16)
     return np.asarray(cv2.convertScaleAbs(wide, alpha=255.0 / 65535.0), np.uint8)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from fishy_ros.errors import ScoreError
 from fishy_ros.types import ANOMALY, IGNORED, LabelMap, ScoreMap
 
-LIMITS: NDArray[np.float64] = np.linspace(0.25, 0.75, 11)
+LIMITS: NDArray[np.float64] = np.linspace(0.25, 0.75, 11, dtype=np.float64)
 """The values of sIoU and PPV at which a component counts as found."""
 
 

@@ -31,7 +31,7 @@ def score_distribution(positives: ScoreHistogram, negatives: ScoreHistogram, bin
         low, high = 0.0, 1.0
     elif low == high:
         low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, bins + 1)
+    edges = np.linspace(low, high, bins + 1, dtype=np.float64)
     return ScoreDistribution(edges, _count(negatives, edges), _count(positives, edges))
 
 

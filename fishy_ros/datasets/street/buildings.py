@@ -110,7 +110,7 @@ def _bricks(wall: FloatMap, random: np.random.Generator) -> None:
 def _windows(random: np.random.Generator, width: int, height: int, wall: FloatMap) -> list[FloatMap]:
     frame = np.array([225, 228, 230], np.float32) * (0.35 if random.random() < 0.25 else random.uniform(0.85, 1.0))
     surround = np.clip(wall * random.uniform(0.85, 1.2), 0, 245)
-    windows = []
+    windows: list[FloatMap] = []
     for _ in range(6):
         window = np.empty((height + 10, width + 10, 3), np.float32)
         window[:] = surround

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fishy_ros.datasets.street.canvas import BUS, CAR, TRUCK
 from fishy_ros.datasets.street.mesh import Mesh, facing, join, mesh, prism, surface_of_revolution
@@ -37,7 +38,7 @@ def build_vehicle(random: np.random.Generator) -> Vehicle:
     return _van(paint, random) if kind < 0.95 else _bus(random)
 
 
-def _car(paint: np.ndarray, random: np.random.Generator) -> Vehicle:
+def _car(paint: NDArray[np.floating], random: np.random.Generator) -> Vehicle:
     length, width = random.uniform(3.9, 4.8), random.uniform(1.72, 1.88)
     height, estate = random.uniform(1.42, 1.62), random.random() < 0.55
     half, waist = length / 2, 0.56 * height
@@ -56,7 +57,7 @@ def _car(paint: np.ndarray, random: np.random.Generator) -> Vehicle:
     return Vehicle(join(parts), CAR, length, width)
 
 
-def _van(paint: np.ndarray, random: np.random.Generator) -> Vehicle:
+def _van(paint: NDArray[np.floating], random: np.random.Generator) -> Vehicle:
     length, width, height = random.uniform(5.2, 6.4), 2.0, random.uniform(2.2, 2.7)
     half = length / 2
     body: Profile = [(-half, 0.35), (half, 0.35), (half, 1.0), (half - 0.9, height), (-half, height)]
@@ -85,7 +86,7 @@ def _bus(random: np.random.Generator) -> Vehicle:
     return Vehicle(join(parts), BUS, length, width)
 
 
-def _cabin_windows(cabin: Profile, taper: np.ndarray) -> list[Mesh]:
+def _cabin_windows(cabin: Profile, taper: NDArray[np.floating]) -> list[Mesh]:
     (front, waist), (front_top, roof), (back_top, _), (back, _) = cabin
     low, high = waist + 0.05, roof - 0.09
     lean = (taper[0] - taper[1]) / 2 / (roof - waist)
@@ -138,7 +139,7 @@ def _side_panel(side: int, width: float, back: float, front: float, low: float, 
     return facing(mesh([corners], _GLASS, 2), (side, 0, 0))
 
 
-def _seams(width: float, half: float, waist: float, paint: np.ndarray) -> list[Mesh]:
+def _seams(width: float, half: float, waist: float, paint: NDArray[np.floating]) -> list[Mesh]:
     dark = paint * 0.55
     parts = []
     for side in (-1, 1):
