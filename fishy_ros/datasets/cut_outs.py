@@ -57,7 +57,7 @@ def read_cut_out(path: Path) -> CutOut:
         raise DatasetError(f"{path}: nothing in it is visible")
     (top, left), (bottom, right) = visible.min(0), visible.max(0) + 1
     cropped = picture[top:bottom, left:right]
-    alpha = cropped[..., 3] / np.float32(255)
+    alpha = np.asarray(cropped[..., 3] / np.float32(255), np.float32)
     return CutOut(path.stem, np.ascontiguousarray(cropped[..., :3]), alpha)
 
 

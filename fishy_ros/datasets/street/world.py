@@ -186,4 +186,4 @@ def _disc(radius: float, height: float) -> FloatArray:
     angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     top = np.stack([radius * np.cos(angle), np.full(12, height), radius * np.sin(angle)], -1)
     foot = np.array([[-0.12, 0, -0.12], [0.12, 0, -0.12], [0.12, 0, 0.12], [-0.12, 0, 0.12]])
-    return np.concatenate([top, foot]).astype(np.float32)
+    return np.asarray(np.concatenate([top, foot]), np.float32)
