@@ -69,7 +69,7 @@ def _ball(random: np.random.Generator) -> Mesh:
 def _tyre(random: np.random.Generator) -> Mesh:
     radius = random.uniform(0.28, 0.42)
     lying = torus(radius, random.uniform(0.11, 0.16), random.uniform(0.17, 0.24), np.array([38, 36, 36]))
-    return lying.rolled(random.choice([0, 0, 90, 72]))
+    return lying.rolled(float(random.choice([0, 0, 90, 72])))
 
 
 def _cone(random: np.random.Generator) -> Mesh:
