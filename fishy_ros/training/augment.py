@@ -48,11 +48,16 @@ def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) ->
     horizon = (source.horizon * h - y) * config.height / region_h
     outlier = cv2.resize(source.outlier[box], size, interpolation=cv2.INTER_NEAREST)
     step = -1 if rng.random() < 0.5 else 1
-    maps = (image[:, ::step], labels[:, ::step], confidence[:, ::step], outlier[:, ::step])
-    image, labels, confidence, outlier = (values.copy() for values in maps)
     enlargement = max(1.0, config.width / region_w)
     softness = config.softness * math.sqrt(enlargement**2 - 1)
-    return Scene(image, labels, confidence, horizon, outlier, softness)
+    return Scene(
+        np.array(image[:, ::step], np.uint8),
+        np.array(labels[:, ::step], np.uint8),
+        np.array(confidence[:, ::step], np.float32),
+        horizon,
+        np.array(outlier[:, ::step], np.uint8),
+        softness,
+    )
 
 
 def change_photometry(image: NDArray[np.uint8], probability: float, rng: Generator) -> NDArray[np.uint8]:

@@ -29,12 +29,12 @@ from fishy_ros.training.precision.quantise import Quantiser  # noqa: E402
 from fishy_ros.training.precision.selection import Kind, feature_convolutions, tensor_kinds  # noqa: E402
 
 LOW = ("fp16", "int8")
-TOLERANCE = {"fp16": 0.0005, "int8": 0.01, "int8-tensorrt": 0.01}
+TOLERANCE = {"fp16": 0.0005, "int8": 0.015, "int8-tensorrt": 0.015}
 """Mean difference of a score in [0, 1] from that of the float32 graph."""
 AGREEMENT = {"fp16": 0.99, "int8": 0.93, "int8-tensorrt": 0.92}
 """Share of pixels with the class of the float32 graph."""
 WORDS = "{name: tiny, version: 1.0.0, description: a test, licence: none, training_data: [tiny], card: '# tiny'}"
-EXACT = ("Exp", "Log", "ReduceSum", "ReduceLogSumExp", "ReduceMax", "Div", "Abs", "ArgMax", "Sub", "Mul")
+EXACT = ("Exp", "Log", "ReduceSum", "ReduceMax", "Div", "Abs", "ArgMax", "Sub", "Mul")
 """Operators that tell anomalies from ordinary pixels, or calibrate."""
 
 
@@ -116,7 +116,7 @@ def test_what_orders_the_scores_is_computed_in_float32(package, precision):
         if node.op_type in EXACT:
             seen.add(node.op_type)
             assert TensorProto.FLOAT16 not in {types.get(name) for name in node.input}, node.name
-    assert {"ReduceLogSumExp", "ArgMax", "Abs"} <= seen
+    assert {"Exp", "Log", "ArgMax", "Abs"} <= seen
     last = next(node for node in model.graph.node if "score/Conv" in node.name)
     assert {types[name] for name in (last.input[0], last.output[0])} == {TensorProto.FLOAT}
 
