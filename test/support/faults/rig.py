@@ -15,6 +15,9 @@ from support.detector_bench import CAMERA, EVERYTHING, DetectorBench
 from support.faults.audit import Heard, wrong_publications
 from support.faults.camera import DEFAULT_SIZE, Camera, SentFrame, picture_of, take_picture
 
+COPY_GAP_S = 0.03
+"""Between pictures of one stamp: the node takes the first before the second comes, which would only overtake it."""
+
 
 class FaultRig:
     """Owns the bench; plays `camera` whenever it waits."""
@@ -79,7 +82,9 @@ class FaultRig:
     def send(self) -> None:
         """Send the camera's next picture now, as often as it sends each."""
         stamp_ns = self.camera.clock()
-        for _ in range(self.camera.copies):
+        for copy in range(self.camera.copies):
+            if copy:
+                time.sleep(COPY_GAP_S)
             message, frame = take_picture(self.camera, stamp_ns, len(self._by_stamp.get(stamp_ns, ())))
             publisher = self.publisher
             self.sent.append(frame)
