@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import time
+from contextlib import suppress
 
 import rclpy
 from rclpy.clock import Clock
@@ -258,9 +259,10 @@ def main(args: list[str] | None = None) -> None:
         rclpy.shutdown()
         sys.exit(2)
     try:
-        if node.starts_by_itself:
-            node.start()
-        spin_until_shutdown(node, node.note_callback_failure)
+        with suppress(KeyboardInterrupt):  # Ctrl-C while it starts ends it as later
+            if node.starts_by_itself:
+                node.start()
+            spin_until_shutdown(node, node.note_callback_failure)
     finally:
         node.close()
         try_shutdown()

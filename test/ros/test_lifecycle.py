@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
+import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from support.detector_bench import header, image_message, stamp_of, values_of
@@ -86,3 +89,14 @@ def test_a_model_can_be_replaced_between_cleanup_and_configure(start_detector, t
     assert bench.change_state(Transition.TRANSITION_CLEANUP)
     assert bench.set_parameter("model", str(tiny_folder)) == (True, "")
     bench.activate()
+
+
+@pytest.mark.parametrize("said", ["loading model", "now inactive", "now active"])
+def test_an_interrupt_while_it_starts_ends_the_node_in_good_order(start_detector, said):
+    bench = start_detector()
+    deadline = time.monotonic() + 30
+    while said not in bench.log() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    bench.process.send_signal(signal.SIGINT)
+    assert bench.process.wait(30) == 0, bench.log()
+    assert "Traceback" not in bench.log()
