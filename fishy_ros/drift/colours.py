@@ -13,6 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.drift import class_rows
+from fishy_ros.drift.class_rows import MAX_CLASSES, logarithms
 from fishy_ros.types import ImageArray, LabelMap
 
 RED_BLUE_EDGES = (-0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2)
@@ -20,11 +22,8 @@ RED_BLUE_EDGES = (-0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2)
 GREEN_EDGES = (-0.08, -0.02, 0.02, 0.08)
 """Edges of (2 G - R - B) / (R + G + B)."""
 ROWS, COLUMNS = len(GREEN_EDGES) + 1, len(RED_BLUE_EDGES) + 1
-MAX_CLASSES = 256
 _GREY = 12
 """Added to R + G + B, so that the noise of dark pixels is no colour."""
-_HARDLY_EVER = 1e-4
-"""Share of all pixels that is added to each cell: what was hardly ever seen speaks for nothing."""
 
 
 def colour_cells(image: ImageArray, labels: LabelMap) -> NDArray[np.intp]:
@@ -46,26 +45,24 @@ def colour_histogram(image: ImageArray, labels: LabelMap) -> NDArray[np.float64]
 
 def log_ratios(histogram: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the logarithm of each cell against its mirror image, `[256, rows, columns]`, for a mean histogram."""
-    logarithms = np.log(histogram + _HARDLY_EVER)
-    return np.asarray(logarithms - logarithms[..., ::-1], np.float32)
+    shares = logarithms(histogram)
+    return np.asarray(shares - shares[..., ::-1], np.float32)
 
 
 def to_rows(ratios: NDArray[np.float32]) -> dict[int, tuple[float, ...]]:
     """Put the half that is not mirrored, of every class that occurs, into the form of a `Reference`."""
-    half = ratios[..., COLUMNS // 2 + 1 :]
-    occurring = np.flatnonzero(np.any(half != 0, axis=(1, 2)))
-    return {int(name): tuple(float(value) for value in half[name].ravel()) for name in occurring}
+    return class_rows.to_rows(ratios[..., COLUMNS // 2 + 1 :].reshape(MAX_CLASSES, -1))
 
 
 def from_rows(rows: Mapping[int, tuple[float, ...]]) -> NDArray[np.float32] | None:
     """Undo `to_rows`; None where there are no rows, or rows of another length."""
-    if not rows or any(len(row) != ROWS * (COLUMNS // 2) for row in rows.values()):
+    values = class_rows.from_rows(rows, ROWS * (COLUMNS // 2))
+    if values is None:
         return None
+    half = values.reshape(MAX_CLASSES, ROWS, COLUMNS // 2)
     ratios: NDArray[np.float32] = np.zeros((MAX_CLASSES, ROWS, COLUMNS), np.float32)
-    for name, row in rows.items():
-        half = np.array(row, np.float32).reshape(ROWS, COLUMNS // 2)
-        ratios[name, :, COLUMNS // 2 + 1 :] = half
-        ratios[name, :, : COLUMNS // 2] = -half[:, ::-1]
+    ratios[..., COLUMNS // 2 + 1 :] = half
+    ratios[..., : COLUMNS // 2] = -half[..., ::-1]
     return ratios
 
 

@@ -14,16 +14,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.drift import class_rows
+from fishy_ros.drift.class_rows import MAX_CLASSES, logarithms
 from fishy_ros.types import ImageArray, LabelMap
 
 LEVEL_EDGES = (-1.0, 0.0, 1.0)
 """Edges between levels of brightness, in standard deviations of the image from its mean."""
 LEVELS = len(LEVEL_EDGES) + 1
-MAX_CLASSES = 256
 _NOISE = 4
 """Grey levels added to the deviation, so that the noise of a plain image is no structure."""
-_HARDLY_EVER = 1e-4
-"""Share of all pixels that is added to each cell: what was hardly ever seen speaks for nothing."""
 
 
 def half_histogram(image: ImageArray, labels: LabelMap) -> NDArray[np.float64]:
@@ -42,24 +41,13 @@ def half_histogram(image: ImageArray, labels: LabelMap) -> NDArray[np.float64]:
 
 def log_ratios(histogram: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the logarithm of the upper half against the lower, `[256, levels]`, for a mean histogram."""
-    logarithms = np.log(histogram + _HARDLY_EVER)
-    return np.asarray(logarithms[..., 0] - logarithms[..., 1], np.float32)
-
-
-def to_rows(ratios: NDArray[np.float32]) -> dict[int, tuple[float, ...]]:
-    """Put the classes that occur into the form of a `Reference`."""
-    occurring = np.flatnonzero(np.any(ratios != 0, axis=1))
-    return {int(name): tuple(float(value) for value in ratios[name]) for name in occurring}
+    shares = logarithms(histogram)
+    return np.asarray(shares[..., 0] - shares[..., 1], np.float32)
 
 
 def from_rows(rows: Mapping[int, tuple[float, ...]]) -> NDArray[np.float32] | None:
-    """Undo `to_rows`; None where there are no rows, or rows of another length."""
-    if not rows or any(len(row) != LEVELS for row in rows.values()):
-        return None
-    ratios: NDArray[np.float32] = np.zeros((MAX_CLASSES, LEVELS), np.float32)
-    for name, row in rows.items():
-        ratios[name] = row
-    return ratios
+    """Undo `class_rows.to_rows`; None where there are no rows, or rows of another length."""
+    return class_rows.from_rows(rows, LEVELS)
 
 
 def uprightness(histogram: NDArray[np.float64], ratios: NDArray[np.float32]) -> float:

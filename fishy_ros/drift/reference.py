@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fishy_ros.drift import colours, heights
+from fishy_ros.drift import class_rows, colours, heights
 from fishy_ros.drift.frame_statistics import FrameStatistics, coloured_labels, thumbnail
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import Calibration, Reference, Spread
@@ -48,5 +48,5 @@ def measure_reference(calibration: Calibration, frames: Iterable[tuple[ImageArra
         images=count,
         statistics={name: Spread(*map(float, np.quantile(values, QUANTILES))) for name, values in measured.items()},
         colours=colours.to_rows(colours.log_ratios(all_colours / count)),
-        heights=heights.to_rows(heights.log_ratios(all_halves / count)),
+        heights=class_rows.to_rows(heights.log_ratios(all_halves / count)),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,6 +44,10 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, inputs, H, W]` to `[B, outputs, H/stride, W/stride]`."""
         return self.activation(self.body(x) + self.shortcut(x))
+
+
+Block = Callable[[int, int, int], nn.Module]
+"""Builds a block of input channels, output channels and stride."""
 
 
 class BottleneckBlock(nn.Module):
@@ -102,10 +108,10 @@ class PyramidContext(nn.Module):
         return x + self.merge(torch.cat(parts, dim=1))
 
 
-def residual_stage(inputs: int, outputs: int, depth: int, stride: int = 2) -> nn.Sequential:
-    """Build `depth` residual blocks, of which the first has the stride."""
-    first = ResidualBlock(inputs, outputs, stride)
-    return nn.Sequential(first, *(ResidualBlock(outputs, outputs) for _ in range(depth - 1)))
+def stage(inputs: int, outputs: int, depth: int, stride: int = 2, block: Block = ResidualBlock) -> nn.Sequential:
+    """Build `depth` blocks, of which the first has the stride."""
+    first = block(inputs, outputs, stride)
+    return nn.Sequential(first, *(block(outputs, outputs, 1) for _ in range(depth - 1)))
 
 
 def upsample(x: Tensor, factor: int) -> Tensor:

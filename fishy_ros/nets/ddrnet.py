@@ -12,9 +12,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from fishy_ros.nets.blocks import BottleneckBlock, ConvNormAct, PyramidContext, residual_stage, upsample
+from fishy_ros.nets.blocks import BottleneckBlock, ConvNormAct, PyramidContext, stage, upsample
 from fishy_ros.nets.fine_decoder import DETAIL, FineDecoder
 from fishy_ros.nets.network import NetOutput, Network
+from fishy_ros.nets.shared_entry import SharedEntry
 
 WIDTH: int = 32
 CONTEXT: int = 128
@@ -51,14 +52,12 @@ class DdrNet(Network):
     def __init__(self, classes: int = 19) -> None:
         super().__init__(classes, SEMANTIC, DETAIL)
         w = WIDTH
-        self.stem = nn.Sequential(ConvNormAct(3, w, stride=2), ConvNormAct(w, w, stride=2))
-        self.stage4 = residual_stage(w, w, 2, stride=1)
-        self.stage8 = residual_stage(w, 2 * w, 2)
-        self.high3 = residual_stage(2 * w, 2 * w, 2, stride=1)
-        self.low3 = residual_stage(2 * w, 4 * w, 2)
+        self.entry = SharedEntry(w)
+        self.high3 = stage(2 * w, 2 * w, 2, stride=1)
+        self.low3 = stage(2 * w, 4 * w, 2)
         self.fusion3 = BilateralFusion(2 * w, 4 * w, 1)
-        self.high4 = residual_stage(2 * w, 2 * w, 2, stride=1)
-        self.low4 = residual_stage(4 * w, 8 * w, 2)
+        self.high4 = stage(2 * w, 2 * w, 2, stride=1)
+        self.low4 = stage(4 * w, 8 * w, 2)
         self.fusion4 = BilateralFusion(2 * w, 8 * w, 2)
         self.high5 = BottleneckBlock(2 * w, 2 * w)
         self.low5 = nn.Sequential(
@@ -71,8 +70,7 @@ class DdrNet(Network):
 
     def segment(self, image: Tensor) -> NetOutput:
         """Carry both branches side by side and join them at 1/8."""
-        x4 = self.stage4(self.stem(image))
-        x8 = self.stage8(x4)
+        x4, x8 = self.entry(image)
         high, low = self.fusion3(self.high3(x8), self.low3(x8))
         high, low = self.fusion4(self.high4(high), self.low4(low))
         joined = self.high5(high) + upsample(self.low5(low), 8)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fishy_ros.nets.blocks import ConvNormAct, PyramidContext, residual_stage, upsample
+from fishy_ros.nets.blocks import Block, ConvNormAct, PyramidContext, ResidualBlock, stage, upsample
 from fishy_ros.nets.network import NetOutput, Network
 
 
@@ -23,22 +22,18 @@ class FishyNetConfig:
     classes: int = 19
 
 
-Stage = Callable[[int, int, int], nn.Module]
-"""Builds a stage of the encoder of input channels, output channels and number of blocks; it halves the resolution."""
-
-
 class FishyNet(Network):
     """Segment an image and give heads the features that they need."""
 
-    def __init__(self, config: FishyNetConfig, stage: Stage = residual_stage) -> None:
+    def __init__(self, config: FishyNetConfig, block: Block = ResidualBlock) -> None:
         super().__init__(config.classes, config.semantic, config.detail)
         w4, w8, w16, w32 = config.widths
         d4, d8, d16, d32 = config.depths
         self.stem = ConvNormAct(3, config.stem, stride=2)
-        self.stage4 = stage(config.stem, w4, d4)
-        self.stage8 = stage(w4, w8, d8)
-        self.stage16 = stage(w8, w16, d16)
-        self.stage32 = stage(w16, w32, d32)
+        self.stage4 = stage(config.stem, w4, d4, block=block)
+        self.stage8 = stage(w4, w8, d8, block=block)
+        self.stage16 = stage(w8, w16, d16, block=block)
+        self.stage32 = stage(w16, w32, d32, block=block)
         self.context = PyramidContext(w32, w32 // 2)
         self.lateral32 = ConvNormAct(w32, config.semantic, kernel=1)
         self.lateral16 = ConvNormAct(w16, config.semantic, kernel=1)

@@ -16,11 +16,12 @@ from fishy_ros.nets.blocks import (
     ConvNormAct,
     PyramidContext,
     ResidualBlock,
-    residual_stage,
+    stage,
     upsample,
 )
 from fishy_ros.nets.fine_decoder import DETAIL, FineDecoder
 from fishy_ros.nets.network import NetOutput, Network
+from fishy_ros.nets.shared_entry import SharedEntry
 
 WIDTH: int = 32
 CONTEXT: int = 96
@@ -67,19 +68,17 @@ class PidNet(Network):
     def __init__(self, classes: int = 19) -> None:
         super().__init__(classes, SEMANTIC, DETAIL)
         w = WIDTH
-        self.stem = nn.Sequential(ConvNormAct(3, w, stride=2), ConvNormAct(w, w, stride=2))
-        self.stage4 = residual_stage(w, w, 2, stride=1)
-        self.stage8 = residual_stage(w, 2 * w, 2)
-        self.context16 = residual_stage(2 * w, 4 * w, 3)
-        self.context32 = residual_stage(4 * w, 8 * w, 3)
+        self.entry = SharedEntry(w)
+        self.context16 = stage(2 * w, 4 * w, 3)
+        self.context32 = stage(4 * w, 8 * w, 3)
         self.context64 = nn.Sequential(
             BottleneckBlock(8 * w, 8 * w, stride=2),
             BottleneckBlock(16 * w, 8 * w),
             PyramidContext(16 * w, CONTEXT),
             ConvNormAct(16 * w, 4 * w, kernel=1, activate=False),
         )
-        self.detail3 = residual_stage(2 * w, 2 * w, 2, stride=1)
-        self.detail4 = residual_stage(2 * w, 2 * w, 2, stride=1)
+        self.detail3 = stage(2 * w, 2 * w, 2, stride=1)
+        self.detail4 = stage(2 * w, 2 * w, 2, stride=1)
         self.detail5 = BottleneckBlock(2 * w, 2 * w)
         self.attention3 = PixelAttention(2 * w, 4 * w, 2)
         self.attention4 = PixelAttention(2 * w, 8 * w, 4)
@@ -94,8 +93,7 @@ class PidNet(Network):
 
     def segment(self, image: Tensor) -> NetOutput:
         """Carry three branches side by side and join them at 1/8."""
-        x4 = self.stage4(self.stem(image))
-        x8 = self.stage8(x4)
+        x4, x8 = self.entry(image)
         x16 = self.context16(x8)
         x32 = self.context32(x16)
         detail = self.attention3(self.detail3(x8), x16).relu()

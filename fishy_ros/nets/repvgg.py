@@ -8,8 +8,6 @@ a PSPNet on dilated stages, which is no real-time design.
 
 from __future__ import annotations
 
-from torch import nn
-
 from fishy_ros.nets.fishy_net import FishyNet, FishyNetConfig
 from fishy_ros.nets.reparameterised import RepBlock
 
@@ -20,10 +18,4 @@ class RepVggNet(FishyNet):
     """FishyNet with stages of blocks that train as three branches and run as one convolution."""
 
     def __init__(self) -> None:
-        super().__init__(A0, rep_stage)
-
-
-def rep_stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
-    """Build a stage of plain blocks, the first of which halves the resolution."""
-    first = RepBlock(inputs, outputs, stride=2)
-    return nn.Sequential(first, *(RepBlock(outputs, outputs) for _ in range(depth - 1)))
+        super().__init__(A0, RepBlock)

@@ -118,10 +118,10 @@ class DetectorProcess:
         for stop_signal, patience_s in _STOP_SIGNALS:
             if self._process.poll() is not None:
                 return
-            segments = segments_of(self.pid)
+            left_behind = segments_of(self.pid) if stop_signal == signal.SIGKILL else []
             self._process.send_signal(stop_signal)
-            if self.wait(patience_s) and stop_signal == signal.SIGKILL:
-                remove_abandoned(segments, min_age_s=0.0)
+            if self.wait(patience_s):
+                remove_abandoned(left_behind, min_age_s=0.0)
 
     def __enter__(self) -> DetectorProcess:
         return self

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +68,8 @@ def load_weights(path: Path, model: AnomalyModel) -> None:
     Raises:
         TrainingError: the file is missing, damaged or of another network.
     """
-    try:
-        model.load_state_dict(load_file(path))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no weights of network {model.size!r}: {error}") from error
+    with _weights_of(model.size, path) as weights:
+        model.load_state_dict(weights)
 
 
 def load_network_weights(path: Path, model: AnomalyModel) -> None:
@@ -78,10 +78,8 @@ def load_network_weights(path: Path, model: AnomalyModel) -> None:
     Raises:
         TrainingError: the file is missing, damaged or of another network.
     """
-    try:
-        model.net.load_state_dict(_part(load_file(path), "net."))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no weights of network {model.size!r}: {error}") from error
+    with _weights_of(model.size, path) as weights:
+        model.net.load_state_dict(_part(weights, "net."))
 
 
 def load_trunk_weights(path: Path, model: AnomalyModel) -> None:
@@ -90,12 +88,9 @@ def load_trunk_weights(path: Path, model: AnomalyModel) -> None:
     Raises:
         TrainingError: the file is missing, damaged or of another network.
     """
-    try:
-        weights = load_file(path)
+    with _weights_of(TRUNKS[model.size], path) as weights:
         model.net.get_submodule(TRUNK).load_state_dict(_part(weights, "net."))
         model.head.get_submodule(TRUNK).load_state_dict(_part(weights, "head."))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no weights of network {TRUNKS[model.size]!r}: {error}") from error
 
 
 def load_model(path: Path) -> AnomalyModel:
@@ -129,6 +124,15 @@ def network_of(path: Path) -> str:
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"{path}: no readable weights: {error}") from error
     return _known(network, path)
+
+
+@contextmanager
+def _weights_of(network: str, path: Path) -> Iterator[dict[str, Tensor]]:
+    """Read weights; name file and network where they cannot be read, or do not fit what is done with them."""
+    try:
+        yield load_file(path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"{path}: no weights of network {network!r}: {error}") from error
 
 
 def _known(network: str | None, path: Path) -> str:

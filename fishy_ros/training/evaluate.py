@@ -99,9 +99,3 @@ def predict_labels(model: AnomalyModel, picture: ImageArray, height: int, width:
     logits = model.net(model.normalise(to_tensor(picture, height, width))).logits
     labels: LabelMap = logits[0].argmax(dim=0).to(torch.uint8).numpy()
     return labels
-
-
-def count_frames(root: Path, anomalies: tuple[str, ...], segmentation: tuple[SegmentationSet, ...]) -> int:
-    """Count the images of some labelled sets below `root`."""
-    folders = [f"{folder}/images" for folder in anomalies] + [labelled.images for labelled in segmentation]
-    return sum(len(image_files(root / folder)) for folder in folders)

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import nn
 
 from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.training.evaluate import Progress, SegmentationSet, count_frames, evaluate_heads, evaluate_segmentation
+from fishy_ros.training.evaluate import Progress, SegmentationSet, evaluate_heads, evaluate_segmentation
+from fishy_ros.training.sources import image_files
 
 LEARNED: str = "dissimilarity"
 """The head that is trained with the network."""
@@ -57,7 +58,9 @@ def score_sets(
 
 def count_watched(config: ValidationConfig, root: Path) -> int:
     """Count the images of all watched sets below `root`."""
-    return count_frames(root, config.anomalies, config.segmentation)
+    folders = [f"{folder}/images" for folder in config.anomalies]
+    folders += [labelled.images for labelled in config.segmentation]
+    return sum(len(image_files(root / folder)) for folder in folders)
 
 
 def validate(model: AnomalyModel, config: ValidationConfig, root: Path) -> dict[str, float]:

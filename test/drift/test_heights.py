@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fishy_ros.drift.heights import LEVELS, from_rows, half_histogram, log_ratios, to_rows, uprightness
+from fishy_ros.drift.class_rows import to_rows
+from fishy_ros.drift.heights import LEVELS, from_rows, half_histogram, log_ratios, uprightness
 
 
 def scene(seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,9 +4,21 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import typer
 import yaml
+from typer.testing import CliRunner
 
 ROAD, BUILDING, SKY = 0, 2, 10
+
+
+def run_commands(modules, arguments) -> str:
+    """Run the subcommand that the arguments name (the only module's, where there is one) and return what it printed."""
+    app = typer.Typer()
+    for module in modules:
+        module.register(app)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192) -> Path:

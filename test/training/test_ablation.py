@@ -6,14 +6,12 @@ from pathlib import Path
 
 import onnxruntime as ort
 import pytest
-import typer
 import yaml
-from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
 pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
 
-from training.street import write_street  # noqa: E402
+from training.street import run_commands, write_street  # noqa: E402
 
 from fishy_ros.commands import ablate  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
@@ -46,11 +44,7 @@ def write_plan(folder: Path, **changes) -> Path:
 
 
 def call(*arguments) -> str:
-    app = typer.Typer()
-    ablate.register(app)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    return run_commands([ablate], arguments)
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 import yaml
 from sklearn.metrics import average_precision_score
-from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
 pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
 
-from training.street import write_street  # noqa: E402
+from training.street import run_commands, write_street  # noqa: E402
 
 from fishy_ros.commands import average, calibrate, evaluate, export, pack, reference, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
@@ -49,12 +47,7 @@ def run(street, tmp_path_factory) -> Path:
 
 
 def call(*arguments) -> str:
-    app = typer.Typer()
-    for command in (average, pack, train, evaluate, calibrate, export, reference):
-        command.register(app)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    return run_commands((average, pack, train, evaluate, calibrate, export, reference), arguments)
 
 
 def test_training_leaves_checkpoint_curves_and_picture(run):

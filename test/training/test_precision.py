@@ -6,18 +6,16 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-import typer
 import yaml
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
 pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
 
 import onnxruntime as ort  # noqa: E402
 from support.tiny_model import build_tiny_package  # noqa: E402
-from training.street import write_street  # noqa: E402
+from training.street import run_commands, write_street  # noqa: E402
 
 from fishy_ros.commands import calibrate, convert, export, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
@@ -39,12 +37,7 @@ EXACT = ("Exp", "Log", "ReduceSum", "ReduceMax", "Div", "Abs", "ArgMax", "Sub", 
 
 
 def call(*arguments) -> str:
-    app = typer.Typer()
-    for command in (train, calibrate, export, convert):
-        command.register(app)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    return run_commands((train, calibrate, export, convert), arguments)
 
 
 @pytest.fixture(scope="module")
