@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "export",
     "convert",
     "reference",
+    "drift",
     "build",
 )
 """Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""

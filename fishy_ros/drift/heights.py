@@ -1,9 +1,9 @@
 """Whether things are where they ordinarily are: the road below, the sky above.
 
-The mean over pixels of the logarithm of how much more often ordinary pixels of that class and of that brightness lie in
-this half of the image than in the other is the log-likelihood ratio of an upright image and one that is upside down
-(Neyman and Pearson), in nats a pixel. Brightness is relative to the image, and helps where the network, which
-knows where roads are, takes a sky that is below for one.
+Upright or upside down is a question with two answers, so the statistic is the log-likelihood ratio of the two (Neyman
+and Pearson): the mean over pixels of the logarithm of how much more often, in ordinary images, a pixel of that class
+and of that brightness lies in this half of the image than in the same images upside down, in nats a pixel. What the
+network makes of an image that is upside down is measured, because it knows where roads are and sees them there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fishy_ros.types import ImageArray, LabelMap
 LEVEL_EDGES = (-1.0, 0.0, 1.0)
 """Edges between levels of brightness, in standard deviations of the image from its mean."""
 LEVELS = len(LEVEL_EDGES) + 1
+HALVES = 2
 _NOISE = 4
 """Grey levels added to the deviation, so that the noise of a plain image is no structure."""
 
@@ -32,24 +33,29 @@ def half_histogram(image: ImageArray, labels: LabelMap) -> NDArray[np.float64]:
     """
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
     level = np.searchsorted(LEVEL_EDGES, (grey - grey.mean()) / (grey.std() + _NOISE))
-    half = np.arange(len(grey))[:, None] * 2 // len(grey)
-    cells = (labels.astype(np.intp) * LEVELS + level) * 2 + half
-    counts = np.bincount(cells.ravel(), minlength=MAX_CLASSES * LEVELS * 2)
-    shares: NDArray[np.float64] = counts.reshape(MAX_CLASSES, LEVELS, 2) / cells.size
+    half = np.arange(len(grey))[:, None] * HALVES // len(grey)
+    cells = (labels.astype(np.intp) * LEVELS + level) * HALVES + half
+    counts = np.bincount(cells.ravel(), minlength=MAX_CLASSES * LEVELS * HALVES)
+    shares: NDArray[np.float64] = counts.reshape(MAX_CLASSES, LEVELS, HALVES) / cells.size
     return shares
 
 
-def log_ratios(histogram: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the logarithm of the upper half against the lower, `[256, levels]`, for a mean histogram."""
-    shares = logarithms(histogram)
-    return np.asarray(shares[..., 0] - shares[..., 1], np.float32)
+def log_ratios(upright: NDArray[np.float64], turned: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the logarithm of each cell of upright images against that of turned ones, for mean histograms."""
+    return np.asarray(logarithms(upright) - logarithms(turned), np.float32)
+
+
+def to_rows(ratios: NDArray[np.float32]) -> dict[int, tuple[float, ...]]:
+    """Put the classes that occur into the form of a `Reference`."""
+    return class_rows.to_rows(ratios.reshape(MAX_CLASSES, -1))
 
 
 def from_rows(rows: Mapping[int, tuple[float, ...]]) -> NDArray[np.float32] | None:
-    """Undo `class_rows.to_rows`; None where there are no rows, or rows of another length."""
-    return class_rows.from_rows(rows, LEVELS)
+    """Undo `to_rows`; None where there are no rows, or rows of another length."""
+    values = class_rows.from_rows(rows, LEVELS * HALVES)
+    return None if values is None else values.reshape(MAX_CLASSES, LEVELS, HALVES)
 
 
 def uprightness(histogram: NDArray[np.float64], ratios: NDArray[np.float32]) -> float:
     """Return the log-likelihood ratio of upright and upside down of an image's histogram, in nats a pixel."""
-    return float(np.sum((histogram[..., 0] - histogram[..., 1]) * ratios))
+    return float(np.sum(histogram * ratios))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fishy_ros.drift.frame_statistics import FrameStatistics
-from fishy_ros.model_package import Calibration, Reference
+from fishy_ros.model_package import Calibration, Reference, Spread
 from fishy_ros.types import Detection, ImageArray
 
 LIMIT = 1.5
@@ -18,10 +18,6 @@ LIMIT = 1.5
 As Tukey's fences, the limit is a multiple of a distance between quantiles of the reference, whatever the statistic is;
 of a normal distribution it would be 3.5 standard deviations.
 """
-COLOUR_ORDER_LIMIT = 1.0
-"""The same for the colour order, which compares two hypotheses and so is sharper; it must also speak for the other."""
-UPRIGHT_LIMIT = 1.0
-"""The same for upright images; upside down the network sees too little to speak for the other."""
 RETURN = 0.85
 """A reason holds until the window is within this fraction of its limit again, so that it does not flicker."""
 SHIFT_WITHOUT_REFERENCE = 1.0
@@ -48,6 +44,8 @@ _REASONS: dict[str, tuple[str, str]] = {
     "upright": ("things are not where they ordinarily are (upside down?)", ""),
 }
 """What it means that a statistic is below or above ordinary; an empty reason is none."""
+_RATIOS = frozenset({"colour_order", "upright"})
+"""Log-likelihood ratios of the ordinary and another hypothesis, which are judged by their sign."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +99,14 @@ class DriftMonitor:
         if spread is None:
             return 0.0, ""
         side, reason = (spread.low, below) if value < spread.middle else (spread.high, above)
-        limit = LIMIT
-        if name == "colour_order":
-            side, limit = min(side, 0.0), COLOUR_ORDER_LIMIT
-        elif name == "upright":
-            limit = UPRIGHT_LIMIT
-        distance = abs(value - spread.middle) / (limit * max(abs(side - spread.middle), _LEAST_SPREAD))
+        limit = _undecided(spread) if name in _RATIOS else spread.middle + LIMIT * (side - spread.middle)
+        distance = abs(value - spread.middle) / max(abs(limit - spread.middle), LIMIT * _LEAST_SPREAD)
         return (float(distance), reason) if reason else (0.0, "")
+
+
+def _undecided(spread: Spread) -> float:
+    """Return the log-likelihood ratio below which the frames speak for the other hypothesis.
+
+    That is 0, except where ordinary frames hardly tell the two apart, as those of a camera that looks straight down.
+    """
+    return 0.0 if spread.middle > -spread.low / 2 else spread.low

@@ -5,48 +5,65 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fishy_ros.drift import class_rows, colours, heights
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift import colours, heights
 from fishy_ros.drift.frame_statistics import FrameStatistics, coloured_labels, thumbnail
+from fishy_ros.drift.spoiling import turn
 from fishy_ros.errors import ConfigError
-from fishy_ros.model_package import Calibration, Reference, Spread
-from fishy_ros.types import Detection, ImageArray
+from fishy_ros.model_package import Reference, Spread
+from fishy_ros.types import ImageArray, LabelMap
 
 QUANTILES = (0.01, 0.5, 0.99)
 MIN_IMAGES = 20
 """Fewer say nothing about what is rare."""
 
 
-def measure_reference(calibration: Calibration, frames: Iterable[tuple[ImageArray, Detection]]) -> Reference:
-    """Measure ordinary images, each as the network read it (uint8 `[H, W, 3]`) with what it said of it.
+def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray]) -> Reference:
+    """Run a detector on ordinary images, uint8 `[H, W, 3]` BGR of any size, as they are and upside down.
 
     The colour order and the heights of an image are judged by those of all the others.
 
     Raises:
         ConfigError: there are fewer than `MIN_IMAGES` images.
+        InferenceError: the engine failed.
     """
-    statistics = FrameStatistics(calibration)
+    statistics = FrameStatistics(detector.package.calibration)
     measured: dict[str, list[float]] = {}
-    colour_histograms, half_histograms = [], []
-    for image, detection in frames:
-        for name, value in statistics.measure(image, detection).items():
+    colour_histograms, upright, turned = [], [], []
+    for picture in pictures:
+        detection = detector.detect(picture)
+        for name, value in statistics.measure(detector.network_image, detection).items():
             measured.setdefault(name, []).append(value)
-        coloured, labels = coloured_labels(thumbnail(image), detection)
-        colour_histograms.append(colours.colour_histogram(coloured, labels))
-        half_histograms.append(heights.half_histogram(coloured, labels))
-    count = len(colour_histograms)
+        seen = coloured_labels(thumbnail(detector.network_image), detection)
+        colour_histograms.append(colours.colour_histogram(*seen))
+        upright.append(heights.half_histogram(*seen))
+        turned.append(heights.half_histogram(*_look(detector, turn(picture))))
+    count = len(upright)
     if count < MIN_IMAGES:
         raise ConfigError(f"{count} ordinary images were given; expected at least {MIN_IMAGES}")
-    all_colours, all_halves = np.sum(colour_histograms, axis=0), np.sum(half_histograms, axis=0)
+    mean = [np.mean(histograms, axis=0) for histograms in (colour_histograms, upright, turned)]
     measured["colour_order"] = [
-        float(np.sum(own * colours.log_ratios((all_colours - own) / (count - 1)))) for own in colour_histograms
+        float(np.sum(own * colours.log_ratios(_without(own, mean[0], count)))) for own in colour_histograms
     ]
     measured["upright"] = [
-        heights.uprightness(own, heights.log_ratios((all_halves - own) / (count - 1))) for own in half_histograms
+        heights.uprightness(own, heights.log_ratios(_without(own, mean[1], count), _without(other, mean[2], count)))
+        for own, other in zip(upright, turned, strict=True)
     ]
     return Reference(
         images=count,
         statistics={name: Spread(*map(float, np.quantile(values, QUANTILES))) for name, values in measured.items()},
-        colours=colours.to_rows(colours.log_ratios(all_colours / count)),
-        heights=class_rows.to_rows(heights.log_ratios(all_halves / count)),
+        colours=colours.to_rows(colours.log_ratios(mean[0])),
+        heights=heights.to_rows(heights.log_ratios(mean[1], mean[2])),
     )
+
+
+def _look(detector: AnomalyDetector, picture: ImageArray) -> tuple[ImageArray, LabelMap]:
+    detection = detector.detect(picture)
+    return coloured_labels(thumbnail(detector.network_image), detection)
+
+
+def _without(own: NDArray[np.float64], mean: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return the mean of the others, given the mean of all `count`."""
+    return np.maximum(mean * count - own, 0.0) / (count - 1)

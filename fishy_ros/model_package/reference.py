@@ -27,8 +27,8 @@ class Reference:
 
     `statistics` maps the name of a statistic to its spread. `colours` maps a class id to the natural logarithms of how
     much more often each colour of that class occurs than the same colour with red and blue exchanged; `heights` maps it
-    to those of how much more often each brightness of that class lies in the upper half of an image than in the lower.
-    Where one of them is empty, nothing is judged by it.
+    to those of how much more often each brightness of that class lies in each half of an image than it does when the
+    image is upside down. Where one of them is empty, nothing is judged by it.
     """
 
     images: int

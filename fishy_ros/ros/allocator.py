@@ -24,3 +24,17 @@ def keep_large_blocks() -> bool:
     except (AttributeError, OSError):
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) and mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES))
+
+
+def give_back_free_blocks() -> bool:
+    """Give free pages back to the kernel, those between blocks in use too: for when large things were just freed.
+
+    What an engine leaves behind is seldom filled exactly by the next one, so without this the heap grows by such gaps.
+    Returns False, and changes nothing, where the C library is not glibc.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError):
+        return False
+    trim(ctypes.c_size_t(0))
+    return True

@@ -17,7 +17,7 @@ from rclpy.utilities import try_shutdown
 from fishy_ros.drift.monitor import Drift
 from fishy_ros.errors import ConfigError, FishyError
 from fishy_ros.ros.active_run import ActiveRun
-from fishy_ros.ros.allocator import keep_large_blocks
+from fishy_ros.ros.allocator import give_back_free_blocks, keep_large_blocks
 from fishy_ros.ros.dds_profile import dds_environment
 from fishy_ros.ros.detector_ladder import DetectorLadder
 from fishy_ros.ros.diagnostics import ACTIVE, Deadlines, Observation
@@ -209,6 +209,7 @@ class DetectorNode(LifecycleNode):
             self._ladder.close()
         self._run = self._ladder = None
         gc.unfreeze()
+        give_back_free_blocks()
 
     def _release(self) -> None:
         self._stop()

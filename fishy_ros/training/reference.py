@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.drift.reference import measure_reference
 from fishy_ros.model_package import ModelPackage, add_reference
-from fishy_ros.types import Detection, ImageArray
+from fishy_ros.types import ImageArray
 
 
 def write_reference(package: ModelPackage, pictures: Iterable[ImageArray], runtime: str = "auto") -> ModelPackage:
@@ -19,10 +19,4 @@ def write_reference(package: ModelPackage, pictures: Iterable[ImageArray], runti
         ModelPackageError: the package cannot be written.
     """
     with AnomalyDetector(package, runtime) as detector:
-        return add_reference(package, measure_reference(package.calibration, _frames(detector, pictures)))
-
-
-def _frames(detector: AnomalyDetector, pictures: Iterable[ImageArray]) -> Iterator[tuple[ImageArray, Detection]]:
-    for picture in pictures:
-        detection = detector.detect(picture)
-        yield detector.network_image, detection
+        return add_reference(package, measure_reference(detector, pictures))

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from fishy_ros.commands import build, replay, soak, sweep
+from fishy_ros.commands import build, drift, replay, soak, sweep
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import create_keys, sign_description
 from fishy_ros.replay.detector_process import DetectorCommand
@@ -24,7 +24,7 @@ STREET = ("--dataset", "synthetic", "--option", "frames=2", "--option", "height=
 @pytest.fixture
 def fishy():
     app = typer.Typer()
-    for command in (build, replay, soak, sweep):
+    for command in (build, drift, replay, soak, sweep):
         command.register(app)
     return lambda *words: CliRunner().invoke(app, words)
 

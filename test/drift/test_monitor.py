@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.street_package import REASONS, SPOILED
+from support.street_package import REASONS
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.drift.reference import measure_reference
+from fishy_ros.drift.spoiling import SPOILED
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import Calibration, Reference, Spread, load_model_package
 from fishy_ros.types import Detection
@@ -117,6 +118,26 @@ def test_without_a_reference_only_the_scores_are_compared():
     assert unstated.judge(0.0, 1.0).reasons == ()
 
 
-def test_too_few_images_are_no_reference():
-    with pytest.raises(ConfigError, match="0 ordinary images were given; expected at least 20"):
-        measure_reference(Calibration("", 0.5), [])
+def test_a_likelihood_ratio_is_judged_by_its_sign_unless_ordinary_frames_do_not_tell(street_package):
+    package, images = street_package
+    clear, unclear = Spread(-0.5, 1.0, 2.0), Spread(-3.0, 1.0, 2.0)
+    with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
+        detection = detector.detect(SPOILED["upside down"](images[0]))
+
+        def judge(spread):
+            statistics = {"upright": spread}
+            monitor = DriftMonitor(package.calibration, replace(package.reference, statistics=statistics))
+            monitor.add(0.0, detector.network_image, detection)
+            return monitor.judge(0.5, 1.0)
+
+        assert any("upside down" in reason for reason in judge(clear).reasons)
+        assert judge(clear).distance > 3 * judge(unclear).distance
+
+
+def test_too_few_images_are_no_reference(street_package):
+    package, images = street_package
+    with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
+        with pytest.raises(ConfigError, match="2 ordinary images were given; expected at least 20"):
+            measure_reference(detector, images[:2])
+        with pytest.raises(ConfigError, match="0 ordinary images were given; expected at least 20"):
+            measure_reference(detector, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -26,7 +27,37 @@ print(lies_on_the_heap(), keep_large_blocks(), lies_on_the_heap())
 """
 
 
+GAP_SCRIPT = """
+import ctypes
+from fishy_ros.ros.allocator import give_back_free_blocks, keep_large_blocks
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
+MIB = 2**20
+
+def resident_mib():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 // MIB
+
+keep_large_blocks()
+block, lid = libc.malloc(24 * MIB), libc.malloc(MIB)
+ctypes.memset(block, 1, 24 * MIB), ctypes.memset(lid, 1, MIB)
+full = resident_mib()
+libc.free(block)
+kept = resident_mib()
+print(full - kept, give_back_free_blocks(), full - resident_mib())
+"""
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt belongs to glibc")
 def test_a_block_of_the_size_of_an_image_moves_to_the_heap():
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "True", "True"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim belongs to glibc")
+@pytest.mark.skipif(os.sysconf("SC_PAGE_SIZE") != 4096, reason="counts pages of 4 KiB")
+def test_a_gap_between_blocks_in_use_is_given_back_when_asked_for():
+    run = subprocess.run([sys.executable, "-c", GAP_SCRIPT], capture_output=True, text=True, check=True)
+    kept, given, back = run.stdout.split()
+    assert (int(kept), given) == (0, "True")
+    assert int(back) >= 22

@@ -1,0 +1,53 @@
+"""`fishy drift`: how often the drift monitor would warn of images, as they are and spoiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fishy_ros.commands.options import TrustedKey
+from fishy_ros.model_package.finding import DEFAULT_MODEL
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("drift")(drift)
+
+
+def drift(
+    folder: Annotated[
+        list[Path], typer.Argument(help="Folders of images that follow each other, of your camera, say.")
+    ],
+    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = DEFAULT_MODEL,
+    trusted_key: TrustedKey = "",
+    root: Annotated[Path, typer.Option(help="Where the folders lie.")] = Path(),
+    images: Annotated[int, typer.Option(help="Images of each folder, from its middle.", min=1)] = 30,
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("out/drift.json"),
+) -> None:
+    """Count the warnings "input is not like the training data": of ordinary images, and of dark, foggy, muddy ones."""
+    import dataclasses
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from fishy_ros.drift.study import CONDITIONS, choose_images, drift_table, measure_drift
+    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.replay.request import DetectorChoice
+
+    chosen = {str(part): choose_images(root / part, images) for part in folder}
+    console = Console()
+    with (
+        DetectorChoice(model, runtime, threads=threads, trusted_key=trusted_key).open() as detector,
+        Progress(console=console) as bar,
+    ):
+        total = sum(map(len, chosen.values())) * len(CONDITIONS)
+        task = bar.add_task("looking at images", total=total)
+        environment = dataclasses.asdict(describe_environment())
+        result = measure_drift(detector, chosen, environment, lambda: bar.advance(task))
+    result.write(out)
+    console.print(drift_table(result))
+    typer.echo(str(out))
