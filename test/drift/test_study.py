@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from fishy_ros.commands import drift
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.drift.study import AS_IT_IS, CONDITIONS, WINDOW, Warned, choose_images, measure_drift
 from fishy_ros.errors import DatasetError
+from fishy_ros.training.drift_study import AS_IT_IS, CONDITIONS, WINDOW, Warned, choose_images, measure_drift
 
 IMAGES = WINDOW + 2
 
