@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 
+import cv2
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -37,10 +39,13 @@ def keys(tmp_path):
 
 def commands(model, key, out):
     """Return each command line that loads `model` and trusts `key`."""
+    (out / "street").mkdir()
+    cv2.imwrite(str(out / "street" / "0.png"), np.zeros((64, 128, 3), np.uint8))
     own = ("--runtime", "onnxruntime", "--trusted-key", str(key))
     found = {
         "replay": ("replay", *STREET, "--offline", "--model", str(model), *own, "--out", str(out / "replay")),
         "sweep": ("sweep", "--dataset", "synthetic", "--models", str(model), *own, "--out", str(out / "sweep")),
+        "drift": ("drift", "street", "--root", str(out), "--model", str(model), *own, "--out", str(out / "drift.json")),
         "build": ("build", str(model), "--trusted-key", str(key)),
     }
     if importlib.util.find_spec("rclpy") is not None:
