@@ -15,6 +15,8 @@ class ProcessStats:
 
     rss_bytes: int
     """Memory that is present."""
+    shared_bytes: int
+    """Of it, memory shared with other processes: the segments of the middleware."""
     descriptors: int
     """Open file descriptors."""
     threads: int
@@ -28,9 +30,11 @@ def process_stats(pid: int) -> ProcessStats:
     """
     root = Path("/proc", str(pid))
     try:
-        pages = int((root / "statm").read_text().split()[1])
+        fields = dict(line.split(":", 1) for line in (root / "status").read_text().splitlines())
+        rss_kib, shared_kib = (int(fields[name].split()[0]) for name in ("VmRSS", "RssShmem"))
         return ProcessStats(
-            rss_bytes=pages * os.sysconf("SC_PAGE_SIZE"),
+            rss_bytes=1024 * rss_kib,
+            shared_bytes=1024 * shared_kib,
             descriptors=len(os.listdir(root / "fd")),
             threads=len(os.listdir(root / "task")),
         )

@@ -18,8 +18,9 @@ def write_soak_picture(result: SoakResult, path: Path) -> None:
     FigureCanvasAgg(figure)
     memory, handles, latency = figure.subplots(3, 1, sharex=True)
     minutes = [sample.at_s / 60 for sample in result.samples]
-    memory.plot(minutes, [sample.rss_bytes / 2**20 for sample in result.samples], color="black")
-    memory.set_ylabel("resident memory (MiB)")
+    memory.plot(minutes, [s.rss_bytes / 2**20 for s in result.samples], color="black", label="resident")
+    memory.plot(minutes, [s.shared_bytes / 2**20 for s in result.samples], color="grey", label="of it shared")
+    memory.set_ylabel("memory (MiB)")
     handles.plot(minutes, [sample.descriptors for sample in result.samples], color="black", label="file descriptors")
     handles.plot(minutes, [sample.threads for sample in result.samples], color="grey", label="threads")
     handles.set_ylabel("held by the node")
@@ -40,6 +41,6 @@ def write_soak_picture(result: SoakResult, path: Path) -> None:
     latency.legend(fontsize=8, loc="upper left")
     for kind, colour in colours.items():
         memory.plot([], [], color=colour, label=kind)
-    memory.legend(fontsize=8, ncols=len(FAULTS), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    memory.legend(fontsize=8, ncols=len(FAULTS) + 2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -30,6 +30,8 @@ class SoakSample:
     at_s: float
     """From the start of the soak."""
     rss_bytes: int
+    shared_bytes: int
+    """Of `rss_bytes`, what is shared with other processes: the segments of the middleware."""
     descriptors: int
     threads: int
     heatmaps: int
@@ -109,7 +111,8 @@ class SoakResult:
             f"soak       {self.seconds:.0f} s at {self.rate_hz:g} Hz, {len(self.faults)} faults, seed {self.seed}",
             f"frames     {self.sent} sent, {self.published} published, {len(self.wrong)} wrong",
             f"recovery   {max(recoveries, default=0.0):.2f} s at most",
-            f"memory     {_span([s.rss_bytes / 2**20 for s in self.samples])} MiB"
+            f"memory     {_span([s.rss_bytes / 2**20 for s in self.samples])} MiB, of it shared"
+            f" {_span([s.shared_bytes / 2**20 for s in self.samples])}"
             + (f", {growth:+.2%} an hour" if growth is not None else ", too short for a growth by the hour"),
             f"threads    {_span([s.threads for s in self.samples])}",
             f"files      {_span([s.descriptors for s in self.samples])} descriptors",

@@ -110,6 +110,7 @@ class SoakDriver:
             SoakSample(
                 at_s=self.now_s,
                 rss_bytes=stats.rss_bytes,
+                shared_bytes=stats.shared_bytes,
                 descriptors=stats.descriptors,
                 threads=stats.threads,
                 heatmaps=len(round_trips),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import random
 from dataclasses import replace
@@ -24,7 +25,7 @@ MIB = 2**20
 
 def samples(seconds, memory_mib=lambda at: 200.0, threads=lambda at: 20, count=120):
     times = [seconds * index / count for index in range(count)]
-    return tuple(SoakSample(at, round(memory_mib(at) * MIB), 26, threads(at), 5, 10.0, 20.0) for at in times)
+    return tuple(SoakSample(at, round(memory_mib(at) * MIB), MIB, 26, threads(at), 5, 10.0, 20.0) for at in times)
 
 
 def soak(seconds=1200.0, **changes):
@@ -128,7 +129,7 @@ def test_the_audit_names_what_is_wrong(heard, reason):
 
 
 def test_json_and_picture_hold_the_whole_soak(tmp_path):
-    result = soak(samples=(*samples(1200.0)[:-1], SoakSample(1199.0, MIB, 1, 1, 0, None, None)))
+    result = soak(samples=(*samples(1200.0)[:-1], SoakSample(1199.0, MIB, 0, 1, 1, 0, None, None)))
     result.write(tmp_path / "soak.json")
     content = json.loads((tmp_path / "soak.json").read_text())["soak"]
     assert content["faults"][0]["fault"]["kind"] == "burst"
@@ -142,8 +143,11 @@ def test_a_process_is_observed_and_one_that_is_gone_is_named():
     before = process_stats(os.getpid())
     with open(os.devnull):
         assert process_stats(os.getpid()).descriptors == before.descriptors + 1
-    assert before.rss_bytes > 10 * MIB
+    assert before.rss_bytes > 10 * MIB + before.shared_bytes
     assert before.threads >= 1
+    with mmap.mmap(-1, 8 * MIB) as shared:
+        shared.write(bytes(8 * MIB))
+        assert process_stats(os.getpid()).shared_bytes - before.shared_bytes == pytest.approx(8 * MIB, abs=MIB)
     gone = 2**22 + random.Random(0).randrange(1000)
     with pytest.raises(ReplayError, match=f"/proc/{gone}"):
         process_stats(gone)

@@ -37,7 +37,7 @@ def test_a_short_soak_under_faults_keeps_the_contract(tiny_package, tmp_path):
     assert content["wrong"] == content["breaches"] == []
     assert {outcome["fault"]["kind"] for outcome in content["faults"]} == set(FAULTS)
     assert 0 < content["published"] <= content["sent"]
-    assert all(sample["rss_bytes"] > 0 for sample in content["samples"])
+    assert all(sample["rss_bytes"] > sample["shared_bytes"] > 0 for sample in content["samples"])
     assert (tmp_path / "soak.png").is_file()
 
 
