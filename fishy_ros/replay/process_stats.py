@@ -26,7 +26,7 @@ def process_stats(pid: int) -> ProcessStats:
     """Read what process `pid` holds now.
 
     Raises:
-        ReplayError: there is no such process, or no /proc.
+        ReplayError: there is no such process, it has ended, or there is no /proc.
     """
     root = Path("/proc", str(pid))
     try:
@@ -40,3 +40,5 @@ def process_stats(pid: int) -> ProcessStats:
         )
     except OSError as error:
         raise ReplayError(f"{root}: the process cannot be observed: {error.strerror}") from error
+    except KeyError as error:
+        raise ReplayError(f"{root}/status: no {error} in it: the process has ended, or is one of the kernel") from error

@@ -19,7 +19,7 @@ def write_soak_picture(result: SoakResult, path: Path) -> None:
     memory, handles, latency = figure.subplots(3, 1, sharex=True)
     minutes = [sample.at_s / 60 for sample in result.samples]
     memory.plot(minutes, [s.rss_bytes / 2**20 for s in result.samples], color="black", label="resident")
-    memory.plot(minutes, [s.shared_bytes / 2**20 for s in result.samples], color="grey", label="of it shared")
+    memory.plot(minutes, [s.shared_bytes / 2**20 for s in result.samples], "k:", label="of it shared")
     memory.set_ylabel("memory (MiB)")
     handles.plot(minutes, [sample.descriptors for sample in result.samples], color="black", label="file descriptors")
     handles.plot(minutes, [sample.threads for sample in result.samples], color="grey", label="threads")

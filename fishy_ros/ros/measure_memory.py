@@ -6,12 +6,11 @@ of the frames as JSON to the standard output.
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 from fishy_ros.errors import ReplayError
 from fishy_ros.replay.bus_path import PathRequest
+from fishy_ros.replay.process_stats import process_stats
 from fishy_ros.ros.heatmap_counter import HeatmapCounter
 from fishy_ros.ros.measured_node import measured_node
 from fishy_ros.ros.measurement import answer
@@ -40,14 +39,8 @@ def measure(request: PathRequest) -> dict[str, object]:
             if unanswered > max(3, request.frames // 100):
                 raise ReplayError(f"{unanswered} of {played + 1} frames were not answered in {_PATIENCE_S:g} s each")
             if (played + 1) % every == 0:
-                readings.append((played + 1, _resident_bytes(node.detector.pid)))
+                readings.append((played + 1, process_stats(node.detector.pid).rss_bytes))
     return {"readings": readings, "unanswered": unanswered}
-
-
-def _resident_bytes(pid: int) -> int:
-    """Return the memory that a process holds in RAM, as `proc(5)` has it in statm."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

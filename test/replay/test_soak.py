@@ -6,6 +6,8 @@ import json
 import mmap
 import os
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -148,6 +150,10 @@ def test_a_process_is_observed_and_one_that_is_gone_is_named():
     with mmap.mmap(-1, 8 * MIB) as shared:
         shared.write(bytes(8 * MIB))
         assert process_stats(os.getpid()).shared_bytes - before.shared_bytes == pytest.approx(8 * MIB, abs=MIB)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(ReplayError, match=f"/proc/{ended.pid}"):
+            process_stats(ended.pid)
     gone = 2**22 + random.Random(0).randrange(1000)
     with pytest.raises(ReplayError, match=f"/proc/{gone}"):
         process_stats(gone)
