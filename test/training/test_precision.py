@@ -27,10 +27,11 @@ from fishy_ros.training.precision.quantise import Quantiser  # noqa: E402
 from fishy_ros.training.precision.selection import Kind, feature_convolutions, tensor_kinds  # noqa: E402
 
 LOW = ("fp16", "int8")
-TOLERANCE = {"fp16": 0.0005, "int8": 0.015, "int8-tensorrt": 0.015}
-"""Mean difference of a score in [0, 1] from that of the float32 graph."""
-AGREEMENT = {"fp16": 0.99, "int8": 0.93, "int8-tensorrt": 0.92}
-"""Share of pixels with the class of the float32 graph."""
+STRAYS = {"fp16": (0.0005, 0.99), "int8": (0.03, 0.93), "int8-tensorrt": (0.015, 0.92)}
+"""Bounds of what a precision costs a network of 30 steps: the mean difference of a score in [0, 1] from that of the
+float32 graph, and the share of pixels that keep their class."""
+ROUNDING = {"fp16": 0.0005, "int8": 0.002, "int8-tensorrt": 0.002}
+"""Bound of the mean difference between two engines that compute the same graph."""
 WORDS = "{name: tiny, version: 1.0.0, description: a test, licence: none, training_data: [tiny], card: '# tiny'}"
 EXACT = ("Exp", "Log", "ReduceSum", "ReduceMax", "Div", "Abs", "ArgMax", "Sub", "Mul")
 """Operators that tell anomalies from ordinary pixels, or calibrate."""
@@ -72,32 +73,54 @@ def picture(street) -> np.ndarray:
     return cv2.resize(image, (128, 64), interpolation=cv2.INTER_AREA)
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8", "int8-tensorrt"])
-@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
-def test_every_runtime_detects_about_what_the_float32_graph_detects(package, picture, runtime, precision):
-    try:
-        detector = AnomalyDetector(package, runtime, "cpu", precision)
-    except RuntimeUnavailableError as error:
-        pytest.skip(str(error))
-    with detector, AnomalyDetector(package, "onnxruntime", "cpu") as full:
-        detection, expected = detector.detect(picture), full.detect(picture)
-    assert (detection.score.dtype, detection.labels.dtype) == (np.float32, np.uint8)
-    assert detection.score.shape == detection.labels.shape == (32, 64)
-    assert expected.score.std() > 3 * TOLERANCE[precision]
-    assert np.abs(detection.score - expected.score).mean() < TOLERANCE[precision]
-    assert (detection.labels == expected.labels).mean() > AGREEMENT[precision]
-
-
-@pytest.mark.parametrize("precision", ["fp16", "int8", "int8-tensorrt"])
-def test_the_graph_computes_what_the_onnx_specification_says(package, picture, precision):
+def as_specified(package: ModelPackage, precision: str, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute scores and classes as the ONNX specification says."""
     model = onnx.load_model_from_string(package.graph(precision).read())
     # The reference knows Q/DQ from opset 19 on; no operator here means anything else there than in 18.
     model.opset_import[0].version = max(model.opset_import[0].version, 19)
     score, labels = ReferenceEvaluator(model).run(None, {"image": picture[None]})
-    with AnomalyDetector(package, "onnxruntime", "cpu", precision) as detector:
+    return score[0], labels[0]
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int8-tensorrt"])
+def test_a_lower_precision_detects_about_what_the_float32_graph_detects(package, picture, precision):
+    (score, labels), (full, full_labels) = (as_specified(package, name, picture) for name in (precision, "fp32"))
+    distance, agreement = STRAYS[precision]
+    assert full.std() > 3 * distance
+    assert np.abs(score - full).mean() < distance
+    assert (labels == full_labels).mean() > agreement
+
+
+@pytest.mark.parametrize(
+    ("runtime", "precision"),
+    [
+        *((runtime, precision) for runtime in ("onnxruntime", "openvino", "torch") for precision in LOW),
+        # Levels for GPUs, which add in 32 bits; in 16 bits, as some processors add, they saturate.
+        ("torch", "int8-tensorrt"),
+    ],
+)
+def test_every_runtime_computes_what_the_onnx_specification_says(package, picture, runtime, precision):
+    try:
+        detector = AnomalyDetector(package, runtime, "cpu", precision)
+    except RuntimeUnavailableError as error:
+        pytest.skip(str(error))
+    score, labels = as_specified(package, precision, picture)
+    with detector:
         detection = detector.detect(picture)
-    assert np.abs(detection.score - score[0]).mean() < TOLERANCE[precision]
-    assert (detection.labels == labels[0]).mean() > AGREEMENT[precision]
+    assert (detection.score.dtype, detection.labels.dtype) == (np.float32, np.uint8)
+    assert detection.score.shape == detection.labels.shape == (32, 64)
+    assert np.abs(detection.score - score).mean() < ROUNDING[precision]
+    assert (detection.labels == labels).mean() > 0.98
+
+
+def test_two_products_of_int8_fit_into_16_bits_but_where_a_gpu_adds(package):
+    def largest_weight(precision: str) -> int:
+        items = onnx.load_model_from_string(package.graph(precision).read()).graph.initializer
+        weights = [numpy_helper.to_array(item) for item in items if item.name.endswith("weight/whole")]
+        return max(int(np.abs(weight.astype(int)).max()) for weight in weights)
+
+    assert 2 * 255 * largest_weight("int8") <= np.iinfo(np.int16).max
+    assert largest_weight("int8-tensorrt") == 127
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8", "int8-tensorrt"])

@@ -1,6 +1,6 @@
 """INT8 by explicit Q/DQ nodes, which engines fuse into integer kernels.
 
-Weights are symmetric int8 with one scale for each output channel, biases stay float32.
+Weights are symmetric with one scale for each output channel, biases stay float32.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ class Levels(enum.Enum):
     """int8 with zero point 0, the only form that TensorRT reads."""
 
 
+WEIGHT_LIMITS: dict[Levels, int] = {Levels.UNSIGNED: 64, Levels.SIGNED: 127}
+"""Largest whole number of a weight that is multiplied with such activations.
+
+Processors without VNNI add two products of an uint8 and an int8 in 16 bits, which saturate (`vpmaddubsw`):
+2 x 255 x 64 = 32,640 still fits. A GPU adds in 32 bits.
+"""
+
+
 class Quantiser:
     """Measure a float32 graph on ordinary images once, then write it with either kind of levels.
 
@@ -62,7 +70,7 @@ class Quantiser:
         del graph.node[:], graph.value_info[:]
         for node in nodes:
             if node.output[0] in self._convolutions:
-                graph.node.append(_quantise_weight(graph, node, wiring))
+                graph.node.append(_quantise_weight(graph, node, wiring, WEIGHT_LIMITS[levels]))
             for index, name in enumerate(node.input):
                 if name in self._activations:
                     node.input[index] = f"{name}/rounded"
@@ -111,12 +119,12 @@ def _round(graph: onnx.GraphProto, name: str, values: Histogram, levels: Levels)
     yield helper.make_node("DequantizeLinear", [whole, *parameters], [rounded], name=rounded)
 
 
-def _quantise_weight(graph: onnx.GraphProto, node: onnx.NodeProto, wiring: Wiring) -> onnx.NodeProto:
-    """Replace the weight of a convolution by int8 and return the DQ node that it then reads."""
+def _quantise_weight(graph: onnx.GraphProto, node: onnx.NodeProto, wiring: Wiring, limit: int) -> onnx.NodeProto:
+    """Replace the weight of a convolution by int8 of at most `limit` and return the DQ node that it then reads."""
     name = node.input[1]
     weight = np.asarray(wiring.constant(name), np.float32)
-    scale = np.maximum(np.abs(weight).max(axis=(1, 2, 3)) / 127, _SMALLEST).astype(np.float32)
-    whole = np.round(weight / scale[:, None, None, None]).clip(-127, 127).astype(np.int8)
+    scale = np.maximum(np.abs(weight).max(axis=(1, 2, 3)) / limit, _SMALLEST).astype(np.float32)
+    whole = np.round(weight / scale[:, None, None, None]).clip(-limit, limit).astype(np.int8)
     parts = {"whole": whole, "scale": scale, "zero": np.zeros(len(scale), np.int8)}
     graph.initializer.extend(numpy_helper.from_array(part, f"{name}/{label}") for label, part in parts.items())
     node.input[1] = f"{name}/rounded"
