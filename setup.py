@@ -95,7 +95,7 @@ setup(
     entry_points={
         "console_scripts": [
             "fishy = fishy_ros.cli:main",
-            "detector = fishy_ros.ros.detector_node:main",
+            "detector = fishy_ros.ros.detector_main:main",
             "replay = fishy_ros.ros.replay_node:main",
         ],
     },

@@ -51,7 +51,7 @@ class DetectorCommand:
         }
         remappings = {"image": self.image_topic, "image/compressed": f"{self.image_topic}/compressed"}
         return [
-            *(sys.executable, "-u", "-m", "fishy_ros.ros.detector_node", "--ros-args"),
+            *(sys.executable, "-u", "-m", "fishy_ros.ros.detector_main", "--ros-args"),
             *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),
             *(word for name, topic in remappings.items() for word in ("-r", f"{name}:={topic}")),
         ]

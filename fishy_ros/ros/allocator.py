@@ -1,4 +1,4 @@
-"""Keep the memory of large messages instead of giving it back to the kernel after each."""
+"""How the node's memory is kept: settings of the C library's allocator."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 """Names and numbers of glibc's `mallopt(3)`."""
 
 MMAP_THRESHOLD_BYTES: int = 32 * 1024 * 1024
@@ -19,11 +20,17 @@ def keep_large_blocks() -> bool:
     By default every image gets fresh pages from the kernel, zeroed one by one when they are first touched, which
     takes longer than the copy into them. Returns False, and changes nothing, where the C library is not glibc.
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) and mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES))
+    return _set(_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) and _set(_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES)
+
+
+def use_one_heap() -> bool:
+    """Have all threads allocate from one heap; only before the first thread starts does that hold for all.
+
+    By default glibc gives threads heaps of their own, up to eight a core, and free memory at the end of those never
+    goes back to the kernel: each engine may be made by threads with another heap and leave its size there. Returns
+    False, and changes nothing, where the C library is not glibc.
+    """
+    return _set(_M_ARENA_MAX, 1)
 
 
 def give_back_free_blocks() -> bool:
@@ -38,3 +45,10 @@ def give_back_free_blocks() -> bool:
         return False
     trim(ctypes.c_size_t(0))
     return True
+
+
+def _set(parameter: int, value: int) -> bool:
+    try:
+        return bool(ctypes.CDLL(None).mallopt(parameter, value))
+    except (AttributeError, OSError):
+        return False

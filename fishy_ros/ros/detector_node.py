@@ -17,7 +17,7 @@ from rclpy.utilities import try_shutdown
 from fishy_ros.drift.monitor import Drift
 from fishy_ros.errors import ConfigError, FishyError
 from fishy_ros.ros.active_run import ActiveRun
-from fishy_ros.ros.allocator import give_back_free_blocks, keep_large_blocks
+from fishy_ros.ros.allocator import give_back_free_blocks
 from fishy_ros.ros.dds_profile import dds_environment
 from fishy_ros.ros.detector_ladder import DetectorLadder
 from fishy_ros.ros.diagnostics import ACTIVE, Deadlines, Observation
@@ -248,11 +248,10 @@ class DetectorNode(LifecycleNode):
         )
 
 
-def main(args: list[str] | None = None) -> None:
+def run_node() -> None:
     """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
     os.environ.update(dds_environment())
-    keep_large_blocks()
-    rclpy.init(args=[*(sys.argv if args is None else args), *log_arguments(os.environ)])
+    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)])
     try:
         node = DetectorNode()
     except ConfigError as error:
@@ -290,7 +289,3 @@ def _describe_engine(ladder: DetectorLadder) -> dict[str, str]:
 def _describe_deadlines(ladder: DetectorLadder) -> Deadlines:
     degradation = ladder.degradation
     return Deadlines(ladder.configuration, degradation.missed, degradation.degraded_since)
-
-
-if __name__ == "__main__":
-    main()

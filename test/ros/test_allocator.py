@@ -48,6 +48,48 @@ print(full - kept, give_back_free_blocks(), full - resident_mib())
 """
 
 
+HEAPS_SCRIPT = """
+import ctypes, sys, threading
+from fishy_ros.ros.allocator import use_one_heap
+
+def heaps():
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype, libc.malloc_info.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
+    libc.fclose.argtypes = (ctypes.c_void_p,)
+    file = libc.fopen(b"/dev/stderr", b"w")
+    libc.malloc_info(0, file)
+    libc.fclose(file)
+
+if sys.argv[1] == "one":
+    assert use_one_heap()
+import cv2, numpy  # they start threads
+barrier = threading.Barrier(5)
+for _ in range(4):
+    threading.Thread(target=barrier.wait).start()
+heaps()
+barrier.wait()
+"""
+"""Tells the heaps of a process with threads on stderr."""
+
+
+def heaps(how_many: str) -> int:
+    run = subprocess.run([sys.executable, "-c", HEAPS_SCRIPT, how_many], capture_output=True, text=True, check=True)
+    return run.stderr.count("<heap nr=")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt belongs to glibc")
+def test_threads_share_one_heap_where_it_is_asked_for_before_they_start():
+    assert heaps("many") > 1
+    assert heaps("one") == 1
+
+
+def test_the_entry_point_imports_nothing_that_starts_threads():
+    script = "import sys; old = set(sys.modules); import fishy_ros.ros.detector_main; print(*set(sys.modules) - old)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "fishy_ros.ros.allocator" in run.stdout
+    assert not {"numpy", "cv2", "rclpy", "onnxruntime"} & set(run.stdout.split())
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt belongs to glibc")
 def test_a_block_of_the_size_of_an_image_moves_to_the_heap():
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)

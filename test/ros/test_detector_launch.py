@@ -40,7 +40,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     marker.touch()
     executable = prefix / "lib" / "fishy_ros" / "detector"
     executable.parent.mkdir(parents=True)
-    executable.write_text(f"#!{sys.executable}\nfrom fishy_ros.ros.detector_node import main\nmain()\n")
+    executable.write_text(f"#!{sys.executable}\nfrom fishy_ros.ros.detector_main import main\nmain()\n")
     executable.chmod(0o755)
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
     for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):

@@ -62,7 +62,7 @@ def choice(tiny_package):
 
 
 def detectors_below(process):
-    return [child for child in process.children() if "fishy_ros.ros.detector_node" in child.cmdline()]
+    return [child for child in process.children() if "fishy_ros.ros.detector_main" in child.cmdline()]
 
 
 def metrics_of(result):
