@@ -10,10 +10,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from support.sources import ROOT
 
 import fishy_ros
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "fishy_ros"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from support.sources import ROOT
+
 PAGE = ROOT / "docs" / "safety.md"
 
 

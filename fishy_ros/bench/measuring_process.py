@@ -7,12 +7,11 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import fishy_ros
 from fishy_ros.errors import ReplayError
 from fishy_ros.replay.bus_path import PathRequest
+from fishy_ros.replay.package_path import with_package_path
 
 
 def run_measurement(module: str, request: PathRequest, timeout_s: float = 600.0) -> dict[str, Any]:
@@ -21,8 +20,6 @@ def run_measurement(module: str, request: PathRequest, timeout_s: float = 600.0)
     Raises:
         ReplayError: it failed, in its own words, or gave no result in `timeout_s`.
     """
-    root = str(Path(fishy_ros.__file__).resolve().parents[1])
-    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
         done = subprocess.run(
             [sys.executable, "-m", f"fishy_ros.ros.{module}"],
@@ -30,7 +27,7 @@ def run_measurement(module: str, request: PathRequest, timeout_s: float = 600.0)
             capture_output=True,
             text=True,
             timeout=timeout_s,
-            env={**os.environ, "PYTHONPATH": paths},
+            env=with_package_path(os.environ),
         )
     except subprocess.TimeoutExpired as error:
         raise ReplayError(f"{request.contestant}: no result in {timeout_s:.0f} s") from error

@@ -91,7 +91,7 @@ def compare_precisions(
         miou = _segmentation_quality(detectors, segmentation, progress) if segmentation else {}
         first = detectors[precisions[0]]
         rows = tuple(anomalies[name].quality(name, detector, miou.get(name)) for name, detector in detectors.items())
-        engine = f"{first.runtime_info.name} {first.runtime_info.version} on {first.runtime_info.device}"
+        engine = str(first.runtime_info)
         title = f"{first.package.name} {first.package.version}"
     return QualityResult(title, engine, dataset.name, len(dataset), describe_environment(), rows)
 

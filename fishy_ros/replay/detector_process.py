@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-import fishy_ros
 from fishy_ros.errors import ReplayError
+from fishy_ros.replay.package_path import with_package_path
 from fishy_ros.replay.shared_memory import remove_abandoned, segments_of
 
 LOG_LINES_SHOWN = 15
@@ -80,7 +80,7 @@ class DetectorProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=_with_package_path({**os.environ, **environment}),
+                env=with_package_path({**os.environ, **environment}),
                 start_new_session=True,
             )
 
@@ -130,9 +130,3 @@ class DetectorProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _with_package_path(environment: dict[str, str]) -> dict[str, str]:
-    root = str(Path(fishy_ros.__file__).resolve().parents[1])
-    paths = [root, *filter(None, [environment.get("PYTHONPATH")])]
-    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}

@@ -40,7 +40,8 @@ class Prefetch(Generic[Item]):
                 raise item.error
         finally:
             stopped.set()
-            reader.join()
+            if reader is not threading.current_thread():  # where the garbage collector may end an abandoned iteration
+                reader.join()
 
 
 def _read(items: Iterable[Item], ready: queue.Queue[Item | _End], stopped: threading.Event) -> None:

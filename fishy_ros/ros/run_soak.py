@@ -132,6 +132,5 @@ def _street(height: int, seed: int) -> list[ImageArray]:
 
 def _audit(choice: DetectorChoice, images: Sequence[ImageArray]) -> tuple[SoakAudit, str]:
     with choice.open() as detector:
-        info = detector.runtime_info
         audit = SoakAudit([detector.detect(image).score for image in images])
-    return audit, f"{info.name} {info.version} on {info.device}"
+        return audit, str(detector.runtime_info)

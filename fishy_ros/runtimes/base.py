@@ -30,6 +30,10 @@ class RuntimeInfo:
     detail: str = ""
     """Anything else that changes speed or numbers: execution provider, threads, precision."""
 
+    def __str__(self) -> str:
+        """Name engine, version and device, as in `onnxruntime 1.32.0 on cpu`."""
+        return f"{self.name} {self.version} on {self.device}"
+
 
 class Runtime(Protocol):
     """One loaded graph on one device. Not thread-safe: one thread runs it at a time."""

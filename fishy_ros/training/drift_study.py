@@ -93,7 +93,7 @@ def measure_drift(
         model=package.name,
         version=package.version,
         graph_sha256=package.sha256,
-        runtime=f"{detector.runtime_info.name} {detector.runtime_info.version} on {detector.runtime_info.device}",
+        runtime=str(detector.runtime_info),
         reference_images=package.reference.images if package.reference else 0,
         environment=environment,
         folders=tuple(

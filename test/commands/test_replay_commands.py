@@ -4,16 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
+from support.sources import python_path
 from typer.testing import CliRunner
 
 from fishy_ros.commands import replay, sweep
 from fishy_ros.errors import BagError, ConfigError, ScoreError
 
-REPO = Path(__file__).resolve().parents[2]
 SMALL = ("--option", "frames=3", "--option", "height=96", "--option", "width=192")
 
 
@@ -79,7 +78,7 @@ def test_the_demo_leaves_a_bag_a_report_a_film_and_pictures(tiny_package, tmp_pa
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "demo", "--short", "--model", tiny_package.folder, "--out", tmp_path / "demo"],
-        env={**os.environ, "PYTHONPATH": str(REPO)},
+        env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
         timeout=170,

@@ -1,65 +1,34 @@
 """`replay.launch.py`, run by launch itself: detector and scorer as executables of an ament prefix."""
 
 import os
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("launch_ros", reason="launch_ros comes with a ROS 2 distribution and has no wheel")
+
+from support.launching import launch_command, make_prefix
+from support.sources import python_path
 
 from fishy_ros.bags import BagWriter
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.replay.domain import private_domain
 from fishy_ros.replay.report_json import load_report
 
-REPO = Path(__file__).resolve().parents[2]
-RUN = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-service = LaunchService(argv=[])
-arguments = [tuple(argument.split(":=")) for argument in sys.argv[2:]]
-source = PythonLaunchDescriptionSource(sys.argv[1])
-service.include_launch_description(
-    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)])
-)
-sys.exit(service.run())
-"""
-
 
 @pytest.fixture
-def prefix(tmp_path):
-    """An ament prefix in which `fishy_ros` has its two executables."""
-    prefix = tmp_path / "prefix"
-    executables, share = prefix / "lib/fishy_ros", prefix / "share"
-    executables.mkdir(parents=True)
-    (share / "fishy_ros").mkdir(parents=True)
-    (share / "ament_index/resource_index/packages").mkdir(parents=True)
-    (share / "ament_index/resource_index/packages/fishy_ros").touch()
-    shutil.copy(REPO / "package.xml", share / "fishy_ros")
-    for name in ("detector", "replay"):
-        path = executables / name
-        path.write_text(f"#!{sys.executable}\nfrom fishy_ros.ros.{name}_node import main\nmain()\n")
-        path.chmod(0o755)
-    return prefix
-
-
-@pytest.fixture
-def run_launch(prefix, tmp_path):
+def run_launch(tmp_path):
     """Run `replay.launch.py` with arguments, to its end."""
+    share = make_prefix(tmp_path / "prefix")
 
     def run(*arguments):
         with private_domain() as domain:
             return subprocess.run(
-                [sys.executable, "-c", RUN, str(REPO / "launch/replay.launch.py"), *arguments],
+                launch_command(share / "launch/replay.launch.py", *arguments),
                 env={
                     **os.environ,
-                    "AMENT_PREFIX_PATH": str(prefix),
-                    "PYTHONPATH": os.pathsep.join([str(REPO), *filter(None, [os.environ.get("PYTHONPATH")])]),
+                    "AMENT_PREFIX_PATH": str(tmp_path / "prefix"),
+                    "PYTHONPATH": python_path(),
                     "ROS_DOMAIN_ID": str(domain),
                     "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
                     "ROS_LOG_DIR": str(tmp_path / "log"),

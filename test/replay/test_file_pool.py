@@ -8,10 +8,10 @@ import textwrap
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 import pytest
+from support.sources import python_path
 
 from fishy_ros.errors import ReplayError, ScoreError
 from fishy_ros.replay.executors import process_pool
@@ -20,7 +20,6 @@ from fishy_ros.replay.report_json import load_report
 
 LARGE = 40_000_000
 """Bytes of a result, so many that a process is killed while it hands one over, sooner or later."""
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def run_script(tmp_path):
             [sys.executable, str(tmp_path / "script.py")],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+            env={**os.environ, "PYTHONPATH": python_path(), "TMPDIR": str(tmp_path)},
             start_new_session=True,
         )
         started.append(process)

@@ -43,3 +43,21 @@ def test_the_reading_thread_ends_when_the_iteration_is_abandoned():
     next(iterator)
     iterator.close()
     assert threading.active_count() == before
+
+
+def test_an_iteration_may_be_ended_by_the_reading_thread():
+    abandoned, ended = [], threading.Event()
+
+    def items():
+        yield 1
+        yield 2
+        threading.Event().wait(0.1)
+        abandoned.pop().close()
+        ended.set()
+        yield 3
+
+    iterator = iter(Prefetch(items(), depth=1))
+    abandoned.append(iterator)
+    assert next(iterator) == 1
+    assert next(iterator) == 2
+    assert ended.wait(5.0), "closing it failed in the reading thread"

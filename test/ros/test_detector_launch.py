@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from support.detector_bench import ROOT, DetectorBench, header, image_message, stamp_of, values_of
+from support.detector_bench import DetectorBench, header, image_message, stamp_of, values_of
+from support.launching import launch_command, make_prefix
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("launch_ros") is None, reason="launch_ros comes with a ROS 2 distribution"
 )
 
-LAUNCH = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-file, *arguments = sys.argv[1:]
-service = LaunchService()
-source = PythonLaunchDescriptionSource(file)
-pairs = [argument.split(":=") for argument in arguments]
-service.include_launch_description(LaunchDescription([IncludeLaunchDescription(source, launch_arguments=pairs)]))
-sys.exit(service.run())
-"""
-
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An install prefix as colcon makes it, known to the ament index; returns its share folder."""
-    prefix, share = tmp_path / "prefix", tmp_path / "prefix" / "share" / "fishy_ros"
-    for folder in ("launch", "config", "rviz"):
-        shutil.copytree(ROOT / folder, share / folder)
-    marker = prefix / "share" / "ament_index" / "resource_index" / "packages" / "fishy_ros"
-    marker.parent.mkdir(parents=True)
-    marker.touch()
-    executable = prefix / "lib" / "fishy_ros" / "detector"
-    executable.parent.mkdir(parents=True)
-    executable.write_text(f"#!{sys.executable}\nfrom fishy_ros.ros.detector_main import main\nmain()\n")
-    executable.chmod(0o755)
+    """The share folder of an install prefix that is known to the ament index."""
+    prefix = tmp_path / "prefix"
+    share = make_prefix(prefix)
     monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
     for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
         monkeypatch.delenv(variable, raising=False)
@@ -54,7 +32,7 @@ def test_the_launched_node_listens_to_the_given_camera_in_the_given_namespace(
     own = tmp_path / "own.yaml"
     own.write_text("/**:\n  ros__parameters:\n    runtime: onnxruntime\n    threads: 1\n    threshold: 0.125\n")
     arguments = [f"model:={tiny_package.folder}", f"params_file:={own}", "namespace:=front", "image_topic:=/cam/image"]
-    command = [sys.executable, "-c", LAUNCH, str(installed / "launch" / "detector.launch.py"), *arguments]
+    command = launch_command(installed / "launch" / "detector.launch.py", *arguments)
     bench = DetectorBench(tmp_path / "launch.log", domain, command, "/front/detector", "/cam/image")
     try:
         bench.subscribe("heatmap", "overlay")

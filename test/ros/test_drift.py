@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from itertools import count
-from pathlib import Path
 
 import cv2
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from support.detector_bench import header, image_message, values_of
+from support.sources import ROOT
 from support.street_package import REASONS
 
 from fishy_ros.drift.spoiling import SPOILED
 from fishy_ros.model_package import load_model_package
 
-ROOT = Path(__file__).resolve().parents[2]
 PHOTOGRAPHS = ROOT.parent / "shared/data/train/nuscenes/images"
 WARNING = "input is not like the training data"
 RATE_HZ = 10.0

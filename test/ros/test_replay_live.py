@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -14,6 +13,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 
+from support.sources import python_path
 from support.tiny_model import build_tiny_package
 
 from fishy_ros.bags import BagWriter
@@ -35,7 +35,6 @@ from fishy_ros.ros.run_replay import run_replay
 
 FRAMES = 8
 PERIOD_NS = 100_000_000
-REPO = Path(__file__).resolve().parents[2]
 
 
 def no_stages(stage, total):
@@ -200,7 +199,7 @@ def test_interrupting_stops_the_detector_and_says_how_far_it_came(signal_number,
                "--option", "width=192", "--model", choice.model,
                "--out", str(tmp_path)]  # fmt: skip
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(REPO)}, cwd=tmp_path
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": python_path()}, cwd=tmp_path
     )
     try:
         for line in process.stderr:
@@ -225,7 +224,7 @@ def test_the_executable_replay_scores_a_running_detector_by_ros_parameters(stree
         for index, sample in enumerate(street):
             writer.write(sample, 10_000_000_000 + index * PERIOD_NS)
     with private_domain() as domain:
-        environment = {**isolated_environment(domain), "PYTHONPATH": str(REPO)}
+        environment = {**isolated_environment(domain), "PYTHONPATH": python_path()}
         command = DetectorCommand(choice.model, choice.runtime)
         with DetectorProcess(command, environment, tmp_path / "detector.log") as detector:
             with pytest.MonkeyPatch.context() as patch:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from support.detector_bench import DetectorBench, node_command
+from support.sources import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 POLICY = ElementTree.parse(ROOT / "config" / "sros2" / "detector.policy.xml").getroot()
 CAMERA = {
     "image": "/camera/image_raw",

@@ -7,7 +7,8 @@ import subprocess
 import time
 
 import pytest
-from support.detector_bench import ROOT, node_command
+from support.detector_bench import node_command
+from support.sources import python_path
 
 from fishy_ros.replay.shared_memory import SHARED_MEMORY, remove_abandoned, segments_of
 from fishy_ros.ros.dds_profile import SEGMENT_BYTES, dds_environment
@@ -16,7 +17,7 @@ from fishy_ros.ros.dds_profile import SEGMENT_BYTES, dds_environment
 def test_a_killed_node_leaves_a_segment_that_is_given_back(domain, tiny_package, tmp_path):
     if "FASTDDS_DEFAULT_PROFILES_FILE" not in {**os.environ, **dds_environment()}:
         pytest.skip(f"no room in {SHARED_MEMORY}")
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "PYTHONPATH": python_path()}
     with (tmp_path / "detector.log").open("wb") as log:
         command = node_command(model=tiny_package.folder, autostart=False)
         node = subprocess.Popen(command, stdout=log, stderr=log, env=environment)

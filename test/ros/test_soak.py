@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from support.detector_bench import ROOT
+from support.sources import python_path
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.replay.request import DetectorChoice
@@ -21,7 +21,7 @@ def run_fishy_soak(out, *options):
     command = [sys.executable, "-m", "fishy_ros.cli", "soak", "--runtime", "onnxruntime", "--threads", "1"]
     return subprocess.run(
         [*command, "--out", str(out), *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
         timeout=180,

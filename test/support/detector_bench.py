@@ -26,7 +26,8 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float32, Header
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.sources import python_path
+
 EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.RELIABLE)
 CAMERA = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 OUTPUTS = {
@@ -60,7 +61,12 @@ class DetectorBench:
         self._log = log
         self._output = output or log
         self._command = command
-        self._environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "PYTHONPATH": str(ROOT), **(environment or {})}
+        self._environment = {
+            **os.environ,
+            "ROS_DOMAIN_ID": str(domain),
+            "PYTHONPATH": python_path(),
+            **(environment or {}),
+        }
         self.start_process()
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)

@@ -11,6 +11,7 @@ import yaml
 torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
 pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
 
+from support.sources import ROOT  # noqa: E402
 from training.street import run_commands, write_street  # noqa: E402
 
 from fishy_ros.commands import ablate  # noqa: E402
@@ -22,7 +23,6 @@ from fishy_ros.training.config import load_train_config  # noqa: E402
 from fishy_ros.training.graph import export_network  # noqa: E402
 from fishy_ros.training.validation import score_sets  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
 PLAN = {
     "base": "tiny.yaml",
     "common": {"optimiser": {"steps": 2}, "validation": {"every": 0}},

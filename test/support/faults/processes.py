@@ -8,17 +8,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from support.detector_bench import ROOT
 from support.faults.rig import FaultRig
+from support.sources import python_path
 
 
 def start_beside(rig: FaultRig, module: str) -> subprocess.Popen[bytes]:
     """Start a module of `support.faults` in the domain of a rig."""
-    environment = {
-        **os.environ,
-        "ROS_DOMAIN_ID": str(rig.bench.domain),
-        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "test"))),
-    }
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(rig.bench.domain), "PYTHONPATH": python_path()}
     return subprocess.Popen([sys.executable, "-m", f"support.faults.{module}"], env=environment)
 
 
