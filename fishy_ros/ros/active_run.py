@@ -39,6 +39,7 @@ class ActiveRun:
         self.started_at = time.monotonic()
         self._ledger = ledger
         self._logger = node.get_logger()
+        self._may_publish = node.context.ok
         self._parameters = parameters
         self._claim = FrameClaim[Frame]()
         package = ladder.current.package
@@ -118,6 +119,8 @@ class ActiveRun:
         self._drop_bad(reason)
 
     def _on_frame_error(self, frame: Frame, error: Exception) -> None:
+        if not self._may_publish():  # Ctrl-C ends the context, and with it every publisher, under the frame in work
+            return
         with self._claim.answer() as is_ours:
             if is_ours and isinstance(error, ImageError):
                 self._drop_bad(str(error))
@@ -142,7 +145,8 @@ class ActiveRun:
         self._ledger.note_unknown()
 
     def _on_picture_error(self, picture: Picture, error: Exception) -> None:
-        self._logger.error(f"picture dropped: {_describe(error)}", throttle_duration_sec=1.0)
+        if self._may_publish():
+            self._logger.error(f"picture dropped: {_describe(error)}", throttle_duration_sec=1.0)
 
     def _drop_bad(self, reason: str) -> None:
         self._ledger.note_bad(reason)

@@ -6,9 +6,11 @@ import signal
 
 import cv2
 import numpy as np
+import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from support.detector_bench import DetectorBench, header, image_message, stamp_of, values_of
+from support.odd_models import build_slow_package
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.imaging import render_overlay, resize_score
@@ -155,3 +157,14 @@ def test_the_node_stops_cleanly_when_interrupted(start_detector, street):
         bench.process.send_signal(stop_signal)
         assert bench.process.wait(10.0) == 0, bench.log()
         assert "Traceback" not in bench.log()
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_a_frame_in_work_when_the_node_is_interrupted_is_no_error(start_detector, street, tmp_path, stop_signal):
+    bench = start_detector(model=build_slow_package(tmp_path / "slow", 1_500_000, variant=False).folder)
+    bench.wait_until_connected()
+    bench.image.publish(image_message(np.full_like(street, 250), header(0)))
+    bench.spin_for(0.5)
+    bench.process.send_signal(stop_signal)
+    assert bench.process.wait(10.0) == 0, bench.log()
+    assert "dropped" not in bench.log()
