@@ -27,6 +27,8 @@ _EXTERNAL_DATA = 13
 _DATA_LOCATION = 14
 _MAX_DEPTH = 100
 """Deepest nesting that protobuf itself accepts."""
+_MAX_KEY = 2**32 - 1
+"""Parsers cut longer tags to 32 bits, so a field could pass for another one."""
 _VARINT, _FIXED64, _BYTES, _START_GROUP, _END_GROUP, _FIXED32 = range(6)
 
 
@@ -61,6 +63,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     position = 0
     while position < len(message):
         key, position = _varint(message, position)
+        if key > _MAX_KEY:
+            raise ModelPackageError(f"no ONNX graph: a tag of more than 32 bits before byte {position}")
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
             value, position = _varint(message, position)

@@ -23,20 +23,22 @@ class FrameClaim(Generic[Item]):
         """Whether the worker may not answer any more."""
         return self._given_up
 
-    def begin(self, frame: Item) -> None:
-        """Take a frame into work; called by the worker."""
+    def begin(self, frame: Item) -> bool:
+        """Take a frame into work; called by the worker. False if it was given up and may take none."""
         with self._lock:
             self._frame = None if self._given_up else frame
+            return not self._given_up
 
     @contextmanager
     def answer(self) -> Iterator[bool]:
         """Answer for the frame in work, unless that was done or the worker was given up: then the value is False.
 
         Whoever gives the worker up meanwhile waits until the answer is out, so that answers keep their order.
+        An answer that raises is none: the frame stays in work.
         """
         with self._lock:
-            is_ours, self._frame = self._frame is not None, None
-            yield is_ours
+            yield self._frame is not None
+            self._frame = None
 
     def give_up(self) -> Item | None:
         """Take the frame in work away from the worker for good; None if it is answered for, or there is none."""

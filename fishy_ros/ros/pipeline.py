@@ -65,7 +65,9 @@ class Pipeline:
         parameters, header = self.parameters(), frame.image.header
         if self._is_stale(header):
             return
-        self.claim.begin(frame)
+        if not self.claim.begin(frame):
+            self.ledger.note_overtaken()
+            return
         detector = self.ladder.current
         started = time.perf_counter()
         wants_overlay = self.publishers.wants_overlay(parameters)

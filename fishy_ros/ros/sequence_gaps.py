@@ -17,7 +17,7 @@ class SequenceGaps:
 
         A number that does not increase comes from a publisher that was started anew.
         """
-        last, self._last = self._last, number
-        if number is None or last is None or publishers != 1 or number <= last:
+        last, self._last = self._last, number if publishers == 1 else None
+        if self._last is None or last is None or number is None or number <= last:
             return 0
         return number - last - 1

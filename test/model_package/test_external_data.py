@@ -75,6 +75,17 @@ def test_a_package_whose_graph_reads_other_files_is_refused_although_its_hash_is
         load_model_package(folder)
 
 
+def test_a_tag_that_other_parsers_cut_to_that_of_external_data_is_refused() -> None:
+    def field(tag: bytes, content: bytes) -> bytes:
+        return tag + bytes([len(content)]) + content
+
+    long_tag = bytes([13 << 3 | 2 | 0x80, 0x80, 0x80, 0x80, 0x10])
+    graph = field(b"\x2a", field(long_tag, b""))
+    assert has_external_data(field(b"\x3a", field(b"\x2a", field(b"\x6a", b""))), PATH)
+    with pytest.raises(ModelPackageError, match="more than 32 bits"):
+        has_external_data(field(b"\x3a", graph), PATH)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=60))
 def test_no_reference_that_protobuf_reads_slips_through_the_walk(content) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from fishy_ros.ros.frame_claim import FrameClaim
 
 
@@ -25,9 +27,19 @@ def test_a_frame_that_is_taken_away_cannot_be_answered_by_the_worker_nor_can_lat
     assert claim.is_given_up
     with claim.answer() as is_ours:
         assert not is_ours
-    claim.begin("second")
+    assert not claim.begin("second")
     with claim.answer() as is_ours:
         assert not is_ours
+
+
+def test_an_answer_that_fails_leaves_the_frame_to_be_answered_for():
+    claim = FrameClaim[str]()
+    assert claim.begin("first")
+    with pytest.raises(OSError, match="the bus is gone"), claim.answer():
+        raise OSError("the bus is gone")
+    with claim.answer() as is_ours:
+        assert is_ours
+    assert claim.give_up() is None
 
 
 def test_giving_up_waits_for_an_answer_that_is_on_its_way():

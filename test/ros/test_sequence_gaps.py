@@ -19,3 +19,9 @@ def test_a_publisher_that_starts_anew_loses_nothing():
 def test_without_numbers_or_with_several_publishers_nothing_is_counted():
     assert lost([None, None, 5, 9, None, 20]) == [0, 0, 0, 3, 0, 0]
     assert lost([1, 500, 2, 501], publishers=2) == [0, 0, 0, 0]
+
+
+def test_numbers_of_a_second_publisher_say_nothing_of_the_first_once_it_is_alone_again():
+    gaps = SequenceGaps()
+    heard = [(200, 1), (201, 2), (3, 2), (204, 1), (206, 1)]
+    assert [gaps.lost_before(number, publishers) for number, publishers in heard] == [0, 0, 0, 0, 1]
