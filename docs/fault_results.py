@@ -22,6 +22,7 @@ RESULTS = ROOT / "docs" / "results" / "faults.json"
 SOAK = ROOT / "docs" / "results" / "soak.json"
 BEGIN = "<!-- measured: written by docs/fault_results.py -->"
 END = "<!-- end of measured -->"
+TESTS = ("test/faults", "test/ros/test_drift.py")
 COMMAND = ("python", "docs/fault_results.py")
 
 
@@ -47,7 +48,7 @@ def measure() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [sys.executable, "-m", "pytest", "test/faults", "-q", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", *TESTS, "-q", f"--junitxml={report}"]
         status = subprocess.run(command, cwd=ROOT).returncode
         root = ElementTree.parse(report).getroot()
     suite = next(root.iter("testsuite"))
@@ -56,6 +57,7 @@ def measure() -> int:
         "tests": {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")},
         "seconds": float(suite.get("time", "nan")),
         "cases": list(_recorded(root, "fault")),
+        "drift": list(_recorded(root, "drift")),
         "overload": list(_recorded(root, "overload")),
     }
     RESULTS.write_text(json.dumps({"faults": content}, indent=1) + "\n", encoding="utf-8")
@@ -63,7 +65,7 @@ def measure() -> int:
 
 
 def quote(faults: dict[str, Any], soak: dict[str, Any]) -> str:
-    """Lay out the cases, the overload and the soak as Markdown."""
+    """Lay out the cases, the drift, the overload and the soak as Markdown."""
     header = ("fault", "what the node does", "time to react", "time to recover", "frames lost", "published wrongly")
     rows = [
         (
@@ -85,10 +87,29 @@ def quote(faults: dict[str, Any], soak: dict[str, Any]) -> str:
             "",
             _table(header, rows),
             "",
+            *_drift(faults["drift"]),
+            "",
             *_overload(faults["overload"]),
             "",
             *_soak(soak),
         )
+    )
+
+
+def _drift(rows: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Drift, at 10 Hz: from the first spoiled image to its warning, from the first good one to the end of it."
+    yield ""
+    header = ("images", "model", "spoiled", "time to warn", "time to end")
+    yield _table(
+        header,
+        [
+            (
+                *(row[name] for name in ("pictures", "model", "condition")),
+                f"{row['warn_s']:.2f} s",
+                f"{row['end_s']:.2f} s",
+            )
+            for row in rows
+        ],
     )
 
 

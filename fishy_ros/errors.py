@@ -43,3 +43,8 @@ class ReplayError(FishyError):
 
 class TrainingError(FishyError):
     """Training data, a checkpoint or a training configuration cannot be used."""
+
+
+def describe_error(error: Exception) -> str:
+    """Return the message of an error, preceded by its kind where it was not raised on purpose."""
+    return str(error) if isinstance(error, FishyError) else f"{type(error).__name__}: {error}"

@@ -22,7 +22,15 @@ def find_model(name_or_path: str | Path) -> Path:
 
     Raises:
         ModelPackageError: there is no such package; the message lists where it was looked for and what is there.
+            Or a place cannot be looked at.
     """
+    try:
+        return _find(str(name_or_path))
+    except OSError as error:
+        raise ModelPackageError(f"model {str(name_or_path)!r}: {error.filename}: {error.strerror}") from error
+
+
+def _find(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.is_file() and path.name == DESCRIPTION_FILE:
         return path.parent
@@ -30,13 +38,13 @@ def find_model(name_or_path: str | Path) -> Path:
         return path
     if path.exists():
         raise ModelPackageError(f"{path}: no {DESCRIPTION_FILE} in it, expected the folder of a model package")
-    if path.name == str(name_or_path):
+    if path.name == name_or_path:
         for folder in model_folders():
             if (folder / path / DESCRIPTION_FILE).is_file():
                 return folder / path
     known = ", ".join(folder.name for folder in list_models()) or "none"
     places = ", ".join(str(folder) for folder in model_folders()) or f"no folder; set {SEARCH_PATH_VARIABLE}"
-    raise ModelPackageError(f"model {str(name_or_path)!r}: no such package; looked in {places}; found: {known}")
+    raise ModelPackageError(f"model {name_or_path!r}: no such package; looked in {places}; found: {known}")
 
 
 def list_models() -> tuple[Path, ...]:

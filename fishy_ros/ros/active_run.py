@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rclpy.lifecycle import LifecycleNode
 
 from fishy_ros.drift.monitor import Drift, DriftMonitor
-from fishy_ros.errors import FishyError, ImageError
+from fishy_ros.errors import ImageError, describe_error
 from fishy_ros.ros.camera_subscriptions import CameraSubscriptions
 from fishy_ros.ros.detector_ladder import DetectorLadder
 from fishy_ros.ros.frame_claim import FrameClaim
@@ -17,6 +17,7 @@ from fishy_ros.ros.latency import LatencyWindow
 from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.pipeline import Frame, Pipeline
 from fishy_ros.ros.publishers import Picture, Publishers
+from fishy_ros.ros.sequence_gaps import SequenceGaps
 from fishy_ros.ros.stamp_order import StampOrder
 from fishy_ros.ros.worker import Worker
 from fishy_ros.types import Detection, ImageArray
@@ -33,8 +34,12 @@ class ActiveRun:
         parameters: Callable[[], DetectorParameters],
         ledger: FrameLedger,
         order: StampOrder,
+        gaps: SequenceGaps,
     ) -> None:
-        """Start the threads and subscribe to the camera; frames are counted in `ledger`, their stamps go by `order`."""
+        """Start the threads and subscribe to the camera.
+
+        Frames are counted in `ledger`, their stamps go by `order`, and `gaps` tells how many never arrived.
+        """
         self.latencies = LatencyWindow()
         self.started_at = time.monotonic()
         self._ledger = ledger
@@ -65,6 +70,7 @@ class ActiveRun:
         self._camera = CameraSubscriptions(
             node,
             parameters().image_transport,
+            gaps,
             self._on_frame,
             self._on_overtaken,
             self._ledger.note_lost,
@@ -125,10 +131,10 @@ class ActiveRun:
             if is_ours and isinstance(error, ImageError):
                 self._drop_bad(str(error))
             elif is_ours:
-                self._ledger.note_failed(_describe(error))
+                self._ledger.note_failed(describe_error(error))
                 self._answer_unknown(frame)
         if not self._claim.is_given_up and not isinstance(error, ImageError):
-            self._logger.error(f"frame dropped: {_describe(error)}", throttle_duration_sec=1.0)
+            self._logger.error(f"frame dropped: {describe_error(error)}", throttle_duration_sec=1.0)
 
     def _observe(self, image: ImageArray, detection: Detection) -> None:
         if self._parameters().drift_window_s > 0.0:
@@ -140,18 +146,14 @@ class ActiveRun:
         try:
             self._pipeline.publish_unknown(frame)
         except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
-            self._logger.error(f"no heatmap for a failed frame: {_describe(error)}", throttle_duration_sec=1.0)
+            self._logger.error(f"no heatmap for a failed frame: {describe_error(error)}", throttle_duration_sec=1.0)
             return
         self._ledger.note_unknown()
 
     def _on_picture_error(self, picture: Picture, error: Exception) -> None:
         if self._may_publish():
-            self._logger.error(f"picture dropped: {_describe(error)}", throttle_duration_sec=1.0)
+            self._logger.error(f"picture dropped: {describe_error(error)}", throttle_duration_sec=1.0)
 
     def _drop_bad(self, reason: str) -> None:
         self._ledger.note_bad(reason)
         self._logger.warning(f"bad image dropped: {reason}", throttle_duration_sec=1.0)
-
-
-def _describe(error: Exception) -> str:
-    return str(error) if isinstance(error, FishyError) else f"{type(error).__name__}: {error}"

@@ -42,12 +42,13 @@ class CameraSubscriptions:
         self,
         node: Node,
         transport: str,
+        gaps: SequenceGaps,
         on_frame: Callable[[Frame], None],
         on_overtaken: Callable[[], None],
         on_lost: Callable[[int], None],
         on_bad: Callable[[str], None],
     ) -> None:
-        """Subscribe; `transport` is `raw` or `compressed`."""
+        """Subscribe; `transport` is `raw` or `compressed`, `gaps` knows the images of an earlier subscription."""
         self._node = node
         self._on_frame = on_frame
         self._on_overtaken = on_overtaken
@@ -55,7 +56,7 @@ class CameraSubscriptions:
         self._on_bad = on_bad
         self._camera_info: CameraInfo | None = None
         self._problems: dict[str, str] = {}
-        self._gaps = SequenceGaps()
+        self._gaps = gaps
         topic, message_type, self._image_class = _IMAGES[transport]
         self._group = MutuallyExclusiveCallbackGroup()
         self._images = self._subscribe(message_type, topic, self._on_image, QUEUE_DEPTH)

@@ -6,16 +6,17 @@ import gc
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import rclpy
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.utilities import try_shutdown
+from rclpy.utilities import get_default_context, try_shutdown
 
 from fishy_ros.drift.monitor import Drift
-from fishy_ros.errors import ConfigError, FishyError
+from fishy_ros.errors import ConfigError, FishyError, describe_error
 from fishy_ros.ros.active_run import ActiveRun
 from fishy_ros.ros.allocator import give_back_free_blocks
 from fishy_ros.ros.dds_profile import dds_environment
@@ -28,6 +29,7 @@ from fishy_ros.ros.log_folder import log_arguments
 from fishy_ros.ros.parameter_server import ParameterServer
 from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.publishers import Publishers
+from fishy_ros.ros.sequence_gaps import SequenceGaps
 from fishy_ros.ros.spinning import answer_impossible_transitions, spin_until_shutdown
 from fishy_ros.ros.stamp_order import StampOrder
 from fishy_ros.ros.watchdog import Action, Watchdog
@@ -58,7 +60,8 @@ class DetectorNode(LifecycleNode):
         self._run: ActiveRun | None = None
         self._ledger = FrameLedger()
         self._order = StampOrder()
-        self._watchdog = Watchdog(max_restarts=0)
+        self._gaps = SequenceGaps()
+        self._watchdog = Watchdog()
         self._settings = ParameterServer(self, is_configured=lambda: self._outputs is not None)
         self._reporter = DiagnosticsPublisher(self, self._observe, lambda: self._settings.current)
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -81,7 +84,7 @@ class DetectorNode(LifecycleNode):
 
     def note_callback_failure(self, error: Exception) -> None:
         """Log an exception that no callback expected, and name it in the next diagnostics."""
-        self._callback_failure = f"a callback failed: {type(error).__name__}: {error}"
+        self._callback_failure = f"a callback failed: {describe_error(error)}"
         self.get_logger().error(self._callback_failure, throttle_duration_sec=1.0)
 
     def close(self) -> None:
@@ -92,27 +95,11 @@ class DetectorNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
-        try:
-            self._open_ladder()
-        except FishyError as error:
-            return self._fail("configure", error)
-        self._outputs = Publishers(self)
-        return self._succeed("inactive")
+        return self._attempt("configure", self._configure, "inactive")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Take the device, subscribe to the camera and start to work."""
-        try:
-            ladder = self._open_ladder()
-        except FishyError as error:
-            return self._fail("activate", error)
-        super().on_activate(state)
-        self._ledger, self._order = FrameLedger(), StampOrder()
-        self._watchdog = Watchdog(self._settings.current.max_restarts)
-        self._run = self._new_run(ladder)
-        # What exists now lives as long as the run: the collector need not walk through it again and again.
-        gc.collect()
-        gc.freeze()
-        return self._succeed(ACTIVE)
+        return self._attempt("activate", lambda: self._activate(state), ACTIVE)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, let the frame in work finish, and free the device."""
@@ -138,6 +125,30 @@ class DetectorNode(LifecycleNode):
         self._state = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
 
+    def _configure(self) -> None:
+        self._open_ladder()
+        self._outputs = Publishers(self)
+
+    def _activate(self, state: LifecycleState) -> None:
+        ladder = self._open_ladder()
+        super().on_activate(state)
+        self._ledger, self._order, self._gaps, self._watchdog = FrameLedger(), StampOrder(), SequenceGaps(), Watchdog()
+        self._run = self._new_run(ladder)
+        # What exists now lives as long as the run: the collector need not walk through it again and again.
+        gc.collect()
+        gc.freeze()
+
+    def _attempt(self, transition: str, change: Callable[[], None], state: str) -> TransitionCallbackReturn:
+        try:
+            change()
+        except FishyError as error:
+            self._fail(transition, error)
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # rclpy would treat it as an error, too, but say nothing of it
+            self._fail(transition, error)
+            return TransitionCallbackReturn.ERROR
+        return self._succeed(state)
+
     def _open_ladder(self) -> DetectorLadder:
         if self._ladder is not None:
             self._ladder.mend()
@@ -157,7 +168,8 @@ class DetectorNode(LifecycleNode):
         if run is None:
             return
         self._report_new_trouble(run, settings)
-        action = self._watchdog.check(run.busy_s, settings.hang_timeout_s, self._ledger.totals().published)
+        published = self._ledger.totals().published
+        action = self._watchdog.check(time.monotonic(), run.busy_s, published, settings)
         if action is Action.RESTART:
             self._restart(run)
         elif action is Action.GIVE_UP:
@@ -170,16 +182,16 @@ class DetectorNode(LifecycleNode):
         self.get_logger().error(f"no answer from the runtime for {run.busy_s:.1f} s: restarting it")
         self._leave_behind(run)
         try:
-            ladder = self._open_ladder()
-        except FishyError as error:
+            self._run = self._new_run(self._open_ladder())
+        except Exception as error:  # whatever it is, the node is not to look active without a run
             self._fail("restart", error)
             self.trigger_deactivate()
-            return
-        self._run = self._new_run(ladder)
 
     def _new_run(self, ladder: DetectorLadder) -> ActiveRun:
         assert self._outputs is not None, "a node that is not configured has no outputs"
-        return ActiveRun(self, ladder, self._outputs, lambda: self._settings.current, self._ledger, self._order)
+        return ActiveRun(
+            self, ladder, self._outputs, lambda: self._settings.current, self._ledger, self._order, self._gaps
+        )
 
     def _report_new_trouble(self, run: ActiveRun, settings: DetectorParameters) -> None:
         """Publish diagnostics ahead of their time when the engine gets stuck, fails, is too slow or is misled."""
@@ -222,10 +234,11 @@ class DetectorNode(LifecycleNode):
         self.get_logger().info(f"now {state}")
         return TransitionCallbackReturn.SUCCESS
 
-    def _fail(self, transition: str, error: FishyError) -> TransitionCallbackReturn:
-        self._failure = f"{transition} failed: {error}"
+    def _fail(self, transition: str, error: Exception) -> None:
+        if not self.context.ok():
+            return  # interrupted, whatever else it looks like
+        self._failure = f"{transition} failed: {describe_error(error)}"
         self.get_logger().error(self._failure)
-        return TransitionCallbackReturn.FAILURE
 
     def _observe(self) -> Observation:
         run, ladder = self._run, self._ladder
@@ -252,25 +265,37 @@ def run_node() -> None:
     """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
     os.environ.update(dds_environment())
     rclpy.init(args=[*sys.argv, *log_arguments(os.environ)])
+    node = None
     try:
-        node = DetectorNode()
-    except ConfigError as error:
-        print(f"detector: {error}", file=sys.stderr)
-        rclpy.shutdown()
-        sys.exit(2)
-    try:
-        with suppress(KeyboardInterrupt):  # Ctrl-C while it starts ends it as later
+        with _ended_by_signals():
+            node = DetectorNode()
             if node.starts_by_itself:
                 node.start()
             spin_until_shutdown(node, node.note_callback_failure)
+    except ConfigError as error:
+        print(f"detector: {error}", file=sys.stderr)
+        sys.exit(2)
     finally:
-        node.close()
+        if node is not None:
+            node.close()
         try_shutdown()
-    if node.has_hung:
+    if node is not None and node.has_hung:
         # To tear the interpreter down under a thread that is inside a runtime would abort the process.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM, which end the context of ROS under whatever goes on, end that in good order."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if get_default_context().ok():
+            raise
 
 
 def _describe_engine(ladder: DetectorLadder) -> dict[str, str]:

@@ -48,3 +48,8 @@ def test_a_name_cannot_lead_out_of_the_search_path(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path / "models")
     with pytest.raises(ModelPackageError):
         find_model("models/../../nothing")
+
+
+def test_a_name_that_no_file_system_takes_is_an_error_of_the_package() -> None:
+    with pytest.raises(ModelPackageError, match="File name too long"):
+        find_model("m" * 300)

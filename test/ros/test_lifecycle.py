@@ -65,6 +65,13 @@ def test_a_missing_model_fails_the_transition_not_the_process(start_detector, tm
     assert values_of(status)["state"] == "unconfigured"
 
 
+def test_a_model_name_that_no_file_system_takes_is_told_on_diagnostics(start_detector):
+    bench = start_detector(model="m" * 300)
+    status = bench.wait_for_diagnostics(lambda s: "File name too long" in s.message, "the failure")
+    assert status.level == DiagnosticStatus.ERROR
+    assert values_of(status)["state"] == "unconfigured"
+
+
 def test_a_damaged_model_can_be_repaired_and_configured_again(start_detector, tiny_folder: Path):
     graph = tiny_folder / "model.onnx"
     content = graph.read_bytes()
@@ -91,12 +98,22 @@ def test_a_model_can_be_replaced_between_cleanup_and_configure(start_detector, t
     bench.activate()
 
 
-@pytest.mark.parametrize("said", ["loading model", "now inactive", "now active"])
-def test_an_interrupt_while_it_starts_ends_the_node_in_good_order(start_detector, said):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("said", "later_s"),
+    [
+        *(("loading model", later_s) for later_s in (0.0, 0.02, 0.05, 0.1, 0.2)),
+        ("now inactive", 0.0),
+        ("now active", 0.0),
+    ],
+)
+def test_a_signal_while_it_starts_ends_the_node_in_good_order(start_detector, said, later_s, number):
     bench = start_detector()
     deadline = time.monotonic() + 30
     while said not in bench.log() and time.monotonic() < deadline:
         time.sleep(0.001)
-    bench.process.send_signal(signal.SIGINT)
+    time.sleep(later_s)
+    bench.process.send_signal(number)
     assert bench.process.wait(30) == 0, bench.log()
     assert "Traceback" not in bench.log()
+    assert "[ERROR]" not in bench.log()
