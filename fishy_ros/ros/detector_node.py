@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import rclpy
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions, install_signal_handlers
 from rclpy.utilities import get_default_context, try_shutdown
 
 from fishy_ros.drift.monitor import Drift
@@ -264,10 +266,14 @@ class DetectorNode(LifecycleNode):
 def run_node() -> None:
     """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
     os.environ.update(dds_environment())
-    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)])
+    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)], signal_handler_options=SignalHandlerOptions.NO)
+    # The handlers of rclpy end its context. KeyboardInterrupt as well would come at any point, within libraries that
+    # are being loaded, too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    install_signal_handlers(SignalHandlerOptions.ALL)
     node = None
     try:
-        with _ended_by_signals():
+        with _until_shutdown():
             node = DetectorNode()
             if node.starts_by_itself:
                 node.start()
@@ -287,12 +293,10 @@ def run_node() -> None:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM, which end the context of ROS under whatever goes on, end that in good order."""
+def _until_shutdown() -> Iterator[None]:
+    """Forgive what goes wrong because SIGINT or SIGTERM ended the context of ROS in the midst of it."""
     try:
         yield
-    except KeyboardInterrupt:
-        pass
     except Exception:
         if get_default_context().ok():
             raise

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 
 _PAUSE_S = 0.01
@@ -14,18 +14,17 @@ _PAUSE_S = 0.01
 
 
 def spin_until_shutdown(node: LifecycleNode, on_exception: Callable[[Exception], None]) -> None:
-    """Run callbacks until the context is shut down or Ctrl-C; exceptions go to `on_exception` and are survived."""
+    """Run callbacks until the context is shut down; exceptions go to `on_exception` and are survived."""
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     try:
         while node.context.ok():
             try:
                 executor.spin_once()
-            except (ExternalShutdownException, KeyboardInterrupt):
-                return
             except Exception as error:  # anything a message from outside can provoke inside rclpy
-                on_exception(error)
-                time.sleep(_PAUSE_S)
+                if node.context.ok():
+                    on_exception(error)
+                    time.sleep(_PAUSE_S)
     finally:
         executor.shutdown(timeout_sec=1.0)
 
