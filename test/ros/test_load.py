@@ -45,10 +45,14 @@ def test_under_overload_the_newest_frame_wins_and_every_other_is_counted(start_d
     bench.wait_until_connected()
     stamps = play_at(bench, np.tile(street, (8, 8, 1)), 300, 400.0)
 
+    reports = []
+
     def is_settled(status):
         counts = counts_of(status)
+        reports.append(counts)
         offered = counts["frames_received"] + counts["frames_lost"]
-        return offered > 0 and counts["frames_published"] + counts["frames_dropped"] == offered
+        is_over = reports[-2:] == [counts, counts]
+        return is_over and offered > 0 and counts["frames_published"] + counts["frames_dropped"] == offered
 
     counts = counts_of(bench.wait_for_diagnostics(is_settled, "an account of every frame"))
     bench.spin_until(lambda: len(bench.received["heatmap"]) == counts["frames_published"], "the last heatmap")
