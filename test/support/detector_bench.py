@@ -30,6 +30,8 @@ from support.sources import python_path
 
 EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.RELIABLE)
 CAMERA = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+STRAGGLERS_S = 1.0
+"""Time for messages that are still under way, on a busy machine."""
 OUTPUTS = {
     "heatmap": Image,
     "overlay": Image,
