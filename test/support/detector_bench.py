@@ -107,8 +107,8 @@ class DetectorBench:
     def spin_for(self, seconds: float) -> None:
         """Handle callbacks for some time."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self._executor.spin_once(timeout_sec=0.02)
+        while (left := deadline - time.monotonic()) > 0.0:
+            self._executor.spin_once(timeout_sec=min(0.02, left))
 
     def wait_until_connected(self, publisher: Any = None) -> None:
         """Wait until the node listens to the camera, and all subscriptions here have their publisher."""
