@@ -28,7 +28,8 @@ from std_msgs.msg import Float32, Header
 
 from support.sources import python_path
 
-EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.RELIABLE)
+EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+"""More than any test waits for: a bench that has no time to listen while it plays loses nothing."""
 CAMERA = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 STRAGGLERS_S = 1.0
 """Time for messages that are still under way, on a busy machine."""
@@ -149,10 +150,19 @@ class DetectorBench:
         return bool(result.successful), str(result.reason)
 
     def wait_for_diagnostics(self, is_it: Callable[[DiagnosticStatus], bool], what: str) -> DiagnosticStatus:
-        """Wait for a new status that `is_it` accepts."""
-        start = len(self.diagnostics)
-        self.spin_until(lambda: any(map(is_it, self.diagnostics[start:])), f"diagnostics: {what}", 15.0)
-        return next(filter(is_it, self.diagnostics[start:]))
+        """Wait for a new status that `is_it` accepts; it is shown each status once, in their order."""
+        shown = len(self.diagnostics)
+
+        def is_found() -> bool:
+            nonlocal shown
+            while shown < len(self.diagnostics):
+                shown += 1
+                if is_it(self.diagnostics[shown - 1]):
+                    return True
+            return False
+
+        self.spin_until(is_found, f"diagnostics: {what}", 15.0)
+        return self.diagnostics[shown - 1]
 
     def log(self) -> str:
         """Return what the node has logged."""
