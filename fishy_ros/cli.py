@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from fishy_ros.errors import FishyError
+from fishy_ros.terminal import printable
 
 COMMANDS: tuple[str, ...] = (
     "demo",
@@ -56,9 +57,7 @@ def main() -> None:
     try:
         build_app()()
     except FishyError as error:
-        # What an error quotes may come from a bag or a file name: control characters stay out of the terminal.
-        message = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(error))
-        Console(stderr=True).print(f"fishy: {message}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(f"fishy: {printable(str(error))}", style="red", markup=False, highlight=False)
         sys.exit(2)
 
 

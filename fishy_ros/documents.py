@@ -7,6 +7,7 @@ here as one kind of error.
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import yaml
@@ -83,7 +84,7 @@ def _construct_integer(loader: _PlainLoader, node: yaml.ScalarNode) -> int:
 def _construct_text(loader: _PlainLoader, node: yaml.ScalarNode) -> str:
     text: str = loader.construct_yaml_str(node)
     text.encode("utf-8")
-    if any(character < " " and character not in "\t\n\r" for character in text):
+    if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in text):
         raise ValueError("a text holds control characters")
     return text
 

@@ -62,6 +62,8 @@ def test_any_bytes_are_a_value_or_the_callers_error(content):
         '"\\ud800"',
         '"\\0"',
         '"\\e[2J"',
+        '"\\x9b2J"',
+        '"\\x7f"',
         "[" * 100_000,
         "? " * 100_000,
         "\x00",

@@ -22,6 +22,7 @@ FLOORS = {
     "errors": 0,
     "documents": 0,
     "arrays": 0,
+    "terminal": 0,
     "model_package": 1,
     "metrics": 1,
     "imaging": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +9,8 @@ from types import TracebackType
 
 from rosbags.rosbag2 import Reader
 
+from fishy_ros.bags.mcap_index import check_index
+from fishy_ros.bags.sqlite_tables import check_tables, with_plain_name
 from fishy_ros.bags.storage_files import find_storage_files, unpack
 from fishy_ros.bags.topics import Topic
 from fishy_ros.bags.unpacking import bound_chunks, unpack_zstd
@@ -38,10 +39,10 @@ class BagStorage:
         self._stack = ExitStack()
         try:
             with _as_bag_error(self.path):
-                self._files = files or [unpack(file, self._stack) for file in find_storage_files(self.path)]
-                for file in self._files:
-                    _refuse_views(file)
+                self._files = files or [self._prepare(file) for file in find_storage_files(self.path)]
                 self._readers = [self._stack.enter_context(Reader(file)) for file in self._files]
+                for file, reader in zip(self._files, self._readers, strict=True):
+                    check_index(reader.storage, file)
         except BaseException:
             self._stack.close()
             raise
@@ -79,6 +80,12 @@ class BagStorage:
         """Close the files."""
         self._stack.close()
 
+    def _prepare(self, file: Path) -> Path:
+        file = with_plain_name(unpack(file, self._stack), self._stack)
+        if file.suffix == ".db3":
+            check_tables(file)
+        return file
+
     def __enter__(self) -> BagStorage:
         return self
 
@@ -86,20 +93,6 @@ class BagStorage:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _refuse_views(file: Path) -> None:
-    """Refuse an SQLite bag in which a query could compute rows without end; a recorder writes plain tables."""
-    if file.suffix != ".db3":
-        return
-    database = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
-    try:
-        query = "SELECT name FROM sqlite_master WHERE type = 'view' OR sql LIKE 'CREATE VIRTUAL%' LIMIT 1"
-        found = database.execute(query).fetchone()
-    finally:
-        database.close()
-    if found is not None:
-        raise BagError(f"{file}: {found[0]!r} is no plain table, expected only those")
 
 
 @contextmanager

@@ -19,6 +19,8 @@ else:
 
 MAX_UNPACKED_BYTES: int = 8 * MAX_PIXELS + (1 << 20)
 """Largest message or MCAP chunk once unpacked: the largest accepted image, at 8 bytes a pixel, with its header."""
+MAX_FRAMES: int = 16
+"""Most Zstandard frames of a message or chunk, each of which costs a copy of what follows it; recorders write one."""
 DISK_RESERVE_BYTES: int = 1 << 30
 """So much of the disk stays free when a whole file is unpacked."""
 
@@ -29,12 +31,14 @@ def unpack_zstd(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
     """Decompress Zstandard frames to at most `limit` bytes.
 
     Raises:
-        BagError: there is more in them, or they break off.
+        BagError: there is more in them, they break off, or there are more than `MAX_FRAMES`.
         ZstdError: they are damaged.
     """
     parts: list[bytes] = []
     left = limit
     while data:
+        if len(parts) == MAX_FRAMES:
+            raise BagError(f"compressed bytes of more than {MAX_FRAMES} frames; recorders write one")
         frame = zstd.ZstdDecompressor()
         part = frame.decompress(data, max_length=left + 1)
         if len(part) > left:

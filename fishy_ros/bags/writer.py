@@ -22,6 +22,7 @@ from fishy_ros.bags.messages import (
     image_message,
     typestore,
 )
+from fishy_ros.bags.sqlite_tables import is_plain_name
 from fishy_ros.bags.topics import (
     CAMERA_INFO_TOPIC,
     CAMERA_INFO_TYPE,
@@ -65,7 +66,7 @@ class BagWriter:
 
         Raises:
             ConfigError: an option has no meaning.
-            BagError: `path` exists, or its parent cannot be written to.
+            BagError: `path` exists, its parent cannot be written to, or the storage cannot have such a path.
         """
         _check_choice("storage", storage, get_args(Storage))
         _check_choice("image_format", image_format, get_args(ImageFormat))
@@ -73,6 +74,8 @@ class BagWriter:
         if not 1 <= jpeg_quality <= 100:
             raise ConfigError(f"jpeg_quality is {jpeg_quality}, expected 1 to 100")
         self._path = Path(path)
+        if storage == "sqlite3" and not is_plain_name(self._path):
+            raise BagError(f"{self._path}: a path with %, ? or # cannot hold an SQLite bag; choose another, or mcap")
         self._image_format = image_format
         self._intrinsics = intrinsics
         self._frame_id = frame_id

@@ -37,6 +37,7 @@ def _list(console: Console) -> None:
 
     from fishy_ros.errors import ModelPackageError
     from fishy_ros.model_package import list_models, load_model_package, model_folders
+    from fishy_ros.terminal import printable
 
     table = Table("name", "version", "input", "precisions", "size", "metrics")
     damaged = []
@@ -60,12 +61,14 @@ def _list(console: Console) -> None:
         places = ", ".join(str(folder) for folder in model_folders()) or "no folder; set FISHY_MODELS_PATH"
         console.print(f"no model packages in {places}", highlight=False)
     for message in damaged:
-        console.print(f"damaged: {message}", style="red", markup=False, highlight=False)
+        console.print(f"damaged: {printable(message)}", style="red", markup=False, highlight=False)
 
 
 def _show(package: ModelPackage, console: Console) -> None:
     from rich.markdown import Markdown
     from rich.table import Table
+
+    from fishy_ros.terminal import printable
 
     facts = Table.grid(padding=(0, 2))
     rows = {
@@ -87,7 +90,7 @@ def _show(package: ModelPackage, console: Console) -> None:
     card = package.card()
     if card:
         console.print()
-        console.print(Markdown(card))
+        console.print(Markdown(printable(card)))
 
 
 def _brief(package: ModelPackage) -> str:

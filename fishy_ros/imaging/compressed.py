@@ -8,11 +8,17 @@ from numpy.typing import NDArray
 
 from fishy_ros.errors import ImageError
 from fishy_ros.imaging.file_headers import JPEG_START, PNG_SIGNATURE, jpeg_size, png_size
+from fishy_ros.imaging.limits import check_decoded
 from fishy_ros.types import ImageArray
 
 _JPEG_END = b"\xff\xd9"
-_REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
-_REDUCED[8] = cv2.IMREAD_REDUCED_COLOR_8
+_MODES = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+"""OpenCV's modes by the divisor of the size."""
 
 
 def compressed_size(data: NDArray[np.uint8]) -> tuple[int, int]:
@@ -45,12 +51,14 @@ def decode_compressed(data: NDArray[np.uint8], at_least: tuple[int, int] | None 
     """
     height, width = compressed_size(data)
     _check_density(data, height, width)
+    divisor = _divisor(data, height, width, at_least)
     try:
-        image = cv2.imdecode(data, _read_mode(data, height, width, at_least) | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(data, _MODES[divisor] | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise ImageError(f"a compressed image of {width}x{height} cannot be decoded: {error.err}") from error
     if image is None:
         raise ImageError(f"a compressed image of {width}x{height} ({data.size} bytes) is damaged")
+    check_decoded(image, -(-height // divisor), -(-width // divisor))
     return np.asarray(image, np.uint8)
 
 
@@ -66,11 +74,11 @@ def _check_density(data: NDArray[np.uint8], height: int, width: int) -> None:
         raise ImageError(f"a JPEG image of {data.size} bytes cannot hold {width}x{height} pixels")
 
 
-def _read_mode(data: NDArray[np.uint8], height: int, width: int, at_least: tuple[int, int] | None) -> int:
+def _divisor(data: NDArray[np.uint8], height: int, width: int, at_least: tuple[int, int] | None) -> int:
     if at_least is None or data[0] != JPEG_START[0]:
-        return cv2.IMREAD_COLOR
-    fitting = [by for by in _REDUCED if height >= at_least[0] * by and width >= at_least[1] * by]
-    return _REDUCED[max(fitting, default=1)]
+        return 1
+    fitting = [by for by in _MODES if height >= at_least[0] * by and width >= at_least[1] * by]
+    return max(fitting, default=1)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

@@ -22,6 +22,8 @@ MAX_SCANS = 100
 _JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 """Markers SOF0 to SOF15, which hold the size (ITU-T T.81, table B.1)."""
 _JPEG_SCAN = 0xDA
+_JPEG_BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
+"""Markers without a length, none of which belongs before a scan: a decoder reads on directly behind one."""
 _MAX_TIFF_ENTRIES = 1000
 
 
@@ -75,7 +77,8 @@ def jpeg_size(data: bytes) -> tuple[tuple[int, int], int]:
     """Read (height, width), in px, of a JPEG file, and the position of its first scan.
 
     Raises:
-        ImageError: there is no complete header, the size is out of bounds, or there are more than `MAX_SCANS` scans.
+        ImageError: there is no complete header, the size is out of bounds, there are more than `MAX_SCANS` scans, or a
+            marker before the first scan does not belong there.
     """
     size: tuple[int, int] | None = None
     position = len(JPEG_START)
@@ -84,6 +87,8 @@ def jpeg_size(data: bytes) -> tuple[tuple[int, int], int]:
         if marker == 0xFF:
             position += 1
             continue
+        if marker in _JPEG_BARE:
+            raise ImageError(f"a JPEG image has a marker FF {marker:02X} in its header, where none may be")
         (length,) = struct.unpack_from(">H", data, position + 2)
         if marker in _JPEG_FRAMES and position + 9 <= len(data):
             size = struct.unpack_from(">HH", data, position + 5)
@@ -134,10 +139,13 @@ def _tiff_size(data: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def _tiff_tags(data: NDArray[np.uint8]) -> dict[int, int]:
-    """Return the first value of every tag with integer values of 1, 2, 4 or 8 bytes."""
+    """Return the first value of every tag with integer values; the largest where a tag is repeated.
+
+    Decoders differ in which of several they take, and take signed values where the standard has none.
+    """
     head = data[:16].tobytes()
     order, big = ("<" if head[:1] == b"I" else ">"), 43 in head[2:4]
-    kinds = {1: "B", 3: "H", 4: "I", 16: "Q"}
+    kinds = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}
     (offset,) = struct.unpack_from(f"{order}Q", head, 8) if big else struct.unpack_from(f"{order}I", head, 4)
     count_kind, entry_bytes, value_at = ("Q", 20, 12) if big else ("H", 12, 8)
     count_bytes = struct.calcsize(f"={count_kind}")

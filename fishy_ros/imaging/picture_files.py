@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.errors import ImageError
 from fishy_ros.imaging.file_headers import picture_size
+from fishy_ros.imaging.limits import check_decoded
 
 MAX_PICTURE_BYTES: int = 1 << 30
 """Largest picture file that is read."""
@@ -29,4 +30,5 @@ def decode_picture(content: bytes, flags: int) -> NDArray[Any]:
         raise ImageError(f"a picture of {width}x{height} cannot be decoded: {error.err}") from error
     if picture is None:
         raise ImageError(f"a picture of {width}x{height} ({len(content)} bytes) is damaged")
+    check_decoded(picture, height, width)
     return picture

@@ -7,6 +7,7 @@ the per-frame counts in bins, so they are not exact; the intervals are far wider
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,8 @@ from fishy_ros.replay.frame_bins import FrameBins
 METRICS: tuple[str, ...] = ("AP", "FPR95", "AUROC")
 """What is computed for every sample, in this order."""
 
-_BATCH = 100
+_BLOCK_BYTES = 1 << 20
+"""Memory of the draws that are made at once; those of 1000 samples of a long drive would be gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +30,23 @@ class Interval:
     high: float
 
 
-def draw_frames(frames: int, samples: int = 1000, seed: int = 0) -> NDArray[np.int64]:
-    """Draw how often each frame stands in each sample: `[samples, frames]`, rows sum to `frames`."""
-    return np.random.default_rng(seed).multinomial(frames, np.full(frames, 1 / frames), size=samples)
+def draw_frames(frames: int, samples: int = 1000, seed: int = 0) -> Iterator[NDArray[np.int64]]:
+    """Draw how often each frame stands in each sample: blocks of `[samples, frames]`, rows sum to `frames`."""
+    generator, chances = np.random.default_rng(seed), np.full(frames, 1 / frames)
+    block = max(1, _BLOCK_BYTES // (8 * frames))
+    for start in range(0, samples, block):
+        yield generator.multinomial(frames, chances, size=min(block, samples - start))
 
 
-def resample(bins: FrameBins, draws: NDArray[np.int64]) -> NDArray[np.float64]:
+def resample(bins: FrameBins, draws: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Compute `METRICS` of every sample: `[samples, 3]`; NaN where a sample lacks anomalous or ordinary pixels.
 
     Args:
         bins: the counts of F frames.
-        draws: `[samples, F]`, from `draw_frames`.
+        draws: blocks of `[samples, F]`, from `draw_frames`.
     """
     positives, negatives = bins.positives.astype(np.float64), bins.negatives.astype(np.float64)
-    parts = [
-        _binned_metrics(draws[start : start + _BATCH] @ positives, draws[start : start + _BATCH] @ negatives)
-        for start in range(0, len(draws), _BATCH)
-    ]
-    return np.concatenate(parts)
+    return np.concatenate([_binned_metrics(block @ positives, block @ negatives) for block in draws])
 
 
 def intervals(samples: NDArray[np.float64], level: float = 0.95) -> dict[str, Interval]:

@@ -15,6 +15,7 @@ from fishy_ros.replay.bootstrap import METRICS, Interval, draw_frames, intervals
 from fishy_ros.replay.frame_bins import FrameBins
 from fishy_ros.replay.report import BINS_FILE, JSON_FILE
 from fishy_ros.replay.report_json import load_report
+from fishy_ros.terminal import printable
 
 SAMPLES = 2000
 """Bootstrap samples of a comparison."""
@@ -33,7 +34,7 @@ class LoadedReport:
         """A short name: the model's, or the folder's."""
         model = self.report.get("model")
         label = f"{model['name']} {model['version']}" if model else self.path.parent.resolve().name
-        return "".join(character if character.isprintable() else "?" for character in label)
+        return printable(label)
 
     @property
     def curve(self) -> Curve | None:

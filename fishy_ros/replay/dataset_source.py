@@ -53,7 +53,7 @@ class DatasetSource:
             return hash_files(path for frame in frames for path in (frame.image, frame.labels) if path is not None)
         digest = hashlib.sha256()
         for sample in self._dataset:
-            digest.update(sample.id.encode())
+            digest.update(sample.id.encode("utf-8", "surrogateescape"))
             digest.update(sample.image.tobytes())
             if sample.labels is not None:
                 digest.update(sample.labels.tobytes())

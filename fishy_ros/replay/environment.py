@@ -85,7 +85,7 @@ def hash_files(paths: Iterable[Path]) -> str:
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else None
             hexdigest = content.hexdigest() if content else hashlib.sha256(file.read()).hexdigest()
-        digest.update(f"{hexdigest}  {path.name}\n".encode())
+        digest.update(f"{hexdigest}  {path.name}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

@@ -56,6 +56,8 @@ class FrameBins:
                 f"{path}: frames {frames.shape} with counts of {positives.shape} and {negatives.shape}; "
                 "expected one row a frame"
             )
+        if len(frames) and not positives.size:
+            raise ScoreError(f"{path}: {len(frames)} frames without any bins")
         try:
             names = tuple(frames.tolist())
         except ValueError as error:
@@ -102,7 +104,8 @@ class FrameBinner:
         names = sorted(self._frames)
         if not names:
             return FrameBins((), np.zeros((0, 0), np.uint32), np.zeros((0, 0), np.uint32))
-        cells = np.unique(np.concatenate([self._frames[name].cells for name in names]))
+        lowest = np.zeros(1, np.uint32)  # so that there is a bin where no frame has an evaluated pixel
+        cells = np.unique(np.concatenate([lowest, *(self._frames[name].cells for name in names)]))
         positives, negatives = np.zeros((2, cells.size), np.int64)
         for counts in self._frames.values():
             at = np.searchsorted(cells, counts.cells)

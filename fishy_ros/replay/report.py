@@ -51,7 +51,7 @@ def _write_files(result: ReplayResult, folder: Path) -> None:
     (folder / PICTURES).mkdir()
     for name, content in pictures.files().items():
         (folder / PICTURES / name).write_bytes(content)
-    (folder / HTML_FILE).write_text(render_page(result, pictures, intervals), encoding="utf-8")
+    (folder / HTML_FILE).write_text(render_page(result, pictures, intervals), "utf-8", "backslashreplace")
     text = json.dumps(result_to_json(result, intervals), indent=1, allow_nan=False)
     (folder / JSON_FILE).write_text(text + "\n", encoding="utf-8")
 

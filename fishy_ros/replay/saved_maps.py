@@ -68,7 +68,9 @@ class SavedMaps:
         """Hash of the names and contents of all maps and labels; None until all have been read once."""
         if len(self._digests) < len(self._files):
             return None
-        return _digest(f"{name} {self._digests[name]}\n".encode() for name in sorted(self._digests))
+        return _digest(
+            f"{name} {self._digests[name]}\n".encode("utf-8", "surrogateescape") for name in sorted(self._digests)
+        )
 
 
 def _by_name(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fishy_ros.replay.result import ReplayResult
+from fishy_ros.terminal import printable
 
 _LATENCY_STAGES = ("total", "inference", "age")
 
@@ -45,7 +46,7 @@ def result_table(result: ReplayResult) -> str:
     rows = result_rows(result)
     width = max(len(name) for name, _ in rows)
     warnings = [f"warning: {warning}" for warning in result.all_warnings()]
-    return "\n".join([*warnings, *(f"{name:<{width}}  {value}" for name, value in rows)])
+    return printable("\n".join([*warnings, *(f"{name:<{width}}  {value}" for name, value in rows)]))
 
 
 def percent(fraction: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
+_LOG = logging.getLogger(__name__)
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 
 
@@ -120,7 +122,8 @@ def _open_session(graph: GraphFile, provider: str, options: RuntimeOptions, sett
     if provider != CPU and hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
     try:
-        session = ort.InferenceSession(graph.read(), settings, providers=_provider_chain(provider, options.cuda_index))
+        providers = _provider_chain(provider, options.cuda_index, graph)
+        session = ort.InferenceSession(graph.read(), settings, providers=providers)
     except ModelPackageError:
         raise
     except Exception as error:  # every failure has a class of its own, all derived from Exception
@@ -138,13 +141,22 @@ def _open_session(graph: GraphFile, provider: str, options: RuntimeOptions, sett
     return session
 
 
-def _provider_chain(provider: str, device_id: int) -> list[str | tuple[str, dict[str, str]]]:
+def _provider_chain(provider: str, device_id: int, graph: GraphFile) -> list[str | tuple[str, dict[str, str]]]:
     cuda = (CUDA, {"device_id": str(device_id), "cudnn_conv_algo_search": "EXHAUSTIVE"})
     if provider == TENSORRT:
-        cache = str(default_cache_folder().with_name("onnxruntime"))
-        tensorrt = {"device_id": str(device_id), "trt_engine_cache_enable": "1", "trt_engine_cache_path": cache}
-        return [(TENSORRT, tensorrt), cuda, CPU]
+        return [(TENSORRT, {"device_id": str(device_id), **_engine_cache(graph)}), cuda, CPU]
     return [cuda, CPU] if provider == CUDA else [CPU]
+
+
+def _engine_cache(graph: GraphFile) -> dict[str, str]:
+    """Let each graph have its own folder: ONNX Runtime names engines by what a graph looks like, not by its weights."""
+    folder = default_cache_folder().with_name("onnxruntime") / graph.sha256
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _LOG.warning("%s: engines cannot be cached: %s", folder, error.strerror or error)
+        return {}
+    return {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder)}
 
 
 def _device_copy(array: np.ndarray[Any, Any], index: int) -> Any:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from backports import zstd
 from lz4 import frame as lz4_frame
+from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
 
 from fishy_ros.bags import BagReader, BagWriter
 from fishy_ros.bags import unpacking as unpacking_module
+from fishy_ros.bags.mcap_index import MAX_OPEN_BYTES, check_index
 from fishy_ros.bags.messages import with_stamp
-from fishy_ros.bags.unpacking import unpack_file, unpack_lz4, unpack_zstd
+from fishy_ros.bags.unpacking import MAX_FRAMES, unpack_file, unpack_lz4, unpack_zstd
 from fishy_ros.errors import BagError
 from fishy_ros.types import Sample
 
@@ -123,6 +125,8 @@ def test_hostile_metadata_are_refused(tmp_path, content):
         "CREATE VIEW schema AS WITH RECURSIVE n(schema_version) AS "
         "(SELECT 1 UNION ALL SELECT schema_version FROM n) SELECT schema_version FROM n",
         "CREATE VIRTUAL TABLE extra USING fts5(x)",
+        "CREATE TABLE schema (ros_distro TEXT, schema_version INTEGER AS (4))",
+        "CREATE TABLE extra (id INTEGER, data BLOB AS (zeroblob(60000000)) STORED)",
     ],
 )
 def test_a_database_that_computes_is_refused(tmp_path, statement):
@@ -132,7 +136,96 @@ def test_a_database_that_computes_is_refused(tmp_path, statement):
         database.execute("DROP TABLE IF EXISTS schema")
         database.execute(statement)
     database.close()
-    with pytest.raises(BagError, match="no plain table"):
+    with pytest.raises(BagError, match="no plain table or column"):
+        frames_of(path)
+
+
+@pytest.mark.parametrize("name", ["..%2Foutside.db3", "a%2edb3.db3", "a?b.db3", "a#b.db3", "50%.db3"])
+def test_the_file_that_is_named_is_the_one_that_is_read(tmp_path, name):
+    """A path within a URI, in which the SQLite reader puts it, would be another one."""
+    path = write_bag(tmp_path / "bag", storage="sqlite3")
+    (file,) = path.glob("*.db3")
+    shutil.copy(file, tmp_path / "outside.db3")
+    with sqlite3.connect(tmp_path / "outside.db3") as database:
+        database.execute("DELETE FROM messages")
+    database.close()
+    (path / "metadata.yaml").unlink()
+    file.rename(path / name)
+    assert len(frames_of(path)) == 1
+    assert len(frames_of(path / name)) == 1
+
+
+def test_a_bag_in_a_folder_of_any_name_is_read(tmp_path):
+    path = tmp_path / "run #2, 50% light?"
+    assert len(frames_of(write_bag(path / "a"))) == 1
+    shutil.move(write_bag(tmp_path / "b", storage="sqlite3"), path)
+    assert len(frames_of(path / "b")) == 1
+
+
+def test_no_sqlite_bag_is_written_where_its_path_would_lead_elsewhere(tmp_path):
+    with pytest.raises(BagError, match="choose another, or mcap"):
+        write_bag(tmp_path / "run #2" / "a", storage="sqlite3")
+    assert not list(tmp_path.iterdir())
+
+
+def test_many_empty_frames_are_refused_at_once():
+    content = zstd.compress(b"x")
+    assert unpack_zstd(content + zstd.compress(b"") * (MAX_FRAMES - 1)) == b"x"
+    with pytest.raises(BagError, match=f"more than {MAX_FRAMES} frames"):
+        unpack_zstd(content + zstd.compress(b"") * 10**6)
+
+
+def chunk(place: int = 0, begin: int = 0, end: int = 0, size: int = 100, length: int = 100) -> ChunkInfo:
+    return ChunkInfo(begin, end, place, length, {}, 0, "zstd", min(size, length), size, {})
+
+
+@pytest.mark.parametrize(
+    ("chunks", "message"),
+    [
+        ([chunk(), chunk()], "share byte 0"),
+        ([chunk(200), chunk(0, length=201)], "share byte 200"),
+        ([chunk(length=100)._replace(compressed_size=101)], "longer than itself"),
+        ([chunk(100 * place, size=MAX_OPEN_BYTES // 2) for place in range(3)], "one moment"),
+        ([chunk(100 * place, 5 - place, 5 + place, MAX_OPEN_BYTES // 2) for place in range(3)], "one moment"),
+        ([chunk(100 * place, 5, 4, MAX_OPEN_BYTES // 2) for place in range(3)], "one moment"),
+    ],
+)
+def test_an_index_that_would_have_too_much_unpacked_is_refused(chunks, message):
+    reader = McapReader(Path("a.mcap"))
+    reader.chunks = chunks
+    with pytest.raises(BagError, match=message):
+        check_index(reader, Path("a.mcap"))
+
+
+def test_large_chunks_one_after_another_are_read():
+    reader = McapReader(Path("a.mcap"))
+    reader.chunks = [chunk(100 * place, 10 * place, 10 * place + 9, MAX_OPEN_BYTES) for place in range(9)]
+    check_index(reader, Path("a.mcap"))
+
+
+def test_an_index_that_names_a_chunk_twice_is_refused(tmp_path):
+    """The record of the only chunk is repeated within the summary, whose offsets nobody checks."""
+    path = write_bag(tmp_path / "bag")
+    (file,) = path.glob("*.mcap")
+    content = file.read_bytes()
+    summary = int.from_bytes(content[-28:-20], "little")
+    start = content.index(b"\x08", summary)
+    while int.from_bytes(content[start + 1 : start + 9], "little") > len(content):
+        start = content.index(b"\x08", start + 1)
+    record = content[start : start + 9 + int.from_bytes(content[start + 1 : start + 9], "little")]
+    file.write_bytes(content[:start] + record + content[start:])
+    with pytest.raises(BagError, match="share byte"):
+        frames_of(path)
+
+
+def test_a_count_that_cannot_be_is_refused(tmp_path):
+    path = write_bag(tmp_path / "bag")
+    (file,) = path.glob("*.mcap")
+    content = file.read_bytes()
+    stated = (1).to_bytes(8, "little")  # each of the three topics has one message
+    start = content.rindex(b"\x0b" + (46 + 30).to_bytes(8, "little"))
+    file.write_bytes(content[: start + 55] + content[start + 55 :].replace(stated, (2**63).to_bytes(8, "little"), 3))
+    with pytest.raises(BagError, match=f"states {2**63} messages"):
         frames_of(path)
 
 

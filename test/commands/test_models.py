@@ -32,6 +32,17 @@ def test_packages_of_the_search_path_are_listed_and_damaged_ones_named(
     assert f"damaged: {damaged}" in output
 
 
+def test_a_card_does_not_command_the_terminal(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card is covered by no signature."""
+    package = build_tiny_package(tmp_path / "tiny")
+    (package.folder / "card.md").write_text("# Card\n\n\x1b]0;pwned\x07 and \x9b2J\n")
+    output = CliRunner().invoke(app, ["models", str(package.folder)], catch_exceptions=False).output
+    assert "pwned" in output
+    assert not {"\x1b", "\x07", "\x9b"} & set(output)
+
+
 def test_one_package_is_shown_with_its_card(app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = build_tiny_package(tmp_path / "tiny")
     monkeypatch.setenv("COLUMNS", "400")

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import typer
@@ -67,6 +68,22 @@ def test_a_missing_map_is_counted_as_dropped_with_a_warning(fishy, tmp_path):
 
     assert "warning: 1 label files have no score map, the first is frame 02" in done.stdout
     assert "3 played, 2 published, 1 dropped" in done.stdout
+
+
+def test_a_hostile_file_name_is_scored_and_does_not_command_the_terminal(fishy, tmp_path):
+    scores, labels = save_maps(scored_frames(3), tmp_path)
+    for number, name in enumerate((b"a\xff\x1b]0;pwned\x07", b"b\xc2\x9b2J", b"c\x1b[2J")):
+        for folder, suffix in ((scores, ".npy"), (labels, ".png")):
+            (folder / f"frame 0{number}{suffix}").rename(folder / f"{os.fsdecode(name)}{suffix}")
+    (labels / "d\x1b]0;pwned\x07.png").write_bytes((labels / "c\x1b[2J.png").read_bytes())
+
+    done = fishy("score", "--scores", scores, "--labels", labels, "--out", tmp_path / "out")
+
+    assert "no score map, the first is d?]0;pwned?" in done.stdout
+    assert not {"\x1b", "\x07", "\x9b"} & set(done.stdout)
+    assert (tmp_path / "out" / "report.html").exists()
+    compared = fishy("compare", tmp_path / "out", tmp_path / "out")
+    assert not {"\x1b", "\x07", "\x9b"} & set(compared.stdout)
 
 
 def test_compare_tells_a_better_method_from_a_worse_one(fishy, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fishy_ros.errors import ImageError
-from fishy_ros.imaging import decode_compressed, decode_picture
+from fishy_ros.imaging import decode_compressed, decode_picture, picture_files
 from fishy_ros.imaging.file_headers import MAX_SCANS, picture_size
 
 KINDS = {
@@ -41,6 +41,44 @@ def test_the_header_states_the_size_that_opencv_decodes(kind, height, width, cha
 def test_tiffs_of_wide_numbers_are_read_as_opencv_wrote_them(dtype):
     picture = np.random.default_rng(0).random((9, 7)).astype(dtype)
     np.testing.assert_array_equal(decode_picture(encoded(".tiff", picture), cv2.IMREAD_UNCHANGED), picture)
+
+
+def jpeg_within(hidden: bytes, shown: bytes, marker: int) -> bytes:
+    """Hide all of a JPEG in what looks like a segment, in front of the headers of another.
+
+    Behind a marker that has no length, a decoder reads on at once, and finds the hidden one.
+    """
+    length = struct.pack(">H", len(hidden))
+    return b"\xff\xd8" + bytes([0xFF, marker]) + length + hidden[2:] + shown[2:]
+
+
+@pytest.mark.parametrize("marker", [0x00, 0x01, *range(0xD0, 0xDA)])
+def test_no_jpeg_is_hidden_behind_a_marker_without_a_length(marker):
+    large, small = (encoded(".jpg", np.zeros((side, side), np.uint8)) for side in (512, 16))
+    content = jpeg_within(large, small, marker)
+    for decode in (lambda: decode_picture(content, cv2.IMREAD_COLOR), lambda: decode_compressed(as_array(content))):
+        with pytest.raises(ImageError, match=f"a marker FF {marker:02X}"):
+            decode()
+
+
+def as_array(content: bytes) -> np.ndarray:
+    return np.frombuffer(content, np.uint8)
+
+
+@pytest.mark.parametrize("kind", [6, 8, 9, 16, 17])
+def test_a_tiff_has_the_largest_size_that_any_of_its_fields_states(kind):
+    """The signed kinds are none of the standard's for a size, but libtiff takes them, and of two the first."""
+    first = struct.pack("<HHQQ", 256, kind, 1, 100)
+    content = tiff(16, 16, big=True)
+    head, count, entries = content[:16], struct.unpack_from("<Q", content, 16)[0], content[24:]
+    assert picture_size(as_array(head + struct.pack("<Q", count + 1) + first + entries)) == (16, 100)
+
+
+def test_a_picture_of_another_size_than_its_header_states_is_refused(monkeypatch):
+    content = encoded(".png", np.zeros((9, 11), np.uint8))
+    monkeypatch.setattr(picture_files, "picture_size", lambda data: (9, 12))
+    with pytest.raises(ImageError, match="12x9 by its header, and 11x9 once decoded"):
+        decode_picture(content, cv2.IMREAD_COLOR)
 
 
 def tiff(width: int, height: int, order: str = "<", big: bool = False, **more: int) -> bytes:

@@ -33,20 +33,33 @@ def binned(pixels):
 def test_drawing_every_frame_once_gives_nearly_the_exact_metrics():
     pixels = list(frames(8))
 
-    ours = resample(binned(pixels), np.ones((1, 8), np.int64))[0]
+    ours = resample(binned(pixels), [np.ones((1, 8), np.int64)])[0]
 
     assert ours == pytest.approx(exact(pixels), abs=2e-3)
 
 
 def test_a_sample_equals_metrics_of_the_frames_that_it_draws():
     pixels = list(frames(6))
-    draws = draw_frames(6, samples=3, seed=1)
+    (draws,) = draw_frames(6, samples=3, seed=1)
 
-    ours = resample(binned(pixels), draws)
+    ours = resample(binned(pixels), [draws])
 
     for sample, draw in zip(ours, draws, strict=True):
         drawn = [pixels[index] for index in np.repeat(np.arange(6), draw)]
         assert sample == pytest.approx(exact(drawn), abs=4e-3)
+
+
+def test_blocks_of_draws_are_those_of_one_draw_and_stay_small():
+    blocks = list(draw_frames(3000, samples=100, seed=2))
+
+    whole = np.random.default_rng(2).multinomial(3000, np.full(3000, 1 / 3000), size=100)
+    assert len(blocks) > 1
+    assert max(block.nbytes for block in blocks) <= 1 << 20
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def test_a_drive_of_days_takes_one_sample_at_a_time():
+    assert next(draw_frames(1_000_000)).shape == (1, 1_000_000)
 
 
 def test_intervals_hold_the_metric_and_narrow_with_more_frames():

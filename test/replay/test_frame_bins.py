@@ -84,5 +84,26 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path):
         FrameBins.load(tmp_path / "frames.npz")
 
 
+def test_frames_without_bins_are_refused(tmp_path):
+    empty = np.zeros((2, 0), np.uint32)
+    FrameBins(("a", "b"), empty, empty).save(tmp_path / "frames.npz")
+
+    with pytest.raises(ScoreError, match="2 frames without any bins"):
+        FrameBins.load(tmp_path / "frames.npz")
+
+
+def test_frames_without_evaluated_pixels_come_back(tmp_path):
+    binner = FrameBinner()
+    for name in ("a", "b"):
+        binner.update(name, sort_frame(np.zeros((2, 3), np.float32), np.full((2, 3), 255, np.uint8), name))
+    binner.compute().save(tmp_path / "frames.npz")
+
+    loaded = FrameBins.load(tmp_path / "frames.npz")
+
+    assert loaded.frames == ("a", "b")
+    assert not loaded.positives.any()
+    assert not loaded.negatives.any()
+
+
 def test_no_frames_make_no_bins():
     assert FrameBinner().compute().frames == ()
