@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,19 +36,13 @@ def dask_cluster(address: str) -> Iterator[Executor]:
     """
     try:
         from distributed import Client
+
+        from fishy_ros.replay.dask_pool import DaskPool
     except ImportError as error:
         raise ConfigError("--scheduler needs Dask: install fishy_ros[sweep]") from error
     try:
         client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ReplayError(f"no Dask scheduler answers at {address}: {error}") from error
-    with client, client.get_executor(retries=RETRIES, pure=False) as executor:  # type: ignore[no-untyped-call]
-        yield executor
-
-
-def worker_losses() -> tuple[type[BaseException], ...]:
-    """List what a future raises because a worker or the scheduler is gone, and not because of its task."""
-    losses: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError)
-    if distributed := sys.modules.get("distributed"):
-        losses += (distributed.KilledWorker,)
-    return losses
+    with client:
+        yield DaskPool(client, RETRIES)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from fishy_ros.errors import FishyError, ReplayError, ScoreError
 from fishy_ros.replay.build_result import RunDescription, assemble_result
-from fishy_ros.replay.executors import RETRIES, worker_losses
+from fishy_ros.replay.executors import RETRIES
 from fishy_ros.replay.play import Progress
 from fishy_ros.replay.report import JSON_FILE, write_report
 from fishy_ros.replay.report_json import load_report
@@ -137,7 +137,7 @@ class _Collector:
         running = self._running[chunk.job.name]
         try:
             running.take(chunk, future.result())
-        except worker_losses():
+        except BrokenExecutor:
             return False
         except FishyError as error:
             if not running.error:

@@ -3,9 +3,12 @@
 import multiprocessing
 import os
 import signal
+import time
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
+from support.dask_processes import dask_processes
 from support.tiny_model import build_tiny_package
 
 from fishy_ros.errors import ConfigError, ReplayError
@@ -86,21 +89,17 @@ def test_a_killed_process_of_the_pool_costs_only_its_chunks(jobs, tmp_path, no_s
     check_reports(tmp_path, jobs, no_stages)
 
 
+@pytest.mark.timeout(120)
 def test_a_dask_cluster_that_loses_a_worker_half_way_gives_bit_identical_numbers(jobs, tmp_path, no_stages):
-    distributed = pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
-        killed = []
+    pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
+    with dask_processes(tmp_path / "dask", workers=2) as cluster:
 
         def kill_one(done):
-            if done >= 4 and not killed:
-                worker = next(iter(cluster.workers.values()))
-                os.kill(worker.pid, signal.SIGKILL)
-                killed.append(worker.pid)
+            if done >= 4:
+                cluster.workers[0].kill()
 
-        outcome = Sweep(jobs, tmp_path, chunk_size=1).run(lambda: dask_cluster(cluster.scheduler_address), kill_one)
-    assert killed
+        outcome = Sweep(jobs, tmp_path, chunk_size=1).run(lambda: dask_cluster(cluster.address), kill_one)
+        assert cluster.workers[0].wait(1) == -signal.SIGKILL
     assert set(outcome.finished) == set(jobs)
     check_reports(tmp_path, jobs, no_stages)
 
@@ -123,19 +122,34 @@ def test_an_input_that_breaks_off_ends_its_job_and_not_the_sweep(jobs, street_ba
 
 @pytest.mark.timeout(120)
 def test_a_scheduler_that_goes_away_half_way_is_named(jobs, tmp_path):
-    distributed = pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
-    cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp", host="127.0.0.1"
-    )
+    pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
     reached = []
+    with dask_processes(tmp_path / "dask", workers=1) as cluster:
 
-    def close(done):
-        reached.append(done)
-        cluster.close()
+        def kill_scheduler(done):
+            reached.append(done)
+            cluster.scheduler.kill()
 
-    with pytest.raises(ReplayError, match=f"no Dask scheduler answers at {cluster.scheduler_address}"):
-        Sweep(jobs, tmp_path, chunk_size=1).run(lambda: dask_cluster(cluster.scheduler_address), close)
+        with pytest.raises(ReplayError, match=f"no Dask scheduler answers at {cluster.address}"):
+            Sweep(jobs, tmp_path, chunk_size=1).run(lambda: dask_cluster(cluster.address), kill_scheduler)
     assert reached
+
+
+def test_a_result_that_is_lost_with_the_scheduler_ends_its_future(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
+    from fishy_ros.replay.dask_pool import DaskPool
+
+    with dask_processes(tmp_path / "dask", workers=1) as cluster:
+        with distributed.Client(cluster.address, timeout="5s") as client:
+            pool = DaskPool(client, retries=0)
+            assert pool.submit(max, 1, 2).result(60) == 2
+            with pytest.raises(ZeroDivisionError):
+                pool.submit(divmod, 1, 0).result(60)
+            waiting = [pool.submit(time.sleep, 60) for _ in range(3)]
+            cluster.scheduler.kill()
+            for future in waiting:
+                with pytest.raises(BrokenExecutor):
+                    future.result(60)
 
 
 def test_jobs_are_every_model_on_every_input_and_their_names_must_differ():
