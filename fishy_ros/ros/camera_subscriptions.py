@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
@@ -14,7 +13,9 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.errors import ImageError
+from fishy_ros.ros.distributions import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks, with_info
 from fishy_ros.ros.image_messages import CompressedCameraImage, RawImage
+from fishy_ros.ros.latency import time_in_middleware_ms
 from fishy_ros.ros.pipeline import Frame
 from fishy_ros.ros.sequence_gaps import SequenceGaps
 
@@ -59,7 +60,7 @@ class CameraSubscriptions:
         self._gaps = gaps
         topic, message_type, self._image_class = _IMAGES[transport]
         self._group = MutuallyExclusiveCallbackGroup()
-        self._images = self._subscribe(message_type, topic, self._on_image, QUEUE_DEPTH)
+        self._images = self._subscribe(message_type, topic, with_info(self._on_image), QUEUE_DEPTH)
         self._calibrations = self._subscribe(CameraInfo, "camera_info", self._on_camera_info, 1)
 
     @property
@@ -88,7 +89,7 @@ class CameraSubscriptions:
             message, info = newer
             self._count_lost(info)
         received_at = time.perf_counter()
-        receive_ms = max(0.0, (time.time_ns() - info["received_timestamp"]) * 1e-6)
+        receive_ms = time_in_middleware_ms(info)
         try:
             image = self._image_class.deserialize(message)
         except ImageError as error:

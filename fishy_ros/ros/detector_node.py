@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import rclpy
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions, install_signal_handlers
 from rclpy.utilities import get_default_context, try_shutdown
@@ -25,6 +23,7 @@ from fishy_ros.ros.dds_profile import dds_environment
 from fishy_ros.ros.detector_ladder import DetectorLadder
 from fishy_ros.ros.diagnostics import ACTIVE, Deadlines, Observation
 from fishy_ros.ros.diagnostics_publisher import DiagnosticsPublisher
+from fishy_ros.ros.distributions import steady_clock
 from fishy_ros.ros.frame_ledger import FrameLedger
 from fishy_ros.ros.log_bridge import LogBridge
 from fishy_ros.ros.log_folder import log_arguments
@@ -66,7 +65,7 @@ class DetectorNode(LifecycleNode):
         self._watchdog = Watchdog()
         self._settings = ParameterServer(self, is_configured=lambda: self._outputs is not None)
         self._reporter = DiagnosticsPublisher(self, self._observe, lambda: self._settings.current)
-        self.create_timer(WATCH_PERIOD_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady_clock())
         answer_impossible_transitions(self)
 
     @property

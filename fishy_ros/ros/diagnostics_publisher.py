@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
 from fishy_ros.ros.diagnostics import Observation, Rates, diagnostics_message
+from fishy_ros.ros.distributions import steady_clock
 from fishy_ros.ros.parameters import DetectorParameters
 
 PERIOD_S: float = 1.0
@@ -27,7 +26,7 @@ class DiagnosticsPublisher:
         self._parameters = parameters
         self._before: Observation | None = None
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        node.create_timer(PERIOD_S, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        node.create_timer(PERIOD_S, self.publish, clock=steady_clock())
 
     def publish(self) -> None:
         """Observe and publish now."""

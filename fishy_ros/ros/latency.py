@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,12 @@ def age_of(stamp_ns: int, now_ns: int) -> Age:
     if stamp_ns > now_ns:
         return Age(float("nan"), f"the stamp is {(stamp_ns - now_ns) * 1e-6:.3f} ms in the future")
     return Age((now_ns - stamp_ns) * 1e-6)
+
+
+def time_in_middleware_ms(info: Mapping[str, int]) -> float:
+    """Say how long ago the middleware received a message, in ms; 0 where rclpy does not tell (Humble)."""
+    received_ns = info.get("received_timestamp")
+    return max(0.0, (time.time_ns() - received_ns) * 1e-6) if received_ns is not None else 0.0
 
 
 def latency_message(header: FrameHeader, source: str, stages_ms: Mapping[str, float], age: Age) -> DiagnosticArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -22,8 +22,9 @@ from rclpy.utilities import remove_ros_args, try_shutdown
 from sensor_msgs.msg import Image
 
 from fishy_ros.model_package import load_model_package
+from fishy_ros.ros.distributions import with_info
 from fishy_ros.ros.image_messages import FrameHeader
-from fishy_ros.ros.latency import age_of, latency_message
+from fishy_ros.ros.latency import age_of, latency_message, time_in_middleware_ms
 from fishy_ros.runtimes import Runtime, create_runtime
 from fishy_ros.types import ImageArray, ScoreMap
 
@@ -36,11 +37,10 @@ class NaiveDetector(Node):
         self._runtime = runtime
         self._heatmaps = self.create_publisher(Image, "~/heatmap", 10)
         self._latencies = self.create_publisher(DiagnosticArray, "~/latency", 10)
-        callback: Callable[..., None] = self._on_image  # rclpy hands the times of arrival to whoever takes two
-        self.create_subscription(Image, "image", callback, 10)
+        self.create_subscription(Image, "image", with_info(self._on_image), 10)
 
     def _on_image(self, message: Image, info: Mapping[str, int]) -> None:
-        receive_ms = (time.time_ns() - info["received_timestamp"]) * 1e-6
+        receive_ms = time_in_middleware_ms(info)
         started = time.perf_counter()
         image = cv2.cvtColor(_to_array(message), cv2.COLOR_BGR2RGB)
         converted = time.perf_counter()

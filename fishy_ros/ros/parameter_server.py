@@ -12,6 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from fishy_ros.errors import ConfigError
+from fishy_ros.ros.distributions import IS_HUMBLE
 from fishy_ros.ros.parameters import DetectorParameters, rule_of
 
 _FIELDS = {item.name: item for item in fields(DetectorParameters)}
@@ -36,7 +37,8 @@ class ParameterServer:
             raise ConfigError(f"a parameter is not allowed: {error}") from error
         self._current = DetectorParameters(**values)
         node.add_on_set_parameters_callback(self._refuse_or_accept)
-        node.add_post_set_parameters_callback(self._adopt)
+        if not IS_HUMBLE:
+            node.add_post_set_parameters_callback(self._adopt)
 
     @property
     def current(self) -> DetectorParameters:
@@ -45,9 +47,11 @@ class ParameterServer:
 
     def _refuse_or_accept(self, changes: Sequence[Parameter]) -> SetParametersResult:
         try:
-            self._changed(changes)
+            changed = self._changed(changes)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
+        if IS_HUMBLE:  # which says nothing once they are set
+            self._current = changed
         return SetParametersResult(successful=True)
 
     def _adopt(self, changes: Sequence[Parameter]) -> None:

@@ -27,7 +27,7 @@ class Frame:
 
     image: CameraImage
     receive_ms: float
-    """From its arrival in the middleware to the node's callback."""
+    """From its arrival in the middleware to the node's callback; 0 where that is not known (Humble)."""
     received_at: float
     """When the callback had it, by `time.perf_counter`."""
     camera_info: CameraInfo | None

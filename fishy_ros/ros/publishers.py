@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.event_handler import PublisherEventCallbacks, QoSOfferedIncompatibleQoSInfo
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -14,6 +13,7 @@ from std_msgs.msg import Float32
 
 from fishy_ros.imaging import render_overlay
 from fishy_ros.ros.camera_info import scale_camera_info
+from fishy_ros.ros.distributions import PublisherEventCallbacks, QoSOfferedIncompatibleQoSInfo
 from fishy_ros.ros.image_messages import FrameHeader, colour_message, heatmap_message, jpeg_message, label_message
 from fishy_ros.ros.latency import Age, latency_message
 from fishy_ros.ros.parameters import DetectorParameters

