@@ -36,7 +36,7 @@ class ActiveRun:
         order: StampOrder,
         gaps: SequenceGaps,
     ) -> None:
-        """Start the threads and subscribe to the camera.
+        """Subscribe to the camera and start the threads.
 
         Frames are counted in `ledger`, their stamps go by `order`, and `gaps` tells how many never arrived.
         """
@@ -65,8 +65,6 @@ class ActiveRun:
             claim=self._claim,
         )
         self._worker = Worker[Frame]("inference", self._pipeline.handle, self._on_frame_error)
-        self._painter.start()
-        self._worker.start()
         self._camera = CameraSubscriptions(
             node,
             parameters().image_transport,
@@ -76,6 +74,8 @@ class ActiveRun:
             self._ledger.note_lost,
             self._on_bad_message,
         )
+        self._painter.start()
+        self._worker.start()
 
     @property
     def busy_s(self) -> float:

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.errors import ImageError
-from fishy_ros.ros.distributions import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks, with_info
+from fishy_ros.ros.distributions import with_info
 from fishy_ros.ros.image_messages import CompressedCameraImage, RawImage
 from fishy_ros.ros.latency import time_in_middleware_ms
 from fishy_ros.ros.pipeline import Frame
+from fishy_ros.ros.qos_mismatches import QosMismatches
 from fishy_ros.ros.sequence_gaps import SequenceGaps
 
 _IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]]] = {
@@ -26,6 +27,8 @@ _IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]
 
 QUEUE_DEPTH: int = 5
 """Images that the middleware keeps for us, as the sensor-data profile of ROS 2 has it."""
+REMEMBERED_S: float = 2.0
+"""For at least so long one unreadable calibration among good ones is named, so that diagnostics show it."""
 
 
 class CameraSubscriptions:
@@ -56,7 +59,9 @@ class CameraSubscriptions:
         self._on_lost = on_lost
         self._on_bad = on_bad
         self._camera_info: CameraInfo | None = None
-        self._problems: dict[str, str] = {}
+        self._unreadable = ""
+        self._unreadable_at = 0.0
+        self._mismatches = QosMismatches(node)
         self._gaps = gaps
         topic, message_type, self._image_class = _IMAGES[transport]
         self._group = MutuallyExclusiveCallbackGroup()
@@ -68,7 +73,7 @@ class CameraSubscriptions:
         """What keeps publishers from being heard, one line a topic."""
         cameras = self._count_cameras()
         crowd = (f"{cameras} publishers share {self._images.topic_name}; expected one camera",) if cameras > 1 else ()
-        return (*self._problems.values(), *crowd)
+        return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd)
 
     def destroy(self) -> None:
         """Unsubscribe."""
@@ -77,7 +82,7 @@ class CameraSubscriptions:
 
     def _subscribe(self, message_type: type, topic: str, callback: Callable[..., None], depth: int) -> Subscription:
         newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
-        events = SubscriptionEventCallbacks(incompatible_qos=lambda info: self._on_incompatible(topic, info))
+        events = self._mismatches.of_subscription(topic)
         return self._node.create_subscription(
             message_type, topic, callback, newest, callback_group=self._group, event_callbacks=events, raw=True
         )
@@ -115,8 +120,7 @@ class CameraSubscriptions:
         try:
             self._camera_info = deserialize_message(message, CameraInfo)
         except Exception as error:  # the bindings raise classes of their own
-            self._problems["camera_info"] = f"a camera_info cannot be read: {error}"
-
-    def _on_incompatible(self, topic: str, info: QoSRequestedIncompatibleQoSInfo) -> None:
-        policy = QoSPolicyKind(info.last_policy_kind).name.lower()
-        self._problems[topic] = f"{info.total_count} publishers of {topic} offer an incompatible {policy}"
+            self._unreadable, self._unreadable_at = f"a camera_info cannot be read: {error}", time.monotonic()
+        else:
+            if time.monotonic() - self._unreadable_at > REMEMBERED_S:
+                self._unreadable = ""

@@ -57,11 +57,6 @@ class FrameLedger:
         """Return the counts so far."""
         return self._totals
 
-    def reset(self) -> None:
-        """Forget everything; called when the node is activated."""
-        with self._lock:
-            self._totals = FrameTotals()
-
     def note_received(self) -> None:
         """Count a frame that arrived."""
         with self._lock:

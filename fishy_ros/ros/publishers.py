@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
-from rclpy.qos import HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float32
 
 from fishy_ros.imaging import render_overlay
 from fishy_ros.ros.camera_info import scale_camera_info
-from fishy_ros.ros.distributions import PublisherEventCallbacks, QoSOfferedIncompatibleQoSInfo
 from fishy_ros.ros.image_messages import FrameHeader, colour_message, heatmap_message, jpeg_message, label_message
 from fishy_ros.ros.latency import Age, latency_message
 from fishy_ros.ros.parameters import DetectorParameters
+from fishy_ros.ros.qos_mismatches import QosMismatches
 from fishy_ros.types import Detection, ImageArray, ScoreMap
 
 
@@ -40,7 +40,7 @@ class Publishers:
         every = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=20, reliability=ReliabilityPolicy.RELIABLE)
         self._node = node
         self._source = node.get_fully_qualified_name()
-        self._problems: dict[str, str] = {}
+        self._mismatches = QosMismatches(node)
         self._heatmap = self._create(Image, "~/heatmap", newest)
         self._camera_info = self._create(CameraInfo, "~/camera_info", newest)
         self._overlay = self._create(Image, "~/overlay", newest)
@@ -52,7 +52,7 @@ class Publishers:
     @property
     def problems(self) -> tuple[str, ...]:
         """What keeps subscribers from hearing the node, one line a topic."""
-        return tuple(self._problems.values())
+        return self._mismatches.problems
 
     def destroy(self) -> None:
         """Take every topic off the bus."""
@@ -111,16 +111,9 @@ class Publishers:
 
     def _create(self, message_type: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
         publisher: LifecyclePublisher = self._node.create_lifecycle_publisher(
-            message_type, topic, qos, event_callbacks=self._refusals_of(topic)
+            message_type, topic, qos, event_callbacks=self._mismatches.of_publisher(topic)
         )
         return publisher
-
-    def _refusals_of(self, topic: str) -> PublisherEventCallbacks:
-        def note(info: QoSOfferedIncompatibleQoSInfo) -> None:
-            policy = QoSPolicyKind(info.last_policy_kind).name.lower()
-            self._problems[topic] = f"{info.total_count} subscribers of {topic} ask for an incompatible {policy}"
-
-        return PublisherEventCallbacks(incompatible_qos=note)
 
 
 def _is_wanted(publisher: object) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 from support.detector_bench import header, image_message, stamp_of, values_of
 from support.odd_models import build_failing_package
 
@@ -135,10 +135,25 @@ def test_a_subscriber_that_asks_for_too_much_is_named_with_the_policy(start_dete
     bench = start_detector()
     bench.wait_until_connected()
     keeping = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    bench.node.create_subscription(Image, "/detector/heatmap", lambda message: None, keeping)
+    asking = bench.node.create_subscription(Image, "/detector/heatmap", lambda message: None, keeping)
     status = bench.wait_for_diagnostics(lambda s: "incompatible durability" in s.message, "the mismatch")
     assert status.level == DiagnosticStatus.WARN
-    assert "~/heatmap" in status.message
+    assert "1 subscribers of ~/heatmap" in status.message
+    bench.node.destroy_subscription(asking)
+    bench.wait_for_diagnostics(lambda s: "incompatible" not in s.message, "its end")
+
+
+def test_an_unreadable_calibration_is_named_until_good_ones_have_come_for_a_while(start_detector):
+    bench = start_detector()
+    bench.wait_until_connected()
+    bench.camera_info.publish(b"torn")
+    bench.wait_for_diagnostics(lambda s: "a camera_info cannot be read" in s.message, "the unreadable one")
+
+    def is_forgotten() -> bool:
+        bench.camera_info.publish(CameraInfo())
+        return "camera_info" not in bench.diagnostics[-1].message
+
+    bench.spin_until(is_forgotten, "good ones to end it", 10.0)
 
 
 def test_without_a_clock_simulated_time_marks_ages_invalid_and_diagnostics_go_on(start_detector, street):

@@ -1,0 +1,81 @@
+"""Name the endpoints whose quality of service does not fit the node's, for as long as they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rclpy.node import Node
+from rclpy.qos import QoSCompatibility, QoSPolicyKind, qos_check_compatible
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from fishy_ros.ros.distributions import (
+    PublisherEventCallbacks,
+    QoSOfferedIncompatibleQoSInfo,
+    QoSRequestedIncompatibleQoSInfo,
+    SubscriptionEventCallbacks,
+)
+
+
+class QosMismatches:
+    """What does not fit the topics of a node.
+
+    The middleware tells once of an endpoint that does not fit, and with which policy, but never that it has gone. So
+    what it told is remembered, and named while the graph has such an endpoint.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._heard: dict[str, str] = {}
+        self._published: dict[str, str] = {}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps endpoints from hearing each other, one line a topic."""
+        return (*self._of_publishers_elsewhere(), *self._of_subscribers_elsewhere())
+
+    def of_subscription(self, topic: str) -> SubscriptionEventCallbacks:
+        """Return what takes note of publishers that do not fit a subscription of the node."""
+
+        def note(info: QoSRequestedIncompatibleQoSInfo) -> None:
+            self._heard[topic] = _policy(info.last_policy_kind)
+
+        return SubscriptionEventCallbacks(incompatible_qos=note)
+
+    def of_publisher(self, topic: str) -> PublisherEventCallbacks:
+        """Return what takes note of subscribers that do not fit a publisher of the node."""
+
+        def note(info: QoSOfferedIncompatibleQoSInfo) -> None:
+            self._published[topic] = _policy(info.last_policy_kind)
+
+        return PublisherEventCallbacks(incompatible_qos=note)
+
+    def _of_publishers_elsewhere(self) -> Iterator[str]:
+        for topic, policy in self._heard.items():
+            offers, asks = self._endpoints(topic)
+            count = sum(not all(_fit(offer, ask) for ask in asks if self._is_ours(ask)) for offer in offers)
+            if count:
+                yield f"{count} publishers of {topic} offer an incompatible {policy}"
+
+    def _of_subscribers_elsewhere(self) -> Iterator[str]:
+        for topic, policy in self._published.items():
+            offers, asks = self._endpoints(topic)
+            count = sum(not all(_fit(offer, ask) for offer in offers if self._is_ours(offer)) for ask in asks)
+            if count:
+                yield f"{count} subscribers of {topic} ask for an incompatible {policy}"
+
+    def _endpoints(self, topic: str) -> tuple[list[TopicEndpointInfo], list[TopicEndpointInfo]]:
+        name = self._node.resolve_topic_name(topic)
+        return self._node.get_publishers_info_by_topic(name), self._node.get_subscriptions_info_by_topic(name)
+
+    def _is_ours(self, endpoint: TopicEndpointInfo) -> bool:
+        ours = (self._node.get_name(), self._node.get_namespace())
+        return (endpoint.node_name, endpoint.node_namespace) == ours
+
+
+def _policy(kind: int) -> str:
+    return QoSPolicyKind(kind).name.lower()
+
+
+def _fit(offer: TopicEndpointInfo, ask: TopicEndpointInfo) -> bool:
+    compatibility, _ = qos_check_compatible(offer.qos_profile, ask.qos_profile)
+    return bool(compatibility != QoSCompatibility.ERROR)
