@@ -15,15 +15,15 @@ SHARED_FOLDERS = ("config", "launch", "models", "rviz")
 
 REQUIREMENTS = [
     "jinja2>=3.0",
-    "matplotlib>=3.5",
+    "matplotlib>=3.7",
     "numpy>=1.21",
     "onnxruntime>=1.17",
     "opencv-python-headless>=4.5.4",
     "pyyaml>=5.4",
-    "rich>=11.2",
+    "rich>=12.3",
     "rosbags>=0.11.9",
     "scipy>=1.8",
-    "typer>=0.4.1",
+    "typer>=0.13",
 ]
 
 EXTRAS = {

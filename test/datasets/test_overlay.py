@@ -160,7 +160,7 @@ def test_glow_is_inside_the_edge_only():
     share = glow(alpha, 3.0, 0.4)
     assert not share[alpha == 0].any()
     assert share[40, 40] == pytest.approx(0, abs=1e-3)
-    assert 0.25 < share.max() <= 0.4
+    assert 0.25 < share.max() <= np.float32(0.4)
 
 
 def test_a_softened_edge_lies_inside_the_old_one():
