@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import product
 
 from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, QoSPolicyKind, qos_check_compatible
@@ -25,19 +25,19 @@ class QosMismatches:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._heard: dict[str, str] = {}
-        self._published: dict[str, str] = {}
+        self._told: dict[str, str] = {}
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What keeps endpoints from hearing each other, one line a topic."""
-        return (*self._of_publishers_elsewhere(), *self._of_subscribers_elsewhere())
+        counted = [(self._count_unfit(topic), words) for topic, words in self._told.items()]
+        return tuple(f"{count} {words}" for count, words in counted if count)
 
     def of_subscription(self, topic: str) -> SubscriptionEventCallbacks:
         """Return what takes note of publishers that do not fit a subscription of the node."""
 
         def note(info: QoSRequestedIncompatibleQoSInfo) -> None:
-            self._heard[topic] = _policy(info.last_policy_kind)
+            self._told[topic] = f"publishers of {topic} offer an incompatible {_policy(info.last_policy_kind)}"
 
         return SubscriptionEventCallbacks(incompatible_qos=note)
 
@@ -45,27 +45,17 @@ class QosMismatches:
         """Return what takes note of subscribers that do not fit a publisher of the node."""
 
         def note(info: QoSOfferedIncompatibleQoSInfo) -> None:
-            self._published[topic] = _policy(info.last_policy_kind)
+            self._told[topic] = f"subscribers of {topic} ask for an incompatible {_policy(info.last_policy_kind)}"
 
         return PublisherEventCallbacks(incompatible_qos=note)
 
-    def _of_publishers_elsewhere(self) -> Iterator[str]:
-        for topic, policy in self._heard.items():
-            offers, asks = self._endpoints(topic)
-            count = sum(not all(_fit(offer, ask) for ask in asks if self._is_ours(ask)) for offer in offers)
-            if count:
-                yield f"{count} publishers of {topic} offer an incompatible {policy}"
-
-    def _of_subscribers_elsewhere(self) -> Iterator[str]:
-        for topic, policy in self._published.items():
-            offers, asks = self._endpoints(topic)
-            count = sum(not all(_fit(offer, ask) for offer in offers if self._is_ours(offer)) for ask in asks)
-            if count:
-                yield f"{count} subscribers of {topic} ask for an incompatible {policy}"
-
-    def _endpoints(self, topic: str) -> tuple[list[TopicEndpointInfo], list[TopicEndpointInfo]]:
+    def _count_unfit(self, topic: str) -> int:
         name = self._node.resolve_topic_name(topic)
-        return self._node.get_publishers_info_by_topic(name), self._node.get_subscriptions_info_by_topic(name)
+        offers, asks = self._node.get_publishers_info_by_topic(name), self._node.get_subscriptions_info_by_topic(name)
+        unfit = [(offer, ask) for offer, ask in product(offers, asks) if not _fit(offer, ask)]
+        of_others = [ask for offer, ask in unfit if self._is_ours(offer)]
+        of_others += [offer for offer, ask in unfit if self._is_ours(ask)]
+        return len({tuple(endpoint.endpoint_gid) for endpoint in of_others})
 
     def _is_ours(self, endpoint: TopicEndpointInfo) -> bool:
         ours = (self._node.get_name(), self._node.get_namespace())

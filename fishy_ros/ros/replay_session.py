@@ -15,6 +15,7 @@ from fishy_ros.replay.domain import private_domain
 from fishy_ros.replay.request import DetectorChoice, LiveOptions
 from fishy_ros.replay.shared_memory import remove_abandoned, segments_in
 from fishy_ros.ros.dds_profile import dds_environment
+from fishy_ros.ros.distributions import IS_HUMBLE
 from fishy_ros.ros.replay_player import NodeAddress, ReplayPlayer
 
 LOG_FILE = "detector.log"
@@ -74,8 +75,7 @@ def replay_session(
 
 def isolated_environment(domain_id: int) -> dict[str, str]:
     """Return the variables of a domain that is heard on this machine only, fit for large images."""
-    is_humble = os.environ.get("ROS_DISTRO") == "humble"
-    localhost = {"ROS_LOCALHOST_ONLY": "1"} if is_humble else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    localhost = {"ROS_LOCALHOST_ONLY": "1"} if IS_HUMBLE else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
     return {**dds_environment(), **localhost, "ROS_DOMAIN_ID": str(domain_id)}
 
 

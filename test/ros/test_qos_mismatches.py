@@ -13,20 +13,17 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float32
 
-from fishy_ros.replay.domain import private_domain
 from fishy_ros.ros.qos_mismatches import QosMismatches
 
 NEWEST = QoSProfile(depth=1)
 
 
 @pytest.fixture
-def context(monkeypatch):
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    with private_domain() as domain:
-        context = Context()
-        rclpy.init(context=context, domain_id=domain)
-        yield context
-        context.try_shutdown()
+def context(domain):
+    context = Context()
+    rclpy.init(context=context, domain_id=domain)
+    yield context
+    context.try_shutdown()
 
 
 @pytest.fixture
