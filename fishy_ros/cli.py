@@ -40,6 +40,8 @@ COMMANDS: tuple[str, ...] = (
 """Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""
 LIBRARIES: dict[str, tuple[int, int]] = {"matplotlib": (3, 7), "rich": (12, 3), "typer": (0, 13)}
 """Libraries of the command line, and the oldest versions that will do; Ubuntu 22.04 and 24.04 have older ones."""
+KEPT: str = "'numpy<2'"
+"""What to install with them: the extensions of ROS 2 Humble and Jazzy are built for NumPy 1."""
 
 
 def build_app() -> typer.Typer:
@@ -66,7 +68,7 @@ def _check_libraries() -> None:
         found = metadata.version(name)
         if tuple(int(number) for number in re.findall(r"\d+", found)[:2]) < least:
             wanted = " ".join(f"'{name}>={major}.{minor}'" for name, (major, minor) in LIBRARIES.items())
-            raise ConfigError(f"{name} {found} is too old for the command line: python3 -m pip install {wanted}")
+            raise ConfigError(f"{name} {found} is too old for the command line: python3 -m pip install {wanted} {KEPT}")
 
 
 def main() -> None:
