@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ImageArray: TypeAlias = NDArray[np.uint8]
-"""A colour image, uint8 `[H, W, 3]`, BGR."""
+"""A color image, uint8 `[H, W, 3]`, BGR."""
 
 ScoreMap: TypeAlias = NDArray[np.float32]
 """An anomaly score a pixel, float32 `[h, w]`; larger is more anomalous."""

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     out: Annotated[Path, typer.Argument(help="Folder of the model package, such as models/fishy-s.")],
-    description: Annotated[Path, typer.Option(help="YAML with name, version, description, licence and training data.")],
+    description: Annotated[Path, typer.Option(help="YAML with name, version, description, license and training data.")],
     calibration: Annotated[
         Path | None, typer.Option(help="Folder that `fishy calibrate` wrote; default: that of the checkpoint.")
     ] = None,

@@ -105,7 +105,7 @@ STREET_HAZARDS = DatasetInfo(
     name=STREET_HAZARDS_NAME,
     title="StreetHazards test, simulated (1500 frames)",
     source="https://github.com/hendrycks/anomaly-seg",
-    licence="see the repository",
+    license="see the repository",
     open=open_street_hazards,
     downloads=(
         Download(
@@ -119,6 +119,6 @@ BDD_ANOMALY = DatasetInfo(
     name=BDD_ANOMALY_NAME,
     title="BDD-Anomaly (810 frames)",
     source="https://github.com/hendrycks/anomaly-seg (labels; images: BDD100K 10K set, registration)",
-    licence="images: BDD100K terms",
+    license="images: BDD100K terms",
     open=open_bdd_anomaly,
 )

@@ -63,6 +63,6 @@ CITYSCAPES = DatasetInfo(
     name=NAME,
     title="Cityscapes, for segmentation (500 validation frames)",
     source="https://www.cityscapes-dataset.com/downloads (registration; leftImg8bit and gtFine)",
-    licence="Cityscapes terms (non-commercial)",
+    license="Cityscapes terms (non-commercial)",
     open=open_cityscapes,
 )

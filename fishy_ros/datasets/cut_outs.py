@@ -21,7 +21,7 @@ AlphaMap = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class CutOut:
-    """An object: colours, uint8 `[h, w, 3]` BGR, and alpha, float32 `[h, w]`."""
+    """An object: colors, uint8 `[h, w, 3]` BGR, and alpha, float32 `[h, w]`."""
 
     name: str
     image: ImageArray
@@ -51,7 +51,7 @@ def read_cut_out(path: Path) -> CutOut:
     """
     picture = decode_file(path, cv2.IMREAD_UNCHANGED)
     if picture.ndim != 3 or picture.shape[2] != 4 or picture.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected 8 bit colours with an alpha channel, found shape {picture.shape}")
+        raise DatasetError(f"{path}: expected 8 bit colors with an alpha channel, found shape {picture.shape}")
     visible = np.argwhere(picture[..., 3] >= 128)
     if not visible.size:
         raise DatasetError(f"{path}: nothing in it is visible")

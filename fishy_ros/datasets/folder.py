@@ -56,6 +56,6 @@ FOLDER = DatasetInfo(
     name=NAME,
     title="Your own images/NAME.* and labels/NAME.png",
     source="your own pictures",
-    licence="yours",
+    license="yours",
     open=open_folder,
 )

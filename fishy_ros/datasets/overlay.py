@@ -13,7 +13,7 @@ from fishy_ros.datasets.base import Dataset
 from fishy_ros.datasets.cut_outs import CutOut, choose, find_cut_outs
 from fishy_ros.datasets.overlay_effects import (
     FloatImage,
-    colour_noise,
+    color_noise,
     depth_blur,
     glow,
     match_histogram,
@@ -165,16 +165,16 @@ def paste(
     """Blend a cut-out into `image`, float32 `[H, W, 3]`, and write `meaning` into `labels`, both in place."""
     rows, columns = labels.shape
     margin = 6
-    colours, alpha = _resized(cut_out, placement, random.random() < 0.5, margin)
+    colors, alpha = _resized(cut_out, placement, random.random() < 0.5, margin)
     left, top = round(placement.x - alpha.shape[1] / 2), round(placement.y) - alpha.shape[0] + margin
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + alpha.shape[1], columns), min(top + alpha.shape[0], rows)
     if x1 <= x0 or y1 <= y0:
         return
     background = image[y0:y1, x0:x1]
-    colours = match_histogram(colours, alpha, np.clip(background, 0, 255).astype(np.uint8), settings.histogram)
-    colours = colour_noise(colours, settings.noise, random)
+    colors = match_histogram(colors, alpha, np.clip(background, 0, 255).astype(np.uint8), settings.histogram)
+    colors = color_noise(colors, settings.noise, random)
     nearness = np.clip((placement.y / rows - settings.horizon) / (1 - settings.horizon), 0, 1)
-    blurred = depth_blur(premultiply(colours, alpha), settings.defocus * rows / 1000 * float(1 - nearness))
+    blurred = depth_blur(premultiply(colors, alpha), settings.defocus * rows / 1000 * float(1 - nearness))
     focus = (columns / 2 - left, settings.horizon * rows - top)
     blurred = radial_motion_blur(blurred, focus, settings.motion * float(nearness))
     seen = blurred[y0 - top : y1 - top, x0 - left : x1 - left]
@@ -193,6 +193,6 @@ def _resized(cut_out: CutOut, placement: Placement, mirrored: bool, margin: int)
     alpha = np.pad(cv2.resize(cut_out.alpha, size, interpolation=how), margin)
     borders = ((margin, margin), (margin, margin), (0, 0))
     resized = cv2.resize(cut_out.image, size, interpolation=how).astype(np.float32)
-    colours: FloatImage = np.pad(resized, borders, "edge")
+    colors: FloatImage = np.pad(resized, borders, "edge")
     alpha = soften_edge(alpha.astype(np.float32), float(np.clip(0.006 * placement.height, 0.4, 1.2)))
-    return (colours[:, ::-1], alpha[:, ::-1]) if mirrored else (colours, alpha)
+    return (colors[:, ::-1], alpha[:, ::-1]) if mirrored else (colors, alpha)

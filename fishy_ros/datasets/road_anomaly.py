@@ -38,7 +38,7 @@ ROAD_ANOMALY = DatasetInfo(
     name=NAME,
     title="Road Anomaly (60 frames)",
     source="https://www.epfl.ch/labs/cvlab/data/road-anomaly",
-    licence="mixed, from the web (see the archive); research",
+    license="mixed, from the web (see the archive); research",
     open=open_road_anomaly,
     downloads=(
         Download(

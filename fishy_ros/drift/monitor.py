@@ -40,11 +40,11 @@ _REASONS: dict[str, tuple[str, str]] = {
     "score_median": ("scores too low", "scores too high"),
     "score_tail": ("too few high scores", "too many high scores"),
     "score_shift": ("", "scores distributed unlike those of ordinary images"),
-    "colour_order": ("colours unlike ordinary ones (red and blue exchanged?)", ""),
+    "color_order": ("colors unlike ordinary ones (red and blue exchanged?)", ""),
     "upright": ("things are not where they ordinarily are (upside down?)", ""),
 }
 """What it means that a statistic is below or above ordinary; an empty reason is none."""
-_RATIOS = frozenset({"colour_order", "upright"})
+_RATIOS = frozenset({"color_order", "upright"})
 """Log-likelihood ratios of the ordinary and another hypothesis, which are judged by their sign."""
 
 

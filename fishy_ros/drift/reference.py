@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.drift import colours, heights
-from fishy_ros.drift.frame_statistics import FrameStatistics, coloured_labels, thumbnail
+from fishy_ros.drift import colors, heights
+from fishy_ros.drift.frame_statistics import FrameStatistics, colored_labels, thumbnail
 from fishy_ros.drift.spoiling import turn
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import ModelPackage, Reference, Spread, add_reference
@@ -23,7 +23,7 @@ MIN_IMAGES = 20
 def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray]) -> Reference:
     """Run a detector on ordinary images, uint8 `[H, W, 3]` BGR of any size, as they are and upside down.
 
-    The colour order and the heights of an image are judged by those of all the others.
+    The color order and the heights of an image are judged by those of all the others.
 
     Raises:
         ConfigError: there are fewer than `MIN_IMAGES` images.
@@ -31,21 +31,21 @@ def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray])
     """
     statistics = FrameStatistics(detector.package.calibration)
     measured: dict[str, list[float]] = {}
-    colour_histograms, upright, turned = [], [], []
+    color_histograms, upright, turned = [], [], []
     for picture in pictures:
         detection = detector.detect(picture)
         for name, value in statistics.measure(detector.network_image, detection).items():
             measured.setdefault(name, []).append(value)
-        seen = coloured_labels(thumbnail(detector.network_image), detection)
-        colour_histograms.append(colours.colour_histogram(*seen))
+        seen = colored_labels(thumbnail(detector.network_image), detection)
+        color_histograms.append(colors.color_histogram(*seen))
         upright.append(heights.half_histogram(*seen))
         turned.append(heights.half_histogram(*_look(detector, turn(picture))))
     count = len(upright)
     if count < MIN_IMAGES:
         raise ConfigError(f"{count} ordinary images were given; expected at least {MIN_IMAGES}")
-    mean = [np.mean(histograms, axis=0) for histograms in (colour_histograms, upright, turned)]
-    measured["colour_order"] = [
-        float(np.sum(own * colours.log_ratios(_without(own, mean[0], count)))) for own in colour_histograms
+    mean = [np.mean(histograms, axis=0) for histograms in (color_histograms, upright, turned)]
+    measured["color_order"] = [
+        float(np.sum(own * colors.log_ratios(_without(own, mean[0], count)))) for own in color_histograms
     ]
     measured["upright"] = [
         heights.uprightness(own, heights.log_ratios(_without(own, mean[1], count), _without(other, mean[2], count)))
@@ -54,7 +54,7 @@ def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray])
     return Reference(
         images=count,
         statistics={name: Spread(*map(float, np.quantile(values, QUANTILES))) for name, values in measured.items()},
-        colours=colours.to_rows(colours.log_ratios(mean[0])),
+        colors=colors.to_rows(colors.log_ratios(mean[0])),
         heights=heights.to_rows(heights.log_ratios(mean[1], mean[2])),
     )
 
@@ -73,7 +73,7 @@ def write_reference(package: ModelPackage, pictures: Iterable[ImageArray], runti
 
 def _look(detector: AnomalyDetector, picture: ImageArray) -> tuple[ImageArray, LabelMap]:
     detection = detector.detect(picture)
-    return coloured_labels(thumbnail(detector.network_image), detection)
+    return colored_labels(thumbnail(detector.network_image), detection)
 
 
 def _without(own: NDArray[np.float64], mean: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -23,11 +23,11 @@ MAX_GRAPH_BYTES = 2 * 1024**3 - 1
 
 @dataclass(frozen=True)
 class SemanticClass:
-    """One class of the segmentation: its train id, name and colour (RGB, 0 to 255)."""
+    """One class of the segmentation: its train id, name and color (RGB, 0 to 255)."""
 
     id: int
     name: str
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,10 @@ class ModelPackage:
     sha256: str
     input_height: int
     input_width: int
-    colour_order: str
+    color_order: str
     classes: tuple[SemanticClass, ...]
     calibration: Calibration
-    licence: str
+    license: str
     training_data: tuple[str, ...] = ()
     metrics: Mapping[str, object] = field(default_factory=dict)
     variants: Mapping[str, GraphFile] = field(default_factory=dict)

@@ -25,15 +25,15 @@ class Spread(NamedTuple):
 class Reference:
     """Statistics of ordinary images, measured one image at a time.
 
-    `statistics` maps the name of a statistic to its spread. `colours` maps a class id to the natural logarithms of how
-    much more often each colour of that class occurs than the same colour with red and blue exchanged; `heights` maps it
+    `statistics` maps the name of a statistic to its spread. `colors` maps a class id to the natural logarithms of how
+    much more often each color of that class occurs than the same color with red and blue exchanged; `heights` maps it
     to those of how much more often each brightness of that class lies in each half of an image than it does when the
     image is upside down. Where one of them is empty, nothing is judged by it.
     """
 
     images: int
     statistics: Mapping[str, Spread]
-    colours: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    colors: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     heights: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
 
@@ -54,7 +54,7 @@ def read_reference(fields: Fields) -> Reference | None:
         if not spread.low <= spread.middle <= spread.high:
             raise statistics.error(name, "three numbers that do not fall")
         spreads[name] = spread
-    rows = (_rows(fields.mapping(name, optional=True)) for name in ("colours", "heights"))
+    rows = (_rows(fields.mapping(name, optional=True)) for name in ("colors", "heights"))
     return Reference(fields.integer("images", 1, 10**9), spreads, *rows)
 
 
@@ -64,7 +64,7 @@ def reference_document(reference: Reference) -> dict[str, object]:
         "version": VERSION,
         "images": reference.images,
         "statistics": {name: [round(value, 5) for value in spread] for name, spread in reference.statistics.items()},
-        "colours": _rows_document(reference.colours),
+        "colors": _rows_document(reference.colors),
         "heights": _rows_document(reference.heights),
     }
 

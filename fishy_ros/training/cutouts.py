@@ -29,12 +29,12 @@ COCO_STREET_FURNITURE: frozenset[int] = frozenset({10, 12, 13, 25, 58, 60})
 
 @dataclass(frozen=True)
 class CutOut:
-    """An object: `colour` uint8 `[h, w, 3]` BGR and `alpha` float32 `[h, w]` in [0, 1].
+    """An object: `color` uint8 `[h, w, 3]` BGR and `alpha` float32 `[h, w]` in [0, 1].
 
     `train_id` is its Cityscapes class for a decoy, None for an outlier.
     """
 
-    colour: NDArray[np.uint8]
+    color: NDArray[np.uint8]
     alpha: NDArray[np.float32]
     train_id: int | None = None
 
@@ -110,13 +110,13 @@ def make_cutout(
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     x, y, w, h = (int(v) for v in stats[best, :4])
     alpha = (pieces[y : y + h, x : x + w] == best).astype(np.float32)
-    colour = image[y : y + h, x : x + w]
+    color = image[y : y + h, x : x + w]
     scale = min(1.0, MAX_SIDE / max(w, h))
     if scale < 1:
         size = (max(1, round(w * scale)), max(1, round(h * scale)))
-        colour = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8)
+        color = np.asarray(cv2.resize(color, size, interpolation=cv2.INTER_AREA), np.uint8)
         alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    return CutOut(colour.copy(), alpha, train_id)
+    return CutOut(color.copy(), alpha, train_id)
 
 
 def _polygons(path: Path, width: int, height: int) -> Iterator[tuple[int, NDArray[np.int32]]]:

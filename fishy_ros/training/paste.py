@@ -1,7 +1,7 @@
 """Paste objects into a street: outliers, and decoys that look pasted but are ordinary.
 
 Without decoys a network learns to see the paste. So known things (cars, people, signs) and patches of road are pasted
-by the same code, with the same edges, shadows and colours, and stay ordinary.
+by the same code, with the same edges, shadows and colors, and stay ordinary.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PasteConfig:
     """Mean number of outliers in a crop; every crop gets at least one unless this is 0."""
     decoys: float = 1.0
     patches: float = 1.0
-    """Mean number of recoloured patches of ground that stay ordinary."""
+    """Mean number of recolored patches of ground that stay ordinary."""
     markings: float = 0.0
     """Mean number of painted lines on the road, which stay ordinary too."""
     anywhere: float = 0.25
@@ -131,9 +131,9 @@ def _place_anywhere(scene: Scene, rng: Generator) -> _Place:
 
 
 def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
-    colour, alpha = _warp(cutout, place.height, rng)
+    color, alpha = _warp(cutout, place.height, rng)
     margin = 3 + round(2 * scene.softness)
-    colour = np.pad(colour, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    color = np.pad(color, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     soft = _soften(np.pad(alpha, margin), rng.uniform(0.3, 1.1), scene)
     h, w = soft.shape
     top, left = place.base - h + margin, place.x - w // 2
@@ -143,7 +143,7 @@ def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
     if place.grounded and rng.random() < 0.85:
         _cast_shadow(scene, place, w - 2 * margin, rng)
     background = scene.image[target].astype(np.float32)
-    piece = _match_colours(colour[source].astype(np.float32), soft[source], background, rng)
+    piece = _match_colors(color[source].astype(np.float32), soft[source], background, rng)
     if rng.random() < 0.4:
         piece = _soften(piece, rng.uniform(0.3, 1.0), scene)
     elif scene.softness > 0:
@@ -169,39 +169,39 @@ def _write(
 
 def _warp(cutout: CutOut, height: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Flip, stretch, turn a little and resize to `height` px."""
-    colour, alpha = cutout.colour, cutout.alpha
+    color, alpha = cutout.color, cutout.alpha
     if rng.random() < 0.5:
-        colour, alpha = colour[:, ::-1], alpha[:, ::-1]
+        color, alpha = color[:, ::-1], alpha[:, ::-1]
     if cutout.train_id is None and rng.random() < 0.5:
-        colour, alpha = _turn(colour, alpha, rng.uniform(-25, 25))
+        color, alpha = _turn(color, alpha, rng.uniform(-25, 25))
     h, w = alpha.shape
     width = max(3, min(round(height * w / h * rng.uniform(0.8, 1.25)), 6 * height))
     interpolation = cv2.INTER_AREA if height < h else cv2.INTER_LINEAR
     size = (width, height)
     return (
-        np.asarray(cv2.resize(np.ascontiguousarray(colour), size, interpolation=interpolation), np.uint8),
+        np.asarray(cv2.resize(np.ascontiguousarray(color), size, interpolation=interpolation), np.uint8),
         np.asarray(cv2.resize(np.ascontiguousarray(alpha), size, interpolation=interpolation), np.float32),
     )
 
 
 def _turn(
-    colour: NDArray[np.uint8], alpha: NDArray[np.float32], degrees: float
+    color: NDArray[np.uint8], alpha: NDArray[np.float32], degrees: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     h, w = alpha.shape
     turn = cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 1.0)
     cosine, sine = abs(turn[0, 0]), abs(turn[0, 1])
     size = (int(h * sine + w * cosine) + 1, int(h * cosine + w * sine) + 1)
     turn[:, 2] += (size[0] / 2 - w / 2, size[1] / 2 - h / 2)
-    turned = cv2.warpAffine(np.ascontiguousarray(colour), turn, size, borderMode=cv2.BORDER_REPLICATE)
+    turned = cv2.warpAffine(np.ascontiguousarray(color), turn, size, borderMode=cv2.BORDER_REPLICATE)
     mask = cv2.warpAffine(np.ascontiguousarray(alpha), turn, size)
     rows, columns = np.where(mask > 0.3)
     if len(rows) < 4:
-        return colour, alpha
+        return color, alpha
     box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     return np.asarray(turned, np.uint8)[box], np.asarray(mask, np.float32)[box]
 
 
-def _match_colours(
+def _match_colors(
     piece: NDArray[np.float32], alpha: NDArray[np.float32], background: NDArray[np.float32], rng: Generator
 ) -> NDArray[np.float32]:
     """Move mean and spread of the object part of the way to those of what lies around it."""
@@ -234,7 +234,7 @@ def _cast_shadow(scene: Scene, place: _Place, width: int, rng: Generator) -> Non
 
 
 def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Generator) -> None:
-    """Recolour a flat piece of ground (a repair, a stain, a shadow, paint): it stays ordinary."""
+    """Recolor a flat piece of ground (a repair, a stain, a shadow, paint): it stays ordinary."""
     place = _place_on_ground(scene, rng, 0.05, 1.2)
     if place is None:
         return

@@ -23,10 +23,10 @@ def random_object(rng: Generator, textures: Sequence[NDArray[np.uint8]]) -> CutO
     mask, shade = shape(rng)
     surface = _photograph(rng, textures) if textures and rng.random() < 0.5 else _paint(rng)
     light = np.clip(shade + rng.normal(0, 0.03, shade.shape), 0.05, 1.6)
-    colour = np.clip(surface * light[..., None], 0, 255).astype(np.uint8)
+    color = np.clip(surface * light[..., None], 0, 255).astype(np.uint8)
     rows, columns = np.where(mask > 0.5)
     box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return CutOut(colour[box], mask[box].astype(np.float32))
+    return CutOut(color[box], mask[box].astype(np.float32))
 
 
 def _paint(rng: Generator) -> NDArray[np.float64]:

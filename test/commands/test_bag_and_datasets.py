@@ -129,11 +129,11 @@ def test_an_unreadable_frame_leaves_no_bag(run, tmp_path, folder):
     assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
 
 
-def test_the_list_names_every_dataset_with_licence_and_source(run):
+def test_the_list_names_every_dataset_with_license_and_source(run):
     output = run("datasets")
     for info in DATASETS.values():
         assert f"{info.name}\n    {info.title}\n    from     {info.source}" in output
-        assert f"licence  {info.licence}" in output
+        assert f"license  {info.license}" in output
 
 
 def test_the_list_counts_frames_under_the_root(run, folder):

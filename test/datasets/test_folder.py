@@ -133,14 +133,14 @@ def test_natural_order_is_total_and_counts_numbers(names):
     assert [int(name) for name in digits] == sorted(int(name) for name in digits)
 
 
-def test_label_pictures_with_equal_channels_are_read_as_ids_and_colours_refused(tmp_path):
+def test_label_pictures_with_equal_channels_are_read_as_ids_and_colors_refused(tmp_path):
     ids = np.arange(48, dtype=np.uint8).reshape(6, 8)
     cv2.imwrite(str(tmp_path / "equal.png"), cv2.merge([ids, ids, ids]))
-    cv2.imwrite(str(tmp_path / "colour.png"), cv2.merge([ids, ids, ids + 1]))
+    cv2.imwrite(str(tmp_path / "color.png"), cv2.merge([ids, ids, ids + 1]))
     cv2.imwrite(str(tmp_path / "deep.png"), ids.astype(np.uint16) * 100)
     np.testing.assert_array_equal(read_label_ids(tmp_path / "equal.png"), ids)
-    with pytest.raises(DatasetError, match="found a colour picture"):
-        read_label_ids(tmp_path / "colour.png")
+    with pytest.raises(DatasetError, match="found a color picture"):
+        read_label_ids(tmp_path / "color.png")
     with pytest.raises(DatasetError, match="expected label ids of 0 to 255, found 0 to 4700"):
         read_label_ids(tmp_path / "deep.png")
     with pytest.raises(DatasetError, match=r"none\.png: cannot be read"):

@@ -12,7 +12,7 @@ from fishy_ros.datasets.cut_outs import CutOut, find_cut_outs, read_cut_out
 from fishy_ros.datasets.folder import open_folder
 from fishy_ros.datasets.overlay import OverlayDataset, OverlaySettings, Placement, draw_placement, paste
 from fishy_ros.datasets.overlay_effects import (
-    colour_noise,
+    color_noise,
     depth_blur,
     glow,
     match_histogram,
@@ -25,8 +25,8 @@ from fishy_ros.errors import ConfigError, DatasetError
 PLAIN = OverlaySettings(histogram=0, motion=0, defocus=0, noise=0, glow=0)
 
 
-def _square(size: int = 40, colour: tuple[int, int, int] = (10, 200, 60)) -> CutOut:
-    return CutOut("square", np.full((size, size, 3), colour, np.uint8), np.ones((size, size), np.float32))
+def _square(size: int = 40, color: tuple[int, int, int] = (10, 200, 60)) -> CutOut:
+    return CutOut("square", np.full((size, size, 3), color, np.uint8), np.ones((size, size), np.float32))
 
 
 def _disc(size: int = 41) -> np.ndarray:
@@ -45,9 +45,9 @@ def folder(tmp_path):
         labels = np.zeros((120, 200), np.uint8)
         labels[110:] = 255
         cv2.imwrite(str(tmp_path / f"labels/{number}.png"), labels)
-    for part, colour in (("objects", (255, 0, 255)), ("decoys", (0, 255, 0))):
+    for part, color in (("objects", (255, 0, 255)), ("decoys", (0, 255, 0))):
         picture = np.zeros((30, 30, 4), np.uint8)
-        cv2.circle(picture, (15, 15), 12, (*colour, 255), -1)
+        cv2.circle(picture, (15, 15), 12, (*color, 255), -1)
         cv2.imwrite(str(tmp_path / part / "disc.png"), picture)
     return tmp_path
 
@@ -114,16 +114,16 @@ def test_pasting_over_any_edge_is_safe(x, y, height):
 
 def test_histogram_matching_gives_the_distribution_of_the_reference():
     random = np.random.default_rng(0)
-    colours = random.normal(200, 10, (60, 60, 3)).astype(np.float32)
+    colors = random.normal(200, 10, (60, 60, 3)).astype(np.float32)
     reference = random.normal(80, 25, (60, 60, 3)).clip(0, 255).astype(np.uint8)
     alpha = np.ones((60, 60), np.float32)
-    full = match_histogram(colours, alpha, reference, 1.0)
+    full = match_histogram(colors, alpha, reference, 1.0)
     assert full.mean() == pytest.approx(80, abs=2)
     assert full.std() == pytest.approx(25, abs=2)
-    half = match_histogram(colours, alpha, reference, 0.5)
+    half = match_histogram(colors, alpha, reference, 0.5)
     assert half.mean() == pytest.approx(140, abs=2)
-    np.testing.assert_array_equal(match_histogram(colours, alpha, reference, 0.0), colours)
-    order = np.argsort(colours[..., 0].ravel(), kind="stable")
+    np.testing.assert_array_equal(match_histogram(colors, alpha, reference, 0.0), colors)
+    order = np.argsort(colors[..., 0].ravel(), kind="stable")
     assert (np.diff(full[..., 0].ravel()[order]) >= -1e-3).all(), "brighter stays brighter"
 
 
@@ -150,7 +150,7 @@ def test_depth_blur_softens_without_darkening_the_edge():
 
 
 def test_noise_has_the_wanted_deviation():
-    noisy = colour_noise(np.full((200, 200, 3), 90, np.float32), 4.0, np.random.default_rng(0))
+    noisy = color_noise(np.full((200, 200, 3), 90, np.float32), 4.0, np.random.default_rng(0))
     assert noisy.std() == pytest.approx(4.0, rel=0.02)
     assert noisy.mean() == pytest.approx(90, abs=0.1)
 

@@ -180,9 +180,9 @@ version: '1'
 input: {height: 4, width: 8}
 graph: {file: model.onnx, sha256: "0000000000000000000000000000000000000000000000000000000000000000"}
 variants: {fp16: {file: model.fp16.onnx, sha256: "0000000000000000000000000000000000000000000000000000000000000000"}}
-classes: [{id: 0, name: road, colour: [1, 2, 3]}]
+classes: [{id: 0, name: road, color: [1, 2, 3]}]
 calibration: {meaning: a share, default_threshold: 0.5, ordinary_share_above: [[0.1, 0.2], [0.3, 0.1]]}
-licence: none
+license: none
 """
 
 

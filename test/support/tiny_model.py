@@ -42,7 +42,7 @@ def build_tiny_package(
             default_threshold=0.5,
             ordinary_share_above=((0.25, 0.1), (0.5, 0.01), (0.75, 0.001)),
         ),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         training_data=("none",),
         metrics={"note": "not trained"},
         card="# tiny\n\nLocal contrast in place of a network.\n",

@@ -28,7 +28,7 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
         (root / folder).mkdir(parents=True)
     labels = np.full((height, width), ROAD, np.uint8)
     labels[: height // 2], labels[: height // 4] = BUILDING, SKY
-    colours = {ROAD: 90, BUILDING: 60, SKY: 220}
+    colors = {ROAD: 90, BUILDING: 60, SKY: 220}
     watched = np.zeros_like(labels)
     watched[-20:, 40:80] = 1
     for folder in ("images", "labels"):
@@ -36,7 +36,7 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
     cv2.imwrite(str(root / "watched/labels/0.png"), watched)
     cv2.imwrite(str(root / "watched/images/0.png"), np.where(watched, 250, 90).astype(np.uint8))
     for index in range(count):
-        grey = np.vectorize(colours.get)(labels)[..., None] + rng.normal(0, 6, (height, width, 3))
+        grey = np.vectorize(colors.get)(labels)[..., None] + rng.normal(0, 6, (height, width, 3))
         cv2.imwrite(str(root / f"images/{index}.png"), np.clip(grey, 0, 255).astype(np.uint8))
         cv2.imwrite(str(root / f"labels/{index}.png"), labels)
     rgba = np.zeros((40, 60, 4), np.uint8)

@@ -174,7 +174,7 @@ def test_processes_that_train_together_write_one_checkpoint(street, tmp_path):
 def test_the_exported_package_detects_and_equals_torch(run, tmp_path):
     words = tmp_path / "words.yaml"
     words.write_text(
-        "{name: tiny, version: 1.0.0, description: a test, licence: Apache-2.0, training_data: [tiny], card: '# tiny'}"
+        "{name: tiny, version: 1.0.0, description: a test, license: Apache-2.0, training_data: [tiny], card: '# tiny'}"
     )
     call("export", run / "last.pt", tmp_path / "tiny", "--description", words, *SIZE)
     image = np.random.default_rng(1).integers(0, 255, (64, 128, 3), np.uint8)
@@ -196,7 +196,7 @@ def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_small
     street = write_street(tmp_path / "many", count=24)
     words = tmp_path / "words.yaml"
     words.write_text(
-        "{name: tiny, version: 1.0.0, description: a test, licence: Apache-2.0, training_data: [tiny], card: '# tiny'}"
+        "{name: tiny, version: 1.0.0, description: a test, license: Apache-2.0, training_data: [tiny], card: '# tiny'}"
     )
     reduced = ("--config", street, "--reference-images", 24, "--reduced", "32x64")
     call("export", run / "last.pt", tmp_path / "tiny", "--description", words, *SIZE, *reduced)

@@ -33,7 +33,7 @@ float32 graph, and the share of pixels that keep their class."""
 ROUNDING = {"fp16": 0.0005, "int8": 0.008, "int8-tensorrt": 0.008}
 """Bound of the mean difference between two engines that compute the same graph. In float they differ in the last bit,
 which turns an 8-bit level here and there, and those grow through the layers: up to 0.005 over eight seeds."""
-WORDS = "{name: tiny, version: 1.0.0, description: a test, licence: none, training_data: [tiny], card: '# tiny'}"
+WORDS = "{name: tiny, version: 1.0.0, description: a test, license: none, training_data: [tiny], card: '# tiny'}"
 EXACT = ("Exp", "Log", "ReduceSum", "ReduceMax", "Div", "Abs", "ArgMax", "Sub", "Mul")
 """Operators that tell anomalies from ordinary pixels, or calibrate."""
 

@@ -65,5 +65,5 @@ def write_erfnet_package(folder: Path, like: ModelPackage) -> ModelPackage:
         input_width=like.input_width,
         classes=like.classes,
         calibration=Calibration("one minus the largest softmax of random weights", 0.5),
-        licence="Apache-2.0",
+        license="Apache-2.0",
     )

@@ -1,0 +1,61 @@
+"""Names of earlier releases: still read for one release, with one line that says what they are called now."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+MODEL_KEYS: dict[str, str] = {
+    "licence": "license",
+    "colour": "color",
+    "colours": "colors",
+    "colour_order": "color_order",
+}
+"""Keys of `model.yaml` and of the description that `fishy export` reads."""
+
+PARAMETERS: dict[str, str] = {"colour_map": "color_map"}
+"""Parameters of the node `detector`."""
+
+_LOG = logging.getLogger(__name__)
+
+
+Document = dict[str, object]
+
+
+def with_current_keys(document: Document, names: Mapping[str, str], where: str, error: type[Exception]) -> Document:
+    """Rename the keys of a parsed document, at any depth, and warn once of those that are old.
+
+    Args:
+        document: mappings, lists and scalars, as a YAML file holds them.
+        names: old name -> name now.
+        where: what is read, for the warning.
+        error: what to raise.
+
+    Raises:
+        error: a mapping has a key under both its names.
+    """
+    found: set[str] = set()
+
+    def rename(item: object) -> object:
+        if isinstance(item, list):
+            return [rename(entry) for entry in item]
+        return rename_mapping(item) if isinstance(item, dict) else item
+
+    def rename_mapping(item: Document) -> Document:
+        used = {key for key in item if isinstance(key, str) and key in names}
+        for key in used:
+            if names[key] in item:
+                raise error(f"{where}: `{key}` and `{names[key]}` are the same key; keep `{names[key]}`")
+        found.update(used)
+        return {names.get(key, key): rename(value) for key, value in item.items()}
+
+    renamed = rename_mapping(document)
+    warn_of_old_names(found, names, where)
+    return renamed
+
+
+def warn_of_old_names(found: set[str], names: Mapping[str, str], where: str) -> None:
+    """Log one line about the old names in use, if there are any."""
+    if found:
+        pairs = ", ".join(f"`{old}` is now `{names[old]}`" for old in sorted(found))
+        _LOG.warning("%s: %s; the next release will not read the old names", where, pairs)

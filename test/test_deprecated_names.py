@@ -1,0 +1,55 @@
+"""What carries a name of the release before is read, and one line says what it is called now."""
+
+import logging
+
+import pytest
+import yaml
+
+from fishy_ros import deprecated_names
+from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
+from fishy_ros.errors import ConfigError
+from fishy_ros.model_package import load_model_package
+
+TABLES = [
+    value for value in vars(deprecated_names).values() if isinstance(value, dict) and value and "__name__" not in value
+]
+
+
+@pytest.mark.parametrize("names", TABLES)
+def test_no_new_name_is_an_old_one(names):
+    assert not set(names) & set(names.values())
+
+
+def test_keys_are_renamed_at_any_depth_and_named_in_one_line(caplog):
+    document = {"licence": "MIT", "classes": [{"colour": [1, 2, 3]}, {"colour": [4, 5, 6]}], "name": "x"}
+    with caplog.at_level(logging.WARNING):
+        renamed = with_current_keys(document, MODEL_KEYS, "model.yaml", ConfigError)
+    assert renamed == {"license": "MIT", "classes": [{"color": [1, 2, 3]}, {"color": [4, 5, 6]}], "name": "x"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "model.yaml: `colour` is now `color`, `licence` is now `license`; the next release will not read the old names"
+    ]
+
+
+def test_current_keys_are_not_warned_of(caplog):
+    with_current_keys({"license": "MIT"}, MODEL_KEYS, "model.yaml", ConfigError)
+    assert not caplog.records
+
+
+def test_a_key_under_both_names_is_refused():
+    with pytest.raises(ConfigError, match=r"model\.yaml: `licence` and `license` are the same key"):
+        with_current_keys({"licence": "MIT", "license": "MIT"}, MODEL_KEYS, "model.yaml", ConfigError)
+
+
+def test_a_package_of_the_release_before_is_the_same_package(tiny_folder):
+    path, current = tiny_folder / "model.yaml", load_model_package(tiny_folder)
+    old = {new: old for old, new in MODEL_KEYS.items()}
+
+    def age(item):
+        if isinstance(item, list):
+            return [age(entry) for entry in item]
+        return {old.get(key, key): age(value) for key, value in item.items()} if isinstance(item, dict) else item
+
+    aged = age(yaml.safe_load(path.read_text()))
+    assert "licence" in aged
+    path.write_text(yaml.safe_dump(aged))
+    assert load_model_package(tiny_folder) == current
