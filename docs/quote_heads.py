@@ -63,7 +63,11 @@ def training_curve_table(curve: list[tuple[int, Any]]) -> str:
     """Lay out one row a checkpoint: the score of its first head on every set, and mean IoU."""
     first = curve[0][1]
     folders, labelled = list(first["heads"][0]["sets"]), list(first["segmentation"])
-    header = ("step of stage 2 to 5", *(Path(folder).name for folder in folders), *(f"mIoU {name}" for name in labelled))
+    header = (
+        "step of stage 2 to 5",
+        *(Path(folder).name for folder in folders),
+        *(f"mIoU {name}" for name in labelled),
+    )
     rows = [
         (
             f"{step:,}",

@@ -10,9 +10,9 @@ from rclpy.lifecycle import LifecycleNode
 from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.errors import ImageError, describe_error
 from fishy_ros.node.camera_subscriptions import CameraSubscriptions
-from fishy_ros.node.detector_ladder import DetectorLadder
+from fishy_ros.node.fallback_levels import FallbackLevels
 from fishy_ros.node.frame_claim import FrameClaim
-from fishy_ros.node.frame_ledger import FrameLedger
+from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.latency import LatencyWindow
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.pipeline import Frame, Pipeline
@@ -29,33 +29,33 @@ class ActiveRun:
     def __init__(
         self,
         node: LifecycleNode,
-        ladder: DetectorLadder,
+        levels: FallbackLevels,
         publishers: Publishers,
         parameters: Callable[[], DetectorParameters],
-        ledger: FrameLedger,
+        counters: FrameCounters,
         order: StampOrder,
         gaps: SequenceGaps,
     ) -> None:
         """Subscribe to the camera and start the threads.
 
-        Frames are counted in `ledger`, their stamps go by `order`, and `gaps` tells how many never arrived.
+        Frames are counted in `counters`, their stamps go by `order`, and `gaps` tells how many never arrived.
         """
         self.latencies = LatencyWindow()
         self.started_at = time.monotonic()
-        self._ledger = ledger
+        self._counters = counters
         self._logger = node.get_logger()
         self._may_publish = node.context.ok
         self._parameters = parameters
         self._claim = FrameClaim[Frame]()
-        package = ladder.current.package
+        package = levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.reference)
         self._painter = Worker[Picture](
             "painter", lambda picture: publishers.publish_pictures(picture, parameters()), self._on_picture_error
         )
         self._pipeline = Pipeline(
-            ladder=ladder,
+            levels=levels,
             publishers=publishers,
-            ledger=ledger,
+            counters=counters,
             order=order,
             latencies=self.latencies,
             parameters=parameters,
@@ -71,7 +71,7 @@ class ActiveRun:
             gaps,
             self._on_frame,
             self._on_overtaken,
-            self._ledger.note_lost,
+            self._counters.note_lost,
             self._on_bad_message,
         )
         self._painter.start()
@@ -103,25 +103,25 @@ class ActiveRun:
         self._worker.stop(timeout_s=0.0)
         self._painter.stop()
         if frame is not None:
-            self._ledger.note_failed(reason)
+            self._counters.note_failed(reason)
             self._answer_unknown(frame)
 
     def _close_camera(self) -> None:
         self._camera.destroy()
         if self._worker.close():
-            self._ledger.note_overtaken()
+            self._counters.note_overtaken()
 
     def _on_frame(self, frame: Frame) -> None:
-        self._ledger.note_received()
+        self._counters.note_received()
         if self._worker.offer(frame):
-            self._ledger.note_overtaken()
+            self._counters.note_overtaken()
 
     def _on_overtaken(self) -> None:
-        self._ledger.note_received()
-        self._ledger.note_overtaken()
+        self._counters.note_received()
+        self._counters.note_overtaken()
 
     def _on_bad_message(self, reason: str) -> None:
-        self._ledger.note_received()
+        self._counters.note_received()
         self._drop_bad(reason)
 
     def _on_frame_error(self, frame: Frame, error: Exception) -> None:
@@ -131,7 +131,7 @@ class ActiveRun:
             if is_ours and isinstance(error, ImageError):
                 self._drop_bad(str(error))
             elif is_ours:
-                self._ledger.note_failed(describe_error(error))
+                self._counters.note_failed(describe_error(error))
                 self._answer_unknown(frame)
         if not self._claim.is_given_up and not isinstance(error, ImageError):
             self._logger.error(f"frame dropped: {describe_error(error)}", throttle_duration_sec=1.0)
@@ -148,12 +148,12 @@ class ActiveRun:
         except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
             self._logger.error(f"no heatmap for a failed frame: {describe_error(error)}", throttle_duration_sec=1.0)
             return
-        self._ledger.note_unknown()
+        self._counters.note_unknown()
 
     def _on_picture_error(self, picture: Picture, error: Exception) -> None:
         if self._may_publish():
             self._logger.error(f"picture dropped: {describe_error(error)}", throttle_duration_sec=1.0)
 
     def _drop_bad(self, reason: str) -> None:
-        self._ledger.note_bad(reason)
+        self._counters.note_bad(reason)
         self._logger.warning(f"bad image dropped: {reason}", throttle_duration_sec=1.0)

@@ -10,9 +10,9 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from fishy_ros.imaging import resize_score
-from fishy_ros.node.detector_ladder import DetectorLadder
+from fishy_ros.node.fallback_levels import FallbackLevels
 from fishy_ros.node.frame_claim import FrameClaim
-from fishy_ros.node.frame_ledger import FrameLedger
+from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.image_messages import CameraImage, FrameHeader
 from fishy_ros.node.latency import LatencyWindow, age_of
 from fishy_ros.node.parameters import MODEL_THRESHOLD, DetectorParameters
@@ -38,9 +38,9 @@ class Frame:
 class Pipeline:
     """Handle frames one at a time, on the worker's thread."""
 
-    ladder: DetectorLadder
+    levels: FallbackLevels
     publishers: Publishers
-    ledger: FrameLedger
+    counters: FrameCounters
     order: StampOrder
     latencies: LatencyWindow
     parameters: Callable[[], DetectorParameters]
@@ -66,9 +66,9 @@ class Pipeline:
         if self._is_stale(header):
             return
         if not self.claim.begin(frame):
-            self.ledger.note_overtaken()
+            self.counters.note_overtaken()
             return
-        detector = self.ladder.current
+        detector = self.levels.current
         started = time.perf_counter()
         wants_overlay = self.publishers.wants_overlay(parameters)
         rows, columns, _ = detector.network_image.shape
@@ -84,7 +84,7 @@ class Pipeline:
             self._publish(header, score)
         published = time.perf_counter()
         age = age_of(header.stamp_ns, self.now_ns())
-        self.ledger.note_published()
+        self.counters.note_published()
         stages_ms = {
             "receive": frame.receive_ms,
             "wait": (started - frame.received_at) * 1e3,
@@ -93,7 +93,7 @@ class Pipeline:
             "publish": (published - detected) * 1e3,
             "total": (published - frame.received_at) * 1e3 + frame.receive_ms,
         }
-        self.ladder.note_frame(stages_ms["total"], parameters.deadline_rules)
+        self.levels.note_frame(stages_ms["total"], parameters.deadline_rules)
         self.latencies.add({**stages_ms, "age": age.ms})
         if parameters.publish_latency:
             self.publishers.publish_latency(header, stages_ms, age)
@@ -111,7 +111,7 @@ class Pipeline:
         """
         parameters = self.parameters()
         is_large = parameters.heatmap_size == "image"
-        score = np.ones(frame.image.size() if is_large else self.ladder.current.score_size, np.float32)
+        score = np.ones(frame.image.size() if is_large else self.levels.current.score_size, np.float32)
         self._publish(frame.image.header, score)
         self._publish_camera_info(frame, score, parameters)
 
@@ -127,19 +127,19 @@ class Pipeline:
 
     def _is_stale(self, header: FrameHeader) -> bool:
         if header.stamp_ns == UNSTAMPED_NS:
-            self.ledger.note_unstamped()
+            self.counters.note_unstamped()
         restarts = self.order.restarts
         reason = self.order.refusal(header.stamp_ns, time.monotonic())
         if self.order.restarts > restarts:
-            self.ledger.note_stamp_restart()
+            self.counters.note_stamp_restart()
         if reason:
-            self.ledger.note_stale(reason)
+            self.counters.note_stale(reason)
         return bool(reason)
 
     def threshold(self, parameters: DetectorParameters) -> float:
         """Return the threshold in force, in [0, 1]."""
         if parameters.threshold == MODEL_THRESHOLD:
-            return self.ladder.current.package.calibration.default_threshold
+            return self.levels.current.package.calibration.default_threshold
         return parameters.threshold
 
 

@@ -83,7 +83,7 @@ def test_a_worker_survives_every_exception():
     assert worker.stop()
 
 
-def test_a_worker_that_hangs_is_noticed_and_left_behind():
+def test_a_worker_that_hangs_is_noticed_and_abandoned():
     gate = threading.Event()
     worker = Worker[int]("test", lambda item: gate.wait(30.0), lambda item, error: None)
     worker.start()

@@ -46,7 +46,7 @@ class FrameTotals:
         return self.overtaken + self.bad + self.failed + self.stale + self.lost
 
 
-class FrameLedger:
+class FrameCounters:
     """The one place that counts frames. Any thread may use it."""
 
     def __init__(self) -> None:
