@@ -111,7 +111,7 @@ def memory_line(name: str, result: dict[str, Any]) -> str:
     text = (
         f"Memory of the node over {result['frames'][-1]} frames: {result['settled_mib']:.1f} MiB in the second half, "
         f"where it grows by {result['growth_kib_per_1000_frames']:.1f} KiB a thousand frames; "
-        f"{result['unanswered']} frames lost."
+        f"{result['missing']} frames lost."
     )
     return "\n".join((text, "", _made_by(name, result["environment"])))
 

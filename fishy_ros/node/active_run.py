@@ -11,11 +11,11 @@ from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.errors import ImageError, describe_error
 from fishy_ros.node.camera_subscriptions import CameraSubscriptions
 from fishy_ros.node.fallback_levels import FallbackLevels
-from fishy_ros.node.frame_claim import FrameClaim
 from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.latency import LatencyWindow
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.pipeline import Frame, Pipeline
+from fishy_ros.node.publish_guard import PublishGuard
 from fishy_ros.node.publishers import Picture, Publishers
 from fishy_ros.node.sequence_gaps import SequenceGaps
 from fishy_ros.node.stamp_order import StampOrder
@@ -46,7 +46,7 @@ class ActiveRun:
         self._logger = node.get_logger()
         self._may_publish = node.context.ok
         self._parameters = parameters
-        self._claim = FrameClaim[Frame]()
+        self._guard = PublishGuard[Frame]()
         package = levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.reference)
         self._painter = Worker[Picture](
@@ -62,7 +62,7 @@ class ActiveRun:
             now_ns=lambda: int(node.get_clock().now().nanoseconds),
             paint=self._painter.offer,
             observe=self._observe,
-            claim=self._claim,
+            guard=self._guard,
         )
         self._worker = Worker[Frame]("inference", self._pipeline.handle, self._on_frame_error)
         self._camera = CameraSubscriptions(
@@ -98,13 +98,13 @@ class ActiveRun:
 
     def abandon(self, reason: str) -> None:
         """Unsubscribe and leave the frame in work behind; whatever comes of it will not be published."""
-        frame = self._claim.give_up()
+        frame = self._guard.give_up()
         self._close_camera()
         self._worker.stop(timeout_s=0.0)
         self._painter.stop()
         if frame is not None:
             self._counters.note_failed(reason)
-            self._answer_unknown(frame)
+            self._publish_unknown(frame)
 
     def _close_camera(self) -> None:
         self._camera.destroy()
@@ -127,20 +127,20 @@ class ActiveRun:
     def _on_frame_error(self, frame: Frame, error: Exception) -> None:
         if not self._may_publish():  # Ctrl-C ends the context, and with it every publisher, under the frame in work
             return
-        with self._claim.answer() as is_ours:
+        with self._guard.publish() as is_ours:
             if is_ours and isinstance(error, ImageError):
                 self._drop_bad(str(error))
             elif is_ours:
                 self._counters.note_failed(describe_error(error))
-                self._answer_unknown(frame)
-        if not self._claim.is_given_up and not isinstance(error, ImageError):
+                self._publish_unknown(frame)
+        if not self._guard.is_given_up and not isinstance(error, ImageError):
             self._logger.error(f"frame dropped: {describe_error(error)}", throttle_duration_sec=1.0)
 
     def _observe(self, image: ImageArray, detection: Detection) -> None:
         if self._parameters().drift_window_s > 0.0:
             self._monitor.add(time.monotonic(), image, detection)
 
-    def _answer_unknown(self, frame: Frame) -> None:
+    def _publish_unknown(self, frame: Frame) -> None:
         if not self._parameters().publish_on_failure:
             return
         try:

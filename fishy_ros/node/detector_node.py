@@ -31,7 +31,7 @@ from fishy_ros.node.parameter_server import ParameterServer
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.publishers import Publishers
 from fishy_ros.node.sequence_gaps import SequenceGaps
-from fishy_ros.node.spinning import answer_impossible_transitions, spin_until_shutdown
+from fishy_ros.node.spinning import refuse_impossible_transitions, spin_until_shutdown
 from fishy_ros.node.stamp_order import StampOrder
 from fishy_ros.node.watchdog import Action, Watchdog
 
@@ -66,7 +66,7 @@ class DetectorNode(LifecycleNode):
         self._settings = ParameterServer(self, is_configured=lambda: self._outputs is not None)
         self._reporter = DiagnosticsPublisher(self, self._observe, lambda: self._settings.current)
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady_clock())
-        answer_impossible_transitions(self)
+        refuse_impossible_transitions(self)
 
     @property
     def starts_by_itself(self) -> bool:

@@ -20,7 +20,7 @@ class FrameTotals:
     failed: int = 0
     """Dropped because the inference failed."""
     unknown: int = 0
-    """How many of these were answered by a heatmap of ones."""
+    """How many of these were given a heatmap of ones."""
     stale: int = 0
     """Dropped because its stamp is not newer than one that was published."""
     unstamped: int = 0

@@ -11,11 +11,11 @@ from sensor_msgs.msg import CameraInfo
 
 from fishy_ros.imaging import resize_score
 from fishy_ros.node.fallback_levels import FallbackLevels
-from fishy_ros.node.frame_claim import FrameClaim
 from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.image_messages import CameraImage, FrameHeader
 from fishy_ros.node.latency import LatencyWindow, age_of
 from fishy_ros.node.parameters import MODEL_THRESHOLD, DetectorParameters
+from fishy_ros.node.publish_guard import PublishGuard
 from fishy_ros.node.publishers import Picture, Publishers
 from fishy_ros.node.stamp_order import UNSTAMPED_NS, StampOrder
 from fishy_ros.types import Detection, ImageArray, ScoreMap
@@ -50,7 +50,7 @@ class Pipeline:
     """Takes what pictures are painted from, if anybody wants one."""
     observe: Callable[[ImageArray, Detection], object]
     """Takes what the network read and what it said, once that is published."""
-    claim: FrameClaim[Frame]
+    guard: PublishGuard[Frame]
     """Says whether the result of the frame in work comes too late."""
 
     def handle(self, frame: Frame) -> None:
@@ -65,7 +65,7 @@ class Pipeline:
         parameters, header = self.parameters(), frame.image.header
         if self._is_stale(header):
             return
-        if not self.claim.begin(frame):
+        if not self.guard.begin(frame):
             self.counters.note_overtaken()
             return
         detector = self.levels.current
@@ -78,7 +78,7 @@ class Pipeline:
         detection = detector.detect(image)
         detected = time.perf_counter()
         score = _heatmap(detection.score, parameters, frame.image)
-        with self.claim.answer() as is_ours:
+        with self.guard.publish() as is_ours:
             if not is_ours:
                 return
             self._publish(header, score)

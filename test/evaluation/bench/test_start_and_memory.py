@@ -46,9 +46,9 @@ def test_memory_is_read_a_hundred_times_while_every_frame_is_answered(
     assert result.exit_code == 0, result.output
     kept = json.loads(out.read_text())["memory"]
     assert kept["frames"] == list(range(2, 201, 2))
-    assert kept["unanswered"] == 0
+    assert kept["missing"] == 0
     assert all(20 < size < 2000 for size in kept["resident_mib"])
-    assert "200 frames, 0 unanswered" in result.output
+    assert "200 frames, 0 missing" in result.output
     assert cv2.imread(str(out.with_suffix(".png"))).std() > 5
 
 

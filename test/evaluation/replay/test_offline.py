@@ -1,4 +1,4 @@
-"""Replays in process: answers, result, timing, film and ranking."""
+"""Replays in process: frames, result, timing, film and ranking."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.offline import replay_offline
 from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.replay.run_offline import run_offline
@@ -83,12 +83,12 @@ def test_true_classes_give_miou_and_misclassification(choice, no_stages):
 
 def test_frames_without_a_heatmap_are_counted_and_named(street, choice):
     with AnomalyDetector(choice.model, choice.runtime) as detector:
-        answers = [
-            Answer(answer.sample, None) if index in (1, 4) else answer
-            for index, answer in enumerate(replay_offline(DatasetSource(street), detector))
+        detected_frames = [
+            DetectedFrame(detected.sample, None) if index in (1, 4) else detected
+            for index, detected in enumerate(replay_offline(DatasetSource(street), detector))
         ]
     done = []
-    result = build_result(RunDescription("live", SourceDescription("dataset", "street")), answers, done.append)
+    result = build_result(RunDescription("live", SourceDescription("dataset", "street")), detected_frames, done.append)
     assert (result.frames.played, result.frames.published, result.frames.dropped) == (6, 4, 2)
     assert "no heatmap for 2 frames: 000001, 000004" in result.warnings
     assert done == [1, 2, 3, 4, 5, 6]
@@ -114,8 +114,8 @@ def test_timing_covers_the_number_of_frames_that_was_asked_for(street, tiny_pack
 
 def test_the_film_has_every_frame_dropped_ones_too(street, choice, tmp_path):
     with AnomalyDetector(choice.model, choice.runtime) as detector, OverlayVideo(tmp_path, threshold=0.5) as video:
-        for index, answer in enumerate(replay_offline(DatasetSource(street), detector)):
-            video.add(Answer(answer.sample, None) if index == 2 else answer)
+        for index, detected in enumerate(replay_offline(DatasetSource(street), detector)):
+            video.add(DetectedFrame(detected.sample, None) if index == 2 else detected)
     film = cv2.VideoCapture(str(video.path))
     pictures = []
     while (frame := film.read())[0]:
