@@ -77,9 +77,9 @@ def _download(item: Download, root: Path) -> Path:
 
 
 def _found(info: DatasetInfo, root: Path | None) -> str:
-    from fishy_ros.datasets.census import count_frames
+    from fishy_ros.datasets.dataset_summary import count_frames
 
     if root is None or not info.needs_root:
         return ""
-    census = count_frames(info, root)
-    return f": {census.frames} frames in {census.folder}" if census.frames else f": none found ({census.problem})"
+    summary = count_frames(info, root)
+    return f": {summary.frames} frames in {summary.folder}" if summary.frames else f": none found ({summary.problem})"

@@ -1,4 +1,4 @@
-"""`fishy drift`: how often the drift monitor would warn of images, as they are and spoiled."""
+"""`fishy drift`: how often the drift monitor would warn of images, as they are and corrupted."""
 
 from __future__ import annotations
 

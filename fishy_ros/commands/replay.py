@@ -48,7 +48,7 @@ def replay(
     components: Annotated[
         str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'.")
     ] = None,
-    video: Annotated[bool, typer.Option("--video", help="Write the overlays as a film.")] = False,
+    video: Annotated[bool, typer.Option("--video", help="Write the overlays as a video.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
     """Play a bag or a dataset through the detector, score every heatmap, and print and write the result."""

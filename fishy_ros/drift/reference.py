@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.drift import colors, heights
+from fishy_ros.drift.corruptions import turn
 from fishy_ros.drift.frame_statistics import FrameStatistics, colored_labels, thumbnail
-from fishy_ros.drift.spoiling import turn
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import ModelPackage, Reference, Spread, add_reference
 from fishy_ros.types import ImageArray, LabelMap

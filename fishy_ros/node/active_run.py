@@ -24,7 +24,7 @@ from fishy_ros.types import Detection, ImageArray
 
 
 class ActiveRun:
-    """Camera in, heatmaps out: callbacks hand frames to a worker, which hands pictures to a painter."""
+    """Camera in, heatmaps out: callbacks hand frames to a worker, which hands pictures to a visualization thread."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class ActiveRun:
         self._guard = PublishGuard[Frame]()
         package = levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.reference)
-        self._painter = Worker[Picture](
-            "painter", lambda picture: publishers.publish_pictures(picture, parameters()), self._on_picture_error
+        self._visualization = Worker[Picture](
+            "visualization", lambda picture: publishers.publish_pictures(picture, parameters()), self._on_picture_error
         )
         self._pipeline = Pipeline(
             levels=levels,
@@ -60,7 +60,7 @@ class ActiveRun:
             latencies=self.latencies,
             parameters=parameters,
             now_ns=lambda: int(node.get_clock().now().nanoseconds),
-            paint=self._painter.offer,
+            paint=self._visualization.offer,
             observe=self._observe,
             guard=self._guard,
         )
@@ -74,7 +74,7 @@ class ActiveRun:
             self._counters.note_lost,
             self._on_bad_message,
         )
-        self._painter.start()
+        self._visualization.start()
         self._worker.start()
 
     @property
@@ -94,14 +94,14 @@ class ActiveRun:
     def stop(self) -> bool:
         """Unsubscribe and let the frame in work finish; False if it does not within 5 s."""
         self._close_camera()
-        return all([self._worker.stop(), self._painter.stop()])
+        return all([self._worker.stop(), self._visualization.stop()])
 
     def abandon(self, reason: str) -> None:
         """Unsubscribe and leave the frame in work behind; whatever comes of it will not be published."""
         frame = self._guard.give_up()
         self._close_camera()
         self._worker.stop(timeout_s=0.0)
-        self._painter.stop()
+        self._visualization.stop()
         if frame is not None:
             self._counters.note_failed(reason)
             self._publish_unknown(frame)

@@ -9,9 +9,9 @@ import pytest
 from support.street_package import REASONS
 
 from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift.corruptions import CORRUPTIONS
 from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.drift.reference import measure_reference
-from fishy_ros.drift.spoiling import SPOILED
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import Calibration, Reference, Spread, load_model_package
 from fishy_ros.types import Detection
@@ -37,12 +37,12 @@ def test_ordinary_frames_that_the_reference_does_not_hold_are_like_it(street_pac
         assert judge(image).reasons == ()
 
 
-@pytest.mark.parametrize("spoil", SPOILED)
-def test_a_spoiled_frame_is_not_and_the_monitor_says_why(street_package, judge, spoil):
+@pytest.mark.parametrize("corrupt", CORRUPTIONS)
+def test_a_corrupted_frame_is_not_and_the_monitor_says_why(street_package, judge, corrupt):
     for image in street_package[1]:
-        drift = judge(SPOILED[spoil](image))
+        drift = judge(CORRUPTIONS[corrupt](image))
         assert drift.distance > 1.0
-        assert any(REASONS[spoil] in reason for reason in drift.reasons), drift
+        assert any(REASONS[corrupt] in reason for reason in drift.reasons), drift
 
 
 def test_a_reference_without_heights_does_not_judge_by_them(street_package):
@@ -50,7 +50,7 @@ def test_a_reference_without_heights_does_not_judge_by_them(street_package):
     without = replace(package.reference, heights={})
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
         monitor = DriftMonitor(package.calibration, without)
-        detection = detector.detect(SPOILED["upside down"](images[0]))
+        detection = detector.detect(CORRUPTIONS["upside down"](images[0]))
         monitor.add(0.0, detector.network_image, detection)
     assert not any("upside down" in reason for reason in monitor.judge(0.5, 1.0).reasons)
 
@@ -122,7 +122,7 @@ def test_a_likelihood_ratio_is_judged_by_its_sign_unless_ordinary_frames_do_not_
     package, images = street_package
     clear, unclear = Spread(-0.5, 1.0, 2.0), Spread(-3.0, 1.0, 2.0)
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
-        detection = detector.detect(SPOILED["upside down"](images[0]))
+        detection = detector.detect(CORRUPTIONS["upside down"](images[0]))
 
         def judge(spread):
             statistics = {"upright": spread}

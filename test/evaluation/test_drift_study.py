@@ -28,7 +28,7 @@ def street(street_package, tmp_path):
     return package, folder
 
 
-def test_ordinary_images_are_not_warned_of_and_every_spoiled_one_is(street):
+def test_ordinary_images_are_not_warned_of_and_every_corrupted_one_is(street):
     package, folder = street
     steps = []
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:

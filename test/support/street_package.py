@@ -38,4 +38,4 @@ REASONS: dict[str, str] = {
     "swapped": "red and blue exchanged",
     "upside down": "upside down",
 }
-"""What a monitor must say of images in each condition of `fishy_ros.drift.spoiling.SPOILED`, among other things."""
+"""What a monitor must say of images in each of `fishy_ros.drift.corruptions.CORRUPTIONS`, among other things."""

@@ -30,8 +30,8 @@ def run_replay(request: ReplayRequest, start_stage: StartStage) -> ReplayResult:
         FishyError: something that the replay needs is missing or failed; the message names it.
     """
     source = request.source.open()
-    has_film = request.video or (request.out is not None and not _has_ground_truth(source))
-    with _folder(request.out) as folder, _overlays(request, folder, has_film) as on_detected:
+    has_video = request.video or (request.out is not None and not _has_ground_truth(source))
+    with _folder(request.out) as folder, _overlays(request, folder, has_video) as on_detected:
         result = _replay(request, source, folder, start_stage, on_detected)
         if request.out is not None:
             write_report(result, request.out)
@@ -84,8 +84,8 @@ def _folder(out: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _overlays(request: ReplayRequest, folder: Path, has_film: bool) -> Iterator[Callable[[DetectedFrame], object]]:
-    if not has_film:
+def _overlays(request: ReplayRequest, folder: Path, has_video: bool) -> Iterator[Callable[[DetectedFrame], object]]:
+    if not has_video:
         yield lambda detected: None
         return
     with OverlayVideo(folder, _threshold(request)) as video:

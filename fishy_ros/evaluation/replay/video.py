@@ -1,4 +1,4 @@
-"""Write overlays as a film: MP4 where OpenCV can encode it, an animated WebP elsewhere."""
+"""Write overlays as a video: MP4 where OpenCV can encode it, an animated WebP elsewhere."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OverlayVideo:
             self._writer.write(picture)
 
     def close(self) -> None:
-        """Finish the film.
+        """Finish the video.
 
         Raises:
             ReplayError: it cannot be written.
@@ -87,4 +87,4 @@ def _write_webp(path: Path, pictures: list[ImageArray], rate_hz: float) -> None:
     animation.frames = pictures
     animation.durations = [round(1000 / rate_hz)] * len(pictures)
     if not encode(str(path), animation):
-        raise ReplayError(f"{path}: the film cannot be written")
+        raise ReplayError(f"{path}: the video cannot be written")

@@ -1,4 +1,4 @@
-"""Replays in process: frames, result, timing, film and ranking."""
+"""Replays in process: frames, result, timing, video and ranking."""
 
 from dataclasses import replace
 
@@ -112,13 +112,13 @@ def test_timing_covers_the_number_of_frames_that_was_asked_for(street, tiny_pack
     assert 0 < timing.p50_ms <= timing.p99_ms
 
 
-def test_the_film_has_every_frame_dropped_ones_too(street, choice, tmp_path):
+def test_the_video_has_every_frame_dropped_ones_too(street, choice, tmp_path):
     with AnomalyDetector(choice.model, choice.runtime) as detector, OverlayVideo(tmp_path, threshold=0.5) as video:
         for index, detected in enumerate(replay_offline(DatasetSource(street), detector)):
             video.add(DetectedFrame(detected.sample, None) if index == 2 else detected)
-    film = cv2.VideoCapture(str(video.path))
+    reader = cv2.VideoCapture(str(video.path))
     pictures = []
-    while (frame := film.read())[0]:
+    while (frame := reader.read())[0]:
         pictures.append(frame[1])
     assert len(pictures) == len(street)
     assert pictures[0].shape == street[0].image.shape
