@@ -10,11 +10,15 @@ MODEL_KEYS: dict[str, str] = {
     "colour": "color",
     "colours": "colors",
     "colour_order": "color_order",
+    "ordinary_share_above": "normal_share_above",
 }
 """Keys of `model.yaml` and of the description that `fishy export` reads."""
 
 PARAMETERS: dict[str, str] = {"colour_map": "color_map"}
 """Parameters of the node `detector`."""
+
+LABEL_MEANINGS: dict[str, str] = {"ordinary": "normal"}
+"""Words of a label mapping such as `0=normal,1=anomaly`."""
 
 _LOG = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ ScoreMap: TypeAlias = NDArray[np.float32]
 LabelMap: TypeAlias = NDArray[np.uint8]
 """A label a pixel, uint8 `[H, W]`."""
 
-ORDINARY: int = 0
+NORMAL: int = 0
 ANOMALY: int = 1
 IGNORED: int = 255
 
@@ -27,7 +27,7 @@ IGNORED: int = 255
 class Sample:
     """One labelled (or unlabelled) frame of a dataset.
 
-    `labels` is uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`, of the size of `image`, or
+    `labels` is uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`, of the size of `image`, or
     None where the dataset has no labels for the frame. `classes` is uint8 `[H, W]` with the true Cityscapes
     train ids, 255 where a pixel has none, or None where the dataset has no classes.
     """

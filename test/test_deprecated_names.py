@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from fishy_ros import deprecated_names
+from fishy_ros.datasets.label_mapping import parse_label_mapping
 from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import load_model_package
@@ -53,3 +54,8 @@ def test_a_package_of_the_release_before_is_the_same_package(tiny_folder):
     assert "licence" in aged
     path.write_text(yaml.safe_dump(aged))
     assert load_model_package(tiny_folder) == current
+
+
+def test_a_label_mapping_may_still_say_ordinary(caplog):
+    assert parse_label_mapping("0=ordinary,1=anomaly") == parse_label_mapping("0=normal,1=anomaly")
+    assert "`ordinary` is now `normal`" in caplog.text

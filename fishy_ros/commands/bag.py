@@ -35,7 +35,7 @@ def bag(
     jpeg_quality: Annotated[int, typer.Option(help="Quality of JPEG images, 1 to 100.")] = 95,
     compression: Annotated[str, typer.Option(help="Compression of the bag: none or zstd.")] = "none",
     overlay: Annotated[Path | None, typer.Option(help="Paste the cut-outs (RGBA) in this folder as anomalies.")] = None,
-    decoys: Annotated[Path | None, typer.Option(help="With --overlay: cut-outs of ordinary things to paste.")] = None,
+    decoys: Annotated[Path | None, typer.Option(help="With --overlay: cut-outs of normal things to paste.")] = None,
     horizon: Annotated[float, typer.Option(help="With --overlay: row of the horizon, share of the height.")] = 0.44,
 ) -> None:
     """Write a dataset as a rosbag2 bag.

@@ -28,7 +28,7 @@ def export(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Training configuration; it names the ordinary images that int8 and the reference need."),
+        typer.Option(help="Training configuration; it names the normal images that int8 and the reference need."),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
     images: Annotated[int, typer.Option(help="Number of training images that int8 is measured on.", min=1)] = 64,
@@ -44,7 +44,7 @@ def export(
 ) -> None:
     """Write `model.onnx`, `model.yaml` and `card.md`; the head and the calibration become part of the graph.
 
-    With --config, the package also says what ordinary input looks like (`fishy reference` does that alone).
+    With --config, the package also says what normal input looks like (`fishy reference` does that alone).
     --precision int8 and --reduced give the node something to fall back on where it misses its deadline.
     """
     from fishy_ros.drift.reference import write_reference
@@ -58,18 +58,18 @@ def export(
     pictures = training_pictures(config, data, images)
     check_precisions(wanted, pictures)
     sizes = [parse_size(text, height, width) for text in reduced or []]
-    ordinary = training_pictures(config, data, reference_images)
-    if sizes and ordinary is None:
-        raise ConfigError("reduced sizes need ordinary images; name a training configuration with --config")
+    normal = training_pictures(config, data, reference_images)
+    if sizes and normal is None:
+        raise ConfigError("reduced sizes need normal images; name a training configuration with --config")
     reports = {name: Path(path) for name, _, path in (entry.partition("=") for entry in report or [])}
     folder = calibration or checkpoint.parent
     package = build_package(checkpoint, folder, description, out, height, width, reports)
     package = add_precisions(package, wanted, pictures)
-    if ordinary is not None:
+    if normal is not None:
         for size in sizes:
-            package = add_reduced_size(package, checkpoint, folder, size, ordinary())
+            package = add_reduced_size(package, checkpoint, folder, size, normal())
         if reference_images:
-            package = write_reference(package, ordinary())
+            package = write_reference(package, normal())
     typer.echo(
         f"{package.folder}: {package.name} {package.version}, sha256 {package.sha256}, {', '.join(package.precisions)}"
     )

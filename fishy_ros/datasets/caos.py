@@ -18,7 +18,7 @@ BDD_ANOMALY_NAME = "bdd-anomaly"
 MAX_LIST_BYTES = 256 << 20
 
 STREET_HAZARDS_LABELS = LabelMapping(frozenset(range(14)), frozenset({14}), frozenset())
-"""Stored ids are the class plus one; class 13 is the anomaly. Unlabelled pixels count as ordinary, as they do there."""
+"""Stored ids are the class plus one; class 13 is the anomaly. Unlabelled pixels count as normal, as they do there."""
 
 BDD_ANOMALY_LABELS = LabelMapping(frozenset(range(18)), frozenset({18, 19, 20}), frozenset())
 """Stored ids are the train id plus two, 1 for others: train (16), motorcycle (17) and bicycle (18) are anomalies."""

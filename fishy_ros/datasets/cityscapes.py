@@ -24,7 +24,7 @@ _LAST_ID = 33
 
 
 class CityscapesDataset(FileDataset):
-    """Cityscapes frames, with the classes beside the (always ordinary) anomaly labels."""
+    """Cityscapes frames, with the classes beside the (always normal) anomaly labels."""
 
     def __getitem__(self, index: int) -> Sample:
         """Read one frame; see `FileDataset`."""

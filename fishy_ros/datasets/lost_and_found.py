@@ -15,7 +15,7 @@ NAME = "lostandfound"
 NO_KNOWN = "lostandfound-noknown"
 
 LOST_AND_FOUND_LABELS = LabelMapping(
-    ordinary=frozenset({1}), anomaly=frozenset(range(2, 201)), ignored=frozenset({0}), other=IGNORED
+    normal=frozenset({1}), anomaly=frozenset(range(2, 201)), ignored=frozenset({0}), other=IGNORED
 )
 """Label ids: 0 background (not labelled), 1 free road, 2 to 200 obstacles; others are not used."""
 

@@ -22,7 +22,7 @@ from fishy_ros.datasets.overlay_effects import (
     soften_edge,
 )
 from fishy_ros.errors import ConfigError
-from fishy_ros.types import ANOMALY, ORDINARY, ImageArray, LabelMap, Sample
+from fishy_ros.types import ANOMALY, NORMAL, ImageArray, LabelMap, Sample
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class OverlayDataset:
         seed: int = 0,
         settings: OverlaySettings | None = None,
     ) -> None:
-        """Paste the cut-outs under `objects` as anomalies, those under `decoys` as ordinary things.
+        """Paste the cut-outs under `objects` as anomalies, those under `decoys` as normal things.
 
         Raises:
             DatasetError: a folder holds no cut-outs.
@@ -131,7 +131,7 @@ class OverlayDataset:
     def _draw(self, random: np.random.Generator) -> list[tuple[CutOut, int]]:
         chosen: list[tuple[CutOut, int]] = []
         kinds: tuple[tuple[Sequence[Path], tuple[int, int], int], ...] = (
-            (self._decoys, self._settings.decoys, ORDINARY),
+            (self._decoys, self._settings.decoys, NORMAL),
             (self._objects, self._settings.objects, ANOMALY),
         )
         for paths, (fewest, most), meaning in kinds:

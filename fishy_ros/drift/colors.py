@@ -2,7 +2,7 @@
 
 Each class has its colors: vegetation is greenish yellow, sky blue, rear lights red. The chromaticity of a pixel falls
 into one of 9 x 5 cells; to exchange red and blue mirrors the cells. The mean over pixels of the logarithm of how much
-more often ordinary pixels of that class lie in a cell than in its mirror image is the log-likelihood ratio of the two
+more often normal pixels of that class lie in a cell than in its mirror image is the log-likelihood ratio of the two
 orders (Neyman and Pearson), in nats a pixel: positive where red and blue are in their place.
 """
 

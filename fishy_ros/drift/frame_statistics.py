@@ -19,7 +19,7 @@ FLAT_DEVIATION = 2.0
 WHITE_LEVEL = 247
 """Grey levels above this are overexposed."""
 TAIL_SHARE = 0.05
-"""The tail of the scores is what lies above the threshold that about this share of ordinary pixels exceeds."""
+"""The tail of the scores is what lies above the threshold that about this share of normal pixels exceeds."""
 _NEVER = 1e-3
 """Added to shares before their logarithm is taken."""
 
@@ -31,13 +31,13 @@ class FrameStatistics:
     `sharpness` (logarithm of the mean difference of neighbours against that over 8 px), `plain` (share of blocks
     without texture), `white` (share of overexposed pixels). Of what the network says: `class_variety` (perplexity of
     the shares of the classes), `score_median` (logarithm), `score_tail` (logarithm of the share above a threshold),
-    `score_shift` (logarithm of the population stability index against `ordinary_share_above`), `color_order`
+    `score_shift` (logarithm of the population stability index against `normal_share_above`), `color_order`
     (see `fishy_ros.drift.colors`) and `upright` (see `fishy_ros.drift.heights`).
     """
 
     def __init__(self, calibration: Calibration, reference: Reference | None = None) -> None:
         """Take thresholds, colors and heights from a package."""
-        pairs = calibration.ordinary_share_above
+        pairs = calibration.normal_share_above
         self._thresholds = np.array([threshold for threshold, _ in pairs], np.float32)
         self._shares = np.array([share for _, share in pairs])
         self._tail = int(np.argmin(np.abs(self._shares - TAIL_SHARE))) if pairs else None
@@ -84,13 +84,13 @@ def colored_labels(small: ImageArray, detection: Detection) -> tuple[ImageArray,
     return small[::2, ::2], np.asarray(labels, np.uint8)
 
 
-def population_stability_index(above: NDArray[np.float64], ordinary: NDArray[np.float64]) -> float:
+def population_stability_index(above: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
     """Return the population stability index of two distributions, given by the shares above the same thresholds.
 
     It is the symmetrised Kullback-Leibler divergence, the sum of (p - q) ln(p / q) over the intervals between the
     thresholds; shares below 0.0001 count as that.
     """
-    found, expected = (np.maximum(-np.diff(np.concatenate(([1.0], part, [0.0]))), 1e-4) for part in (above, ordinary))
+    found, expected = (np.maximum(-np.diff(np.concatenate(([1.0], part, [0.0]))), 1e-4) for part in (above, normal))
     return float(np.sum((found - expected) * np.log(found / expected)))
 
 

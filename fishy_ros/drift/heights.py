@@ -1,7 +1,7 @@
-"""Whether things are where they ordinarily are: the road below, the sky above.
+"""Whether things are where they normally are: the road below, the sky above.
 
 Upright or upside down is a question with two answers, so the statistic is the log-likelihood ratio of the two (Neyman
-and Pearson): the mean over pixels of the logarithm of how much more often, in ordinary images, a pixel of that class
+and Pearson): the mean over pixels of the logarithm of how much more often, in normal images, a pixel of that class
 and of that brightness lies in this half of the image than in the same images upside down, in nats a pixel. What the
 network makes of an image that is upside down is measured, because it knows where roads are and sees them there.
 """

@@ -1,4 +1,4 @@
-"""Measure what ordinary input of a model looks like, and give its package what the drift monitor compares with."""
+"""Measure what normal input of a model looks like, and give its package what the drift monitor compares with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIN_IMAGES = 20
 
 
 def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray]) -> Reference:
-    """Run a detector on ordinary images, uint8 `[H, W, 3]` BGR of any size, as they are and upside down.
+    """Run a detector on normal images, uint8 `[H, W, 3]` BGR of any size, as they are and upside down.
 
     The color order and the heights of an image are judged by those of all the others.
 
@@ -42,7 +42,7 @@ def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray])
         turned.append(heights.half_histogram(*_look(detector, turn(picture))))
     count = len(upright)
     if count < MIN_IMAGES:
-        raise ConfigError(f"{count} ordinary images were given; expected at least {MIN_IMAGES}")
+        raise ConfigError(f"{count} normal images were given; expected at least {MIN_IMAGES}")
     mean = [np.mean(histograms, axis=0) for histograms in (color_histograms, upright, turned)]
     measured["color_order"] = [
         float(np.sum(own * colors.log_ratios(_without(own, mean[0], count)))) for own in color_histograms
@@ -60,7 +60,7 @@ def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray])
 
 
 def write_reference(package: ModelPackage, pictures: Iterable[ImageArray], runtime: str = "auto") -> ModelPackage:
-    """Run a package on ordinary images, uint8 `[H, W, 3]` BGR of any size, and write what they look like into it.
+    """Run a package on normal images, uint8 `[H, W, 3]` BGR of any size, and write what they look like into it.
 
     Raises:
         ConfigError: there are too few images.

@@ -52,7 +52,7 @@ class DriftResult:
     graph_sha256: str
     runtime: str
     reference_images: int
-    """Ordinary images that the package's reference was measured on; 0 without a reference."""
+    """Normal images that the package's reference was measured on; 0 without a reference."""
     environment: Mapping[str, object]
     """The machine and the command."""
     folders: tuple[FolderDrift, ...]

@@ -49,7 +49,7 @@ def render_overlay(
     """Draw a heatmap over its image, and a white outline around what lies above the threshold.
 
     A pixel above the threshold is tinted by `opacity`, one at half the threshold by an eighth of that, so that
-    ordinary surroundings keep their own colors.
+    normal surroundings keep their own colors.
 
     Args:
         image: uint8 `[H, W, 3]`, BGR.

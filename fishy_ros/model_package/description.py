@@ -34,13 +34,13 @@ class SemanticClass:
 class Calibration:
     """What a value of the heatmap means.
 
-    `ordinary_share_above` holds pairs (threshold in [0, 1], share in [0, 1] of ordinary pixels scored
+    `normal_share_above` holds pairs (threshold in [0, 1], share in [0, 1] of normal pixels scored
     above it), thresholds increasing.
     """
 
     meaning: str
     default_threshold: float
-    ordinary_share_above: tuple[tuple[float, float], ...] = ()
+    normal_share_above: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class ModelPackage:
     Sizes are in pixels. `metrics` are the numbers that the package states of itself, `variants` maps a
     precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
     `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `reference` says what
-    ordinary input looks like, None where that was not measured.
+    normal input looks like, None where that was not measured.
     """
 
     name: str

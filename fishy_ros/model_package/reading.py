@@ -149,11 +149,11 @@ def _classes(fields: Fields) -> tuple[SemanticClass, ...]:
 
 def _calibration(fields: Fields) -> Calibration:
     pairs: list[tuple[float, float]] = []
-    for item in fields.items("ordinary_share_above"):
+    for item in fields.items("normal_share_above"):
         numbers = [as_fraction(part) for part in item] if isinstance(item, list) else []
         if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
-            raise fields.error("ordinary_share_above", "pairs [threshold, share], both from 0 to 1")
+            raise fields.error("normal_share_above", "pairs [threshold, share], both from 0 to 1")
         pairs.append((numbers[0], numbers[1]))
     if any(later[0] <= earlier[0] for earlier, later in pairwise(pairs)):
-        raise fields.error("ordinary_share_above", "increasing thresholds")
+        raise fields.error("normal_share_above", "increasing thresholds")
     return Calibration(fields.text("meaning"), fields.fraction("default_threshold"), tuple(pairs))

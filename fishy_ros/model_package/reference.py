@@ -1,4 +1,4 @@
-"""What ordinary input of a model looks like: the part of `model.yaml` that a drift monitor compares with."""
+"""What normal input of a model looks like: the part of `model.yaml` that a drift monitor compares with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_CLASSES = 256
 
 
 class Spread(NamedTuple):
-    """Quantiles of a statistic over ordinary images: 1 %, 50 % and 99 %."""
+    """Quantiles of a statistic over normal images: 1 %, 50 % and 99 %."""
 
     low: float
     middle: float
@@ -23,7 +23,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class Reference:
-    """Statistics of ordinary images, measured one image at a time.
+    """Statistics of normal images, measured one image at a time.
 
     `statistics` maps the name of a statistic to its spread. `colors` maps a class id to the natural logarithms of how
     much more often each color of that class occurs than the same color with red and blue exchanged; `heights` maps it

@@ -56,7 +56,7 @@ def write_model_package(
         "calibration": {
             "meaning": calibration.meaning,
             "default_threshold": calibration.default_threshold,
-            "ordinary_share_above": [list(pair) for pair in calibration.ordinary_share_above],
+            "normal_share_above": [list(pair) for pair in calibration.normal_share_above],
         },
         "license": license,
         "training_data": list(training_data),
@@ -107,7 +107,7 @@ def add_reduced_graph(package: ModelPackage, graph: str | Path, height: int, wid
 
 
 def add_reference(package: ModelPackage, reference: Reference) -> ModelPackage:
-    """Write what ordinary input looks like into a package's description, and return it as read back.
+    """Write what normal input looks like into a package's description, and return it as read back.
 
     Raises:
         ModelPackageError: the package cannot be written.

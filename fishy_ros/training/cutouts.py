@@ -21,10 +21,10 @@ COCO_TO_TRAIN_ID: dict[int, int] = {0: 11, 1: 18, 2: 13, 3: 17, 5: 15, 6: 16, 7:
 PERSON: int = 0
 STANDING: float = 1.8
 """Height over width from which a person of a photograph counts as one who stands or walks; half a person on the road is
-not ordinary."""
+not normal."""
 
 COCO_STREET_FURNITURE: frozenset[int] = frozenset({10, 12, 13, 25, 58, 60})
-"""Hydrant, parking meter, bench, umbrella, potted plant and table stand beside ordinary streets: never outliers."""
+"""Hydrant, parking meter, bench, umbrella, potted plant and table stand beside normal streets: never outliers."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Paste objects into a street: outliers, and decoys that look pasted but are ordinary.
+"""Paste objects into a street: outliers, and decoys that look pasted but are normal.
 
 Without decoys a network learns to see the paste. So known things (cars, people, signs) and patches of road are pasted
-by the same code, with the same edges, shadows and colors, and stay ordinary.
+by the same code, with the same edges, shadows and colors, and stay normal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fishy_ros.training.cutouts import CutOut
 from fishy_ros.training.procedural import random_object
 from fishy_ros.training.sources import IGNORE
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL
 
 ROAD: int = 0
 GROUND: tuple[int, ...] = (0, 1, 9)
@@ -33,9 +33,9 @@ class PasteConfig:
     """Mean number of outliers in a crop; every crop gets at least one unless this is 0."""
     decoys: float = 1.0
     patches: float = 1.0
-    """Mean number of recolored patches of ground that stay ordinary."""
+    """Mean number of recolored patches of ground that stay normal."""
     markings: float = 0.0
-    """Mean number of painted lines on the road, which stay ordinary too."""
+    """Mean number of painted lines on the road, which stay normal too."""
     anywhere: float = 0.25
     """Share of outliers placed anywhere instead of standing on the ground."""
     procedural: float = 0.35
@@ -47,7 +47,7 @@ class Scene:
     """A crop under construction; the arrays are changed in place.
 
     `image` uint8 `[H, W, 3]`, `labels` uint8 `[H, W]` train ids, `confidence` float32 `[H, W]`, `outlier` uint8
-    `[H, W]` with 0 ordinary, 1 anomaly, 255 ignored; `horizon` is a row, possibly outside the crop. `softness` is the
+    `[H, W]` with 0 normal, 1 anomaly, 255 ignored; `horizon` is a row, possibly outside the crop. `softness` is the
     standard deviation in px of the blur that the crop has from being enlarged, and that what is pasted gets too.
     """
 
@@ -158,7 +158,7 @@ def _write(
     scene: Scene, target: tuple[slice, slice], inside: NDArray[np.bool_], edge: NDArray[np.bool_], train_id: int | None
 ) -> None:
     outlier, labels, confidence = scene.outlier[target], scene.labels[target], scene.confidence[target]
-    outlier[inside] = ANOMALY if train_id is None else ORDINARY
+    outlier[inside] = ANOMALY if train_id is None else NORMAL
     if train_id is None:
         outlier[edge & (outlier != ANOMALY)] = IGNORED
     labels[inside | edge] = IGNORE
@@ -234,7 +234,7 @@ def _cast_shadow(scene: Scene, place: _Place, width: int, rng: Generator) -> Non
 
 
 def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Generator) -> None:
-    """Recolor a flat piece of ground (a repair, a stain, a shadow, paint): it stays ordinary."""
+    """Recolor a flat piece of ground (a repair, a stain, a shadow, paint): it stays normal."""
     place = _place_on_ground(scene, rng, 0.05, 1.2)
     if place is None:
         return
@@ -259,7 +259,7 @@ def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Genera
 
 
 def paste_marking(scene: Scene, rng: Generator) -> None:
-    """Paint a line or a sign on the road, white or yellow, more or less worn: it stays ordinary."""
+    """Paint a line or a sign on the road, white or yellow, more or less worn: it stays normal."""
     place = _place_on_ground(scene, rng, 0.03, 0.6)
     if place is None:
         return

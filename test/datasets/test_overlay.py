@@ -74,7 +74,7 @@ def test_nothing_changes_far_from_what_was_pasted_and_labels_stay(folder):
         assert (after.labels == 1).any()
 
 
-def test_decoys_are_ordinary_even_on_ignored_ground():
+def test_decoys_are_normal_even_on_ignored_ground():
     image, labels = np.zeros((60, 80, 3), np.float32), np.full((60, 80), 255, np.uint8)
     paste(image, labels, _square(), Placement(40, 50, 30), 0, PLAIN, np.random.default_rng(0))
     assert set(np.unique(labels)) == {0, 255}

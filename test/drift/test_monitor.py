@@ -1,4 +1,4 @@
-"""The monitor: silent on ordinary frames, and says why a frame is none."""
+"""The monitor: silent on normal frames, and says why a frame is none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def judge(street_package):
         yield judge_one
 
 
-def test_ordinary_frames_that_the_reference_does_not_hold_are_like_it(street_package, judge):
+def test_normal_frames_that_the_reference_does_not_hold_are_like_it(street_package, judge):
     for image in street_package[1]:
         assert judge(image).reasons == ()
 
@@ -64,7 +64,7 @@ def test_the_reference_survives_model_yaml(street_package):
     assert all(spread.low <= spread.middle <= spread.high for spread in again.statistics.values())
 
 
-# One statistic, set through the brightness of a grey image: ordinary is 0.4 to 0.6.
+# One statistic, set through the brightness of a grey image: normal is 0.4 to 0.6.
 REFERENCE = Reference(100, {"brightness": Spread(*(float(np.log(grey + 0.01)) for grey in (0.4, 0.5, 0.6)))})
 
 
@@ -89,7 +89,7 @@ def test_the_window_is_judged_by_its_median_and_forgets():
     assert monitor.judge(10.0, 1.0) == Drift(), "no frames, nothing to say"
 
 
-def test_a_reason_holds_until_the_statistic_is_clearly_ordinary_again():
+def test_a_reason_holds_until_the_statistic_is_clearly_normal_again():
     monitor = DriftMonitor(Calibration("", 0.5), REFERENCE)
 
     def judged(now: float, grey: float) -> bool:
@@ -107,18 +107,18 @@ def test_without_a_reference_only_the_scores_are_compared():
     calibration = Calibration("", 0.5, ((0.25, 0.1), (0.5, 0.05)))
     monitor = DriftMonitor(calibration, None)
     dark, labels = np.zeros((16, 16, 3), np.uint8), np.zeros((64, 128), np.uint8)
-    ordinary = np.zeros((64, 128), np.float32)
-    ordinary[:, :12], ordinary[:, :6] = 0.3, 0.6
-    monitor.add(0.0, dark, Detection(ordinary, labels))
+    normal = np.zeros((64, 128), np.float32)
+    normal[:, :12], normal[:, :6] = 0.3, 0.6
+    monitor.add(0.0, dark, Detection(normal, labels))
     assert monitor.judge(0.0, 1.0).reasons == ()
     monitor.add(5.0, dark, Detection(np.full((64, 128), 0.9, np.float32), labels))
-    assert monitor.judge(5.0, 1.0).reasons == ("scores distributed unlike those of ordinary images",)
+    assert monitor.judge(5.0, 1.0).reasons == ("scores distributed unlike those of normal images",)
     unstated = DriftMonitor(Calibration("", 0.5), None)
     unstated.add(0.0, dark, Detection(np.full((64, 128), 0.9, np.float32), labels))
     assert unstated.judge(0.0, 1.0).reasons == ()
 
 
-def test_a_likelihood_ratio_is_judged_by_its_sign_unless_ordinary_frames_do_not_tell(street_package):
+def test_a_likelihood_ratio_is_judged_by_its_sign_unless_normal_frames_do_not_tell(street_package):
     package, images = street_package
     clear, unclear = Spread(-0.5, 1.0, 2.0), Spread(-3.0, 1.0, 2.0)
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
@@ -137,7 +137,7 @@ def test_a_likelihood_ratio_is_judged_by_its_sign_unless_ordinary_frames_do_not_
 def test_too_few_images_are_no_reference(street_package):
     package, images = street_package
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
-        with pytest.raises(ConfigError, match="2 ordinary images were given; expected at least 20"):
+        with pytest.raises(ConfigError, match="2 normal images were given; expected at least 20"):
             measure_reference(detector, images[:2])
-        with pytest.raises(ConfigError, match="0 ordinary images were given; expected at least 20"):
+        with pytest.raises(ConfigError, match="0 normal images were given; expected at least 20"):
             measure_reference(detector, [])

@@ -50,7 +50,7 @@ def test_an_unknown_color_map_is_refused_with_the_known_ones():
         colorize(np.zeros((2, 2), np.float32), "rainbow")
 
 
-def test_overlay_keeps_the_ordinary_and_marks_the_anomalous():
+def test_overlay_keeps_the_normal_and_marks_the_anomalous():
     image = np.full((40, 60, 3), 90, np.uint8)
     score = np.zeros((40, 60), np.float32)
     score[10:20, 20:40] = 1.0

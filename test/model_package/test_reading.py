@@ -37,7 +37,7 @@ def test_a_written_package_reads_back_equal(tiny_package: ModelPackage) -> None:
     assert read == load_model_package(tiny_package.folder / "model.yaml")
     assert (read.input_height, read.input_width, read.input_shape) == (64, 128, (1, 64, 128, 3))
     assert read.classes == CLASSES
-    assert read.calibration.ordinary_share_above[1] == (0.5, 0.01)
+    assert read.calibration.normal_share_above[1] == (0.5, 0.01)
     assert read.sha256 == hashlib.sha256(read.graph_path.read_bytes()).hexdigest()
     assert read.card() is not None
 
@@ -89,8 +89,8 @@ def test_a_link_out_of_the_folder_is_refused(tiny_folder: Path) -> None:
         ("calibration", None),
         ("calibration.default_threshold", 1.5),
         ("calibration.default_threshold", float("nan")),
-        ("calibration.ordinary_share_above", [[0.5, 0.1], [0.5, 0.2]]),
-        ("calibration.ordinary_share_above", [[0.5]]),
+        ("calibration.normal_share_above", [[0.5, 0.1], [0.5, 0.2]]),
+        ("calibration.normal_share_above", [[0.5]]),
         ("classes", [{"id": 300, "name": "road", "color": [0, 0, 0]}]),
         ("classes", [{"id": 0, "name": "road", "color": [0, 0, 256]}]),
         ("classes", [{"id": 0, "name": name, "color": [0, 0, 0]} for name in ("road", "sky")]),

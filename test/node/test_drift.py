@@ -44,25 +44,25 @@ class Camera:
         raise AssertionError(f"waited for {what}; last: {self._bench.diagnostics[-1].message}")
 
 
-def is_ordinary(status):
+def is_normal(status):
     return int(values_of(status)["frames_published"]) > 3 and WARNING not in status.message
 
 
 @pytest.fixture
 def check_reactions(record_property):
-    """Spoil images in these ways; each is named in time, and ordinary images end the warning in time."""
+    """Spoil images in these ways; each is named in time, and normal images end the warning in time."""
 
     def check(bench, model, pictures, images, ways=tuple(CORRUPTIONS)):
         bench.wait_until_connected()
         camera = Camera(bench)
-        camera.play_until(images, is_ordinary, "ordinary images to be ordinary")
+        camera.play_until(images, is_normal, "normal images to be normal")
         for name in ways:
             corrupted = [CORRUPTIONS[name](image) for image in images]
             status, warn_s = camera.play_until(
                 corrupted, lambda s, name=name: WARNING in s.message and REASONS[name] in s.message, f"{name} images"
             )
             assert status.level == DiagnosticStatus.WARN
-            _, end_s = camera.play_until(images, is_ordinary, f"the end of {name}")
+            _, end_s = camera.play_until(images, is_normal, f"the end of {name}")
             case = {"model": model, "pictures": pictures, "condition": name, "warn_s": warn_s, "end_s": end_s}
             record_property("drift", json.dumps(case))
             assert max(warn_s, end_s) < REACTION_S + BUSY_S, case
@@ -94,5 +94,5 @@ def test_a_window_of_no_seconds_looks_at_nothing(start_detector, street_package)
     bench = start_detector(model=package.folder, drift_window_s=0.0)
     bench.wait_until_connected()
     dark = [CORRUPTIONS["black"](image) for image in images]
-    status, _ = Camera(bench).play_until(dark, is_ordinary, "silence")
+    status, _ = Camera(bench).play_until(dark, is_normal, "silence")
     assert values_of(status)["drift"] == "0.00"

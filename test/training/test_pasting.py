@@ -51,7 +51,7 @@ def library():
 
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
-def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_ordinary_pixels(seed):
+def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_normal_pixels(seed):
     crop = scene()
     populate(crop, library(), PasteConfig(), np.random.default_rng(seed))
     assert set(np.unique(crop.outlier)) <= {0, 1, 255}
@@ -59,7 +59,7 @@ def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_ordinary_pixels
     assert (crop.outlier == 0).any()
 
 
-def test_decoys_keep_their_class_and_are_ordinary():
+def test_decoys_keep_their_class_and_are_normal():
     found = 0
     for seed in range(20):
         crop = scene()

@@ -192,7 +192,7 @@ def test_the_exported_package_detects_and_equals_torch(run, tmp_path):
     assert (detection.labels == labels[0].numpy()).mean() > 0.999
 
 
-def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_smaller_graph(run, tmp_path):
+def test_an_exported_package_says_what_normal_input_looks_like_and_has_a_smaller_graph(run, tmp_path):
     street = write_street(tmp_path / "many", count=24)
     words = tmp_path / "words.yaml"
     words.write_text(
@@ -211,7 +211,7 @@ def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_small
             shares.append(np.mean([detector.detect(image).score > 0.5 for image in images]))
     assert shares[1] == pytest.approx(shares[0], abs=0.01), "0.5 means the same at both sizes"
     said = call("reference", tmp_path / "tiny", "--folder", street.parent / "images", "--runtime", "onnxruntime")
-    assert "24 ordinary images" in said
+    assert "24 normal images" in said
     again = load_model_package(tmp_path / "tiny").reference
     assert again is not None
     for name, spread in package.reference.statistics.items():
@@ -224,9 +224,9 @@ def test_a_reduced_size_that_is_none_is_refused(size):
         parse_size(size, 64, 128)
 
 
-def test_calibration_says_what_share_of_ordinary_pixels_exceeds_a_threshold(run):
+def test_calibration_says_what_share_of_normal_pixels_exceeds_a_threshold(run):
     calibration = load_calibration(run / "calibration.json").describe()
-    thresholds, shares = zip(*calibration.ordinary_share_above, strict=True)
+    thresholds, shares = zip(*calibration.normal_share_above, strict=True)
     assert list(thresholds) == sorted(thresholds)
     assert list(shares) == sorted(shares, reverse=True)
     assert dict(zip(shares, thresholds, strict=True))[0.01] == pytest.approx(0.5)

@@ -35,7 +35,7 @@ ROUNDING = {"fp16": 0.0005, "int8": 0.008, "int8-tensorrt": 0.008}
 which turns an 8-bit level here and there, and those grow through the layers: up to 0.005 over eight seeds."""
 WORDS = "{name: tiny, version: 1.0.0, description: a test, license: none, training_data: [tiny], card: '# tiny'}"
 EXACT = ("Exp", "Log", "ReduceSum", "ReduceMax", "Div", "Abs", "ArgMax", "Sub", "Mul")
-"""Operators that tell anomalies from ordinary pixels, or calibrate."""
+"""Operators that tell anomalies from normal pixels, or calibrate."""
 
 
 def call(*arguments) -> str:
@@ -202,7 +202,7 @@ def test_converting_again_replaces_one_graph_and_keeps_everything_else(package, 
     ("arguments", "message"),
     [
         (["--precision", "int4"], r"precision 'int4': expected fp16 or int8"),
-        (["--precision", "int8"], r"precision 'int8': needs ordinary images; .*--config"),
+        (["--precision", "int8"], r"precision 'int8': needs normal images; .*--config"),
         (["--precision", "fp16"], r"no convolution that makes features"),
     ],
 )

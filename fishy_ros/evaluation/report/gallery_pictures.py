@@ -14,7 +14,7 @@ from fishy_ros.imaging import colorize, render_overlay
 from fishy_ros.types import ANOMALY, IGNORED, ImageArray, LabelMap, ScoreMap
 
 _IGNORED_COLOR = (60, 60, 60)
-_ORDINARY_COLOR = (190, 190, 190)
+_NORMAL_COLOR = (190, 190, 190)
 _ANOMALY_COLOR = (60, 60, 230)
 
 
@@ -69,7 +69,7 @@ def _scale(score: ScoreMap, low: float, high: float) -> ScoreMap:
 
 def _color_labels(labels: LabelMap) -> ImageArray:
     picture = np.full((*labels.shape, 3), _IGNORED_COLOR, np.uint8)
-    picture[labels != IGNORED] = _ORDINARY_COLOR
+    picture[labels != IGNORED] = _NORMAL_COLOR
     picture[labels == ANOMALY] = _ANOMALY_COLOR
     return picture
 

@@ -60,9 +60,9 @@ def plot_comparison(
 
 
 def plot_distribution(distribution: ScoreDistribution, threshold: float | None) -> Png:
-    """Draw the share of ordinary and anomalous pixels in every score bin, on a logarithmic axis."""
+    """Draw the share of normal and anomalous pixels in every score bin, on a logarithmic axis."""
     figure, (axes,) = _figure(1)
-    counted = ((distribution.ordinary, "ordinary"), (distribution.anomalous, "anomalous"))
+    counted = ((distribution.normal, "normal"), (distribution.anomalous, "anomalous"))
     for color, (counts, name) in zip(COLORS, counted, strict=False):
         if counts.sum():
             axes.stairs(

@@ -122,7 +122,7 @@ def _score(score: ScoreSummary) -> dict[str, Json]:
         "by_distance": [asdict(group) for group in score.by_distance],
         "distribution": {
             "edges": score.distribution.edges.tolist(),
-            "ordinary": score.distribution.ordinary.tolist(),
+            "ordinary": score.distribution.normal.tolist(),
             "anomalous": score.distribution.anomalous.tolist(),
         },
         "per_frame": [_frame(frame) for frame in score.frames],
