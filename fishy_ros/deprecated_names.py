@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MODEL_KEYS: dict[str, str] = {
     "licence": "license",
@@ -16,6 +16,12 @@ MODEL_KEYS: dict[str, str] = {
 
 PARAMETERS: dict[str, str] = {"colour_map": "color_map"}
 """Parameters of the node `detector`."""
+
+TRAINING_KEYS: dict[str, str] = {"decoys": "distractors", "patches": "ground_patches"}
+"""Keys of a training configuration."""
+
+COMMAND_LINE: dict[str, str] = {"--decoys": "--distractors"}
+"""Commands and options of `fishy`."""
 
 LABEL_MEANINGS: dict[str, str] = {"ordinary": "normal"}
 """Words of a label mapping such as `0=normal,1=anomaly`."""
@@ -56,6 +62,22 @@ def with_current_keys(document: Document, names: Mapping[str, str], where: str, 
     renamed = rename_mapping(document)
     warn_of_old_names(found, names, where)
     return renamed
+
+
+def with_current_arguments(arguments: Sequence[str]) -> list[str]:
+    """Rename the command and the options of a command line, and warn once of those that are old.
+
+    Args:
+        arguments: the command first, as in `sys.argv[1:]`.
+    """
+    names = [argument.partition("=")[0] for argument in arguments]
+    is_name = [place == 0 or name.startswith("--") for place, name in enumerate(names)]
+    found = {name for name, counts in zip(names, is_name, strict=True) if counts and name in COMMAND_LINE}
+    warn_of_old_names(found, COMMAND_LINE, "fishy")
+    return [
+        COMMAND_LINE[name] + argument.removeprefix(name) if counts and name in found else argument
+        for argument, name, counts in zip(arguments, names, is_name, strict=True)
+    ]
 
 
 def warn_of_old_names(found: set[str], names: Mapping[str, str], where: str) -> None:

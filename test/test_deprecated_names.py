@@ -1,13 +1,16 @@
 """What carries a name of the release before is read, and one line says what it is called now."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 import yaml
+from support.sources import ROOT
 
 from fishy_ros import deprecated_names
 from fishy_ros.datasets.label_mapping import parse_label_mapping
-from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
+from fishy_ros.deprecated_names import MODEL_KEYS, with_current_arguments, with_current_keys
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import load_model_package
 
@@ -59,3 +62,31 @@ def test_a_package_of_the_release_before_is_the_same_package(tiny_folder):
 def test_a_label_mapping_may_still_say_ordinary(caplog):
     assert parse_label_mapping("0=ordinary,1=anomaly") == parse_label_mapping("0=normal,1=anomaly")
     assert "`ordinary` is now `normal`" in caplog.text
+
+
+def test_commands_and_options_are_renamed_and_their_values_are_not(caplog):
+    arguments = ["bag", "--decoys=a", "--overlay", "--decoys", "--decoys=--decoys", "x"]
+    renamed = with_current_arguments(arguments)
+    assert renamed == ["bag", "--distractors=a", "--overlay", "--distractors", "--distractors=--decoys", "x"]
+    assert len(caplog.records) == 1
+    assert with_current_arguments(["models", "reference"]) == ["models", "reference"]
+    assert with_current_arguments([]) == []
+
+
+def test_an_old_option_reaches_its_command_with_one_line_of_warning(tmp_path):
+    command = [sys.executable, "-m", "fishy_ros.commands.cli", "bag", "--out", str(tmp_path / "a"), "--decoys", "."]
+    run = subprocess.run([*command, "--dataset", "synthetic"], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == [
+        "fishy: `--decoys` is now `--distractors`; the next release will not read the old names",
+        "fishy: --distractors needs --overlay",
+    ]
+
+
+def test_a_training_configuration_of_the_release_before_is_the_same():
+    pytest.importorskip("torch")
+    from fishy_ros.training.config import build_train_config
+
+    now = {"name": "a", "data": ".", "sources": [], "paste": {"distractors": 0.5, "ground_patches": 0.25}}
+    old = now | {"paste": {"decoys": 0.5, "patches": 0.25}}
+    assert build_train_config(old, "x.yaml") == build_train_config(now, "x.yaml")

@@ -1,7 +1,7 @@
-"""Paste objects into a street: outliers, and decoys that look pasted but are normal.
+"""Paste objects into a street: outliers, and distractors that look pasted but are normal.
 
-Without decoys a network learns to see the paste. So known things (cars, people, signs) and patches of road are pasted
-by the same code, with the same edges, shadows and colors, and stay normal.
+Without distractors a network learns to see the paste. So known things (cars, people, signs) and patches of road are
+pasted by the same code, with the same edges, shadows and colors, and stay normal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from fishy_ros.training.cutouts import CutOut
+from fishy_ros.training.object_crops import ObjectCrop
 from fishy_ros.training.procedural import random_object
 from fishy_ros.training.sources import IGNORE
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL
@@ -31,9 +31,9 @@ class PasteConfig:
 
     outliers: float = 2.5
     """Mean number of outliers in a crop; every crop gets at least one unless this is 0."""
-    decoys: float = 1.0
-    patches: float = 1.0
-    """Mean number of recolored patches of ground that stay normal."""
+    distractors: float = 1.0
+    ground_patches: float = 1.0
+    """Mean number of recolored ground patches that stay normal."""
     markings: float = 0.0
     """Mean number of painted lines on the road, which stay normal too."""
     anywhere: float = 0.25
@@ -60,41 +60,42 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class ObjectLibrary:
-    """Everything that can be pasted: groups of outliers and of decoys, each group equally likely, and textures."""
+class ObjectBank:
+    """Everything that can be pasted: groups of outliers and of distractors, each group equally likely, and textures."""
 
-    outliers: Sequence[Sequence[CutOut]]
-    decoys: Sequence[Sequence[CutOut]]
+    outliers: Sequence[Sequence[ObjectCrop]]
+    distractors: Sequence[Sequence[ObjectCrop]]
     textures: Sequence[NDArray[np.uint8]]
 
 
-def populate(scene: Scene, library: ObjectLibrary, config: PasteConfig, rng: Generator) -> None:
-    """Paste patches, then decoys and outliers in random order."""
-    for _ in range(rng.poisson(config.patches)):
-        paste_patch(scene, library.textures, rng)
+def populate(scene: Scene, library: ObjectBank, config: PasteConfig, rng: Generator) -> None:
+    """Paste patches, then distractors and outliers in random order."""
+    for _ in range(rng.poisson(config.ground_patches)):
+        paste_ground_patch(scene, library.textures, rng)
     for _ in range(rng.poisson(config.markings)):
         paste_marking(scene, rng)
-    jobs: list[Callable[[], None]] = [lambda: _paste_decoy(scene, library, rng)] * int(rng.poisson(config.decoys))
+    distractors = int(rng.poisson(config.distractors))
+    jobs: list[Callable[[], None]] = [lambda: _paste_distractor(scene, library, rng)] * distractors
     if config.outliers > 0:
         jobs += [lambda: _paste_outlier(scene, library, config, rng)] * max(1, int(rng.poisson(config.outliers)))
     for index in rng.permutation(len(jobs)):
         jobs[index]()
 
 
-def _paste_outlier(scene: Scene, library: ObjectLibrary, config: PasteConfig, rng: Generator) -> None:
+def _paste_outlier(scene: Scene, library: ObjectBank, config: PasteConfig, rng: Generator) -> None:
     drawn = rng.random() < config.procedural
-    cutout = random_object(rng, library.textures) if drawn else _pick(library.outliers, rng)
+    crop = random_object(rng, library.textures) if drawn else _pick(library.outliers, rng)
     place = None if rng.random() < config.anywhere else _place_on_ground(scene, rng, 0.05, 0.9)
-    _paste(scene, cutout, place or _place_anywhere(scene, rng), rng)
+    _paste(scene, crop, place or _place_anywhere(scene, rng), rng)
 
 
-def _paste_decoy(scene: Scene, library: ObjectLibrary, rng: Generator) -> None:
+def _paste_distractor(scene: Scene, library: ObjectBank, rng: Generator) -> None:
     place = _place_on_ground(scene, rng, 0.5, 1.6)
     if place is not None:
-        _paste(scene, _pick(library.decoys, rng), place, rng)
+        _paste(scene, _pick(library.distractors, rng), place, rng)
 
 
-def _pick(groups: Sequence[Sequence[CutOut]], rng: Generator) -> CutOut:
+def _pick(groups: Sequence[Sequence[ObjectCrop]], rng: Generator) -> ObjectCrop:
     group = groups[int(rng.integers(len(groups)))]
     return group[int(rng.integers(len(group)))]
 
@@ -130,8 +131,8 @@ def _place_anywhere(scene: Scene, rng: Generator) -> _Place:
     return _Place(int(rng.integers(w)), int(rng.integers(h // 6, h + height // 2)), height, False)
 
 
-def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
-    color, alpha = _warp(cutout, place.height, rng)
+def _paste(scene: Scene, crop: ObjectCrop, place: _Place, rng: Generator) -> None:
+    color, alpha = _warp(crop, place.height, rng)
     margin = 3 + round(2 * scene.softness)
     color = np.pad(color, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     soft = _soften(np.pad(alpha, margin), rng.uniform(0.3, 1.1), scene)
@@ -151,7 +152,7 @@ def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
     mix = soft[source][..., None]
     scene.image[target] = np.clip(background * (1 - mix) + piece * mix, 0, 255).astype(np.uint8)
     inside, edge = soft[source] > 0.5, (soft[source] > 0.12) & (soft[source] <= 0.5)
-    _write(scene, target, inside, edge, cutout.train_id)
+    _write(scene, target, inside, edge, crop.train_id)
 
 
 def _write(
@@ -167,12 +168,12 @@ def _write(
         confidence[inside] = 0.5
 
 
-def _warp(cutout: CutOut, height: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _warp(crop: ObjectCrop, height: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Flip, stretch, turn a little and resize to `height` px."""
-    color, alpha = cutout.color, cutout.alpha
+    color, alpha = crop.color, crop.alpha
     if rng.random() < 0.5:
         color, alpha = color[:, ::-1], alpha[:, ::-1]
-    if cutout.train_id is None and rng.random() < 0.5:
+    if crop.train_id is None and rng.random() < 0.5:
         color, alpha = _turn(color, alpha, rng.uniform(-25, 25))
     h, w = alpha.shape
     width = max(3, min(round(height * w / h * rng.uniform(0.8, 1.25)), 6 * height))
@@ -233,7 +234,7 @@ def _cast_shadow(scene: Scene, place: _Place, width: int, rng: Generator) -> Non
     scene.image[target] = darker.astype(np.uint8)
 
 
-def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Generator) -> None:
+def paste_ground_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Generator) -> None:
     """Recolor a flat piece of ground (a repair, a stain, a shadow, paint): it stays normal."""
     place = _place_on_ground(scene, rng, 0.05, 1.2)
     if place is None:
