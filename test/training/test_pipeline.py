@@ -138,7 +138,8 @@ def test_a_cascade_trains_from_the_weights_of_the_network_inside(street, run, tm
     trained = load_model(run / "weights.safetensors").state_dict()
     call("train", config, "--weights", run / "weights.safetensors", "--out", tmp_path / "run", "--processes", 2)
     cascade = load_model(tmp_path / "run" / "weights.safetensors")
-    inside = {name.replace(".trunk.", "."): value for name, value in cascade.state_dict().items() if ".trunk." in name}
+    weights = cascade.state_dict()
+    inside = {name.replace(".backbone.", "."): weights[name] for name in weights if ".backbone." in name}
     assert inside.keys() == trained.keys()
     for name, value in inside.items():
         np.testing.assert_array_equal(value.numpy(), trained[name].numpy(), err_msg=name)

@@ -15,7 +15,7 @@ from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.evaluation.bench.graph_cost import graph_cost  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters, initialise  # noqa: E402
-from fishy_ros.training.nets.registry import NETWORKS, TRUNKS, create_network  # noqa: E402
+from fishy_ros.training.nets.registry import BACKBONES, NETWORKS, create_network  # noqa: E402
 from fishy_ros.training.nets.reparameterised import fuse_branches  # noqa: E402
 
 H, W = 64, 128
@@ -36,7 +36,7 @@ def model(request):
     return model
 
 
-@pytest.fixture(params=sorted(NETWORKS.keys() - TRUNKS.keys()))
+@pytest.fixture(params=sorted(NETWORKS.keys() - BACKBONES.keys()))
 def single(request):
     """A network without another inside: test_cascade.py holds what those promise."""
     model = AnomalyModel(request.param)
