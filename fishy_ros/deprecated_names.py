@@ -11,6 +11,9 @@ MODEL_KEYS: dict[str, str] = {
     "colours": "colors",
     "colour_order": "color_order",
     "ordinary_share_above": "normal_share_above",
+    "reference": "baseline",
+    "heights": "orientation",
+    "upright": "orientation",
 }
 """Keys of `model.yaml` and of the description that `fishy export` reads."""
 
@@ -20,7 +23,11 @@ PARAMETERS: dict[str, str] = {"colour_map": "color_map"}
 TRAINING_KEYS: dict[str, str] = {"decoys": "distractors", "patches": "ground_patches"}
 """Keys of a training configuration."""
 
-COMMAND_LINE: dict[str, str] = {"--decoys": "--distractors"}
+COMMAND_LINE: dict[str, str] = {
+    "reference": "baseline",
+    "--reference-images": "--baseline-images",
+    "--decoys": "--distractors",
+}
 """Commands and options of `fishy`."""
 
 LABEL_MEANINGS: dict[str, str] = {"ordinary": "normal"}

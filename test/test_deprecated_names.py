@@ -1,6 +1,7 @@
 """What carries a name of the release before is read, and one line says what it is called now."""
 
 import logging
+import shutil
 import subprocess
 import sys
 
@@ -44,19 +45,25 @@ def test_a_key_under_both_names_is_refused():
         with_current_keys({"licence": "MIT", "license": "MIT"}, MODEL_KEYS, "model.yaml", ConfigError)
 
 
-def test_a_package_of_the_release_before_is_the_same_package(tiny_folder):
-    path, current = tiny_folder / "model.yaml", load_model_package(tiny_folder)
+def test_a_package_of_the_release_before_is_the_same_package(street_package, tmp_path):
+    folder = shutil.copytree(street_package[0].folder, tmp_path / "old")
+    path, current = folder / "model.yaml", load_model_package(folder)
     old = {new: old for old, new in MODEL_KEYS.items()}
 
-    def age(item):
+    def age(item, block=""):
         if isinstance(item, list):
             return [age(entry) for entry in item]
-        return {old.get(key, key): age(value) for key, value in item.items()} if isinstance(item, dict) else item
+        if not isinstance(item, dict):
+            return item
+        names = old | {"orientation": "upright" if block == "statistics" else "heights"}
+        return {names.get(key, key): age(value, key) for key, value in item.items()}
 
     aged = age(yaml.safe_load(path.read_text()))
-    assert "licence" in aged
+    assert {"licence", "ordinary_share_above"} <= aged.keys() | aged["calibration"].keys()
+    assert {"heights", "statistics"} <= aged["reference"].keys()
+    assert "upright" in aged["reference"]["statistics"]
     path.write_text(yaml.safe_dump(aged))
-    assert load_model_package(tiny_folder) == current
+    assert load_model_package(folder) == current
 
 
 def test_a_label_mapping_may_still_say_ordinary(caplog):
@@ -70,6 +77,7 @@ def test_commands_and_options_are_renamed_and_their_values_are_not(caplog):
     assert renamed == ["bag", "--distractors=a", "--overlay", "--distractors", "--distractors=--decoys", "x"]
     assert len(caplog.records) == 1
     assert with_current_arguments(["models", "reference"]) == ["models", "reference"]
+    assert with_current_arguments(["reference", "m"]) == ["baseline", "m"]
     assert with_current_arguments([]) == []
 
 

@@ -34,7 +34,7 @@ COMMANDS: tuple[str, ...] = (
     "calibrate",
     "export",
     "convert",
-    "reference",
+    "baseline",
     "drift",
     "build",
 )

@@ -28,12 +28,12 @@ def export(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Training configuration; it names the normal images that int8 and the reference need."),
+        typer.Option(help="Training configuration; it names the normal images that int8 and the baseline need."),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
     images: Annotated[int, typer.Option(help="Number of training images that int8 is measured on.", min=1)] = 64,
-    reference_images: Annotated[
-        int, typer.Option(help="Training images for reference and reduced sizes; 0 writes no reference.", min=0)
+    baseline_images: Annotated[
+        int, typer.Option(help="Training images for baseline and reduced sizes; 0 writes no baseline.", min=0)
     ] = 200,
     reduced: Annotated[
         list[str] | None,
@@ -44,10 +44,10 @@ def export(
 ) -> None:
     """Write `model.onnx`, `model.yaml` and `card.md`; the head and the calibration become part of the graph.
 
-    With --config, the package also says what normal input looks like (`fishy reference` does that alone).
+    With --config, the package also says what normal input looks like (`fishy baseline` does that alone).
     --precision int8 and --reduced give the node something to fall back on where it misses its deadline.
     """
-    from fishy_ros.drift.reference import write_reference
+    from fishy_ros.drift.baseline import write_baseline
     from fishy_ros.errors import ConfigError
     from fishy_ros.model_package.description import FULL_PRECISION
     from fishy_ros.training.package import build_package
@@ -58,7 +58,7 @@ def export(
     pictures = training_pictures(config, data, images)
     check_precisions(wanted, pictures)
     sizes = [parse_size(text, height, width) for text in reduced or []]
-    normal = training_pictures(config, data, reference_images)
+    normal = training_pictures(config, data, baseline_images)
     if sizes and normal is None:
         raise ConfigError("reduced sizes need normal images; name a training configuration with --config")
     reports = {name: Path(path) for name, _, path in (entry.partition("=") for entry in report or [])}
@@ -68,8 +68,8 @@ def export(
     if normal is not None:
         for size in sizes:
             package = add_reduced_size(package, checkpoint, folder, size, normal())
-        if reference_images:
-            package = write_reference(package, normal())
+        if baseline_images:
+            package = write_baseline(package, normal())
     typer.echo(
         f"{package.folder}: {package.name} {package.version}, sha256 {package.sha256}, {', '.join(package.precisions)}"
     )

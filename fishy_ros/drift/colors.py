@@ -50,7 +50,7 @@ def log_ratios(histogram: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def to_rows(ratios: NDArray[np.float32]) -> dict[int, tuple[float, ...]]:
-    """Put the half that is not mirrored, of every class that occurs, into the form of a `Reference`."""
+    """Put the half that is not mirrored, of every class that occurs, into the form of a `Baseline`."""
     return class_rows.to_rows(ratios[..., COLUMNS // 2 + 1 :].reshape(MAX_CLASSES, -1))
 
 

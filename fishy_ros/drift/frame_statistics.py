@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.drift import colors, heights
-from fishy_ros.model_package import Calibration, Reference
+from fishy_ros.drift import colors, orientation
+from fishy_ros.model_package import Baseline, Calibration
 from fishy_ros.types import Detection, ImageArray, LabelMap, ScoreMap
 
 THUMB_HEIGHT, THUMB_WIDTH = 128, 256
@@ -32,17 +32,17 @@ class FrameStatistics:
     without texture), `white` (share of overexposed pixels). Of what the network says: `class_variety` (perplexity of
     the shares of the classes), `score_median` (logarithm), `score_tail` (logarithm of the share above a threshold),
     `score_shift` (logarithm of the population stability index against `normal_share_above`), `color_order`
-    (see `fishy_ros.drift.colors`) and `upright` (see `fishy_ros.drift.heights`).
+    (see `fishy_ros.drift.colors`) and `orientation` (see `fishy_ros.drift.orientation`).
     """
 
-    def __init__(self, calibration: Calibration, reference: Reference | None = None) -> None:
-        """Take thresholds, colors and heights from a package."""
+    def __init__(self, calibration: Calibration, baseline: Baseline | None = None) -> None:
+        """Take thresholds, colors and orientation from a package."""
         pairs = calibration.normal_share_above
         self._thresholds = np.array([threshold for threshold, _ in pairs], np.float32)
         self._shares = np.array([share for _, share in pairs])
         self._tail = int(np.argmin(np.abs(self._shares - TAIL_SHARE))) if pairs else None
-        self._colors = colors.from_rows(reference.colors) if reference else None
-        self._heights = heights.from_rows(reference.heights) if reference else None
+        self._colors = colors.from_rows(baseline.colors) if baseline else None
+        self._orientation = orientation.from_rows(baseline.orientation) if baseline else None
 
     def measure(self, image: ImageArray, detection: Detection) -> dict[str, float]:
         """Measure a frame from the image uint8 `[H, W, 3]` that the network read and what it said; well under 1 ms."""
@@ -52,9 +52,9 @@ class FrameStatistics:
         measured = {**_of_image(grey), **self._of_output(detection.score, labels)}
         if self._colors is not None:
             measured["color_order"] = colors.color_order(colored, labels, self._colors)
-        if self._heights is not None:
-            histogram = heights.half_histogram(colored, labels)
-            measured["upright"] = heights.uprightness(histogram, self._heights)
+        if self._orientation is not None:
+            histogram = orientation.half_histogram(colored, labels)
+            measured["orientation"] = orientation.orientation_ratio(histogram, self._orientation)
         return measured
 
     def _of_output(self, score: ScoreMap, labels: LabelMap) -> dict[str, float]:

@@ -51,8 +51,8 @@ class DriftResult:
     version: str
     graph_sha256: str
     runtime: str
-    reference_images: int
-    """Normal images that the package's reference was measured on; 0 without a reference."""
+    baseline_images: int
+    """Normal images that the package's baseline was measured on; 0 without a baseline."""
     environment: Mapping[str, object]
     """The machine and the command."""
     folders: tuple[FolderDrift, ...]
@@ -94,7 +94,7 @@ def measure_drift(
         version=package.version,
         graph_sha256=package.sha256,
         runtime=str(detector.runtime_info),
-        reference_images=package.reference.images if package.reference else 0,
+        baseline_images=package.baseline.images if package.baseline else 0,
         environment=environment,
         folders=tuple(
             FolderDrift(
@@ -141,7 +141,7 @@ def _count(detector: AnomalyDetector, images: Iterable[ImageArray]) -> Warned:
 
 
 def _monitor(detector: AnomalyDetector) -> DriftMonitor:
-    return DriftMonitor(detector.package.calibration, detector.package.reference)
+    return DriftMonitor(detector.package.calibration, detector.package.baseline)
 
 
 def _warns(monitor: DriftMonitor, index: int, image: ImageArray, detection: Detection, window: int) -> bool:

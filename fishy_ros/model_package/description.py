@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fishy_ros.documents import read_limited
 from fishy_ros.errors import ConfigError, ModelPackageError
+from fishy_ros.model_package.baseline import Baseline
 from fishy_ros.model_package.external_data import has_external_data
-from fishy_ros.model_package.reference import Reference
 
 DESCRIPTION_FILE = "model.yaml"
 CARD_FILE = "card.md"
@@ -85,7 +85,7 @@ class ModelPackage:
 
     Sizes are in pixels. `metrics` are the numbers that the package states of itself, `variants` maps a
     precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
-    `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `reference` says what
+    `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `baseline` says what
     normal input looks like, None where that was not measured.
     """
 
@@ -108,7 +108,7 @@ class ModelPackage:
     score_name: str = "score"
     labels_name: str = "labels"
     reduced: tuple[ReducedGraph, ...] = ()
-    reference: Reference | None = None
+    baseline: Baseline | None = None
 
     @property
     def precisions(self) -> tuple[str, ...]:

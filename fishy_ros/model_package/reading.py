@@ -8,6 +8,7 @@ from pathlib import Path
 from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ModelPackageError
+from fishy_ros.model_package.baseline import read_baseline
 from fishy_ros.model_package.description import (
     DESCRIPTION_FILE,
     FULL_PRECISION,
@@ -20,7 +21,6 @@ from fishy_ros.model_package.description import (
 )
 from fishy_ros.model_package.fields import Fields, as_fraction
 from fishy_ros.model_package.finding import find_model
-from fishy_ros.model_package.reference import read_reference
 from fishy_ros.model_package.signing import verify_signature
 
 FORMAT = 1
@@ -83,7 +83,7 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
         score_name=outputs.mapping("score", optional=True).text("name", "score"),
         labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
         reduced=_reduced(fields),
-        reference=read_reference(fields.mapping("reference", optional=True)),
+        baseline=read_baseline(fields.mapping("baseline", optional=True)),
     )
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import yaml
 
 from fishy_ros.errors import ModelPackageError
+from fishy_ros.model_package.baseline import Baseline, baseline_document
 from fishy_ros.model_package.description import CARD_FILE, DESCRIPTION_FILE, Calibration, ModelPackage, SemanticClass
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
-from fishy_ros.model_package.reference import Reference, reference_document
 
 
 def write_model_package(
@@ -106,14 +106,14 @@ def add_reduced_graph(package: ModelPackage, graph: str | Path, height: int, wid
     return load_model_package(package.folder)
 
 
-def add_reference(package: ModelPackage, reference: Reference) -> ModelPackage:
+def add_baseline(package: ModelPackage, baseline: Baseline) -> ModelPackage:
     """Write what normal input looks like into a package's description, and return it as read back.
 
     Raises:
         ModelPackageError: the package cannot be written.
     """
     path = package.folder / DESCRIPTION_FILE
-    document = {**read_document(path), "reference": reference_document(reference)}
+    document = {**read_document(path), "baseline": baseline_document(baseline)}
     _replace(path, _dump(document, path))
     return load_model_package(package.folder)
 

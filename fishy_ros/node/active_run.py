@@ -48,7 +48,7 @@ class ActiveRun:
         self._parameters = parameters
         self._guard = PublishGuard[Frame]()
         package = levels.current.package
-        self._monitor = DriftMonitor(package.calibration, package.reference)
+        self._monitor = DriftMonitor(package.calibration, package.baseline)
         self._visualization = Worker[Picture](
             "visualization", lambda picture: publishers.publish_pictures(picture, parameters()), self._on_picture_error
         )

@@ -47,7 +47,7 @@ def test_the_right_order_is_likelier_and_the_exchanged_one_exactly_as_much_less(
     assert color_order(image, np.full_like(labels, 7), ratios) == 0.0, "nor does a class that was never seen"
 
 
-def test_the_rows_of_a_reference_hold_all_of_the_ratios():
+def test_the_rows_of_a_baseline_hold_all_of_the_ratios():
     ratios = log_ratios(color_histogram(*scene(0)))
     rows = to_rows(ratios)
     assert set(rows) == {0, 10}

@@ -9,11 +9,11 @@ import pytest
 from support.street_package import REASONS
 
 from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift.baseline import measure_baseline
 from fishy_ros.drift.corruptions import CORRUPTIONS
 from fishy_ros.drift.monitor import Drift, DriftMonitor
-from fishy_ros.drift.reference import measure_reference
 from fishy_ros.errors import ConfigError
-from fishy_ros.model_package import Calibration, Reference, Spread, load_model_package
+from fishy_ros.model_package import Baseline, Calibration, Spread, load_model_package
 from fishy_ros.types import Detection
 
 
@@ -24,7 +24,7 @@ def judge(street_package):
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
 
         def judge_one(image):
-            monitor = DriftMonitor(package.calibration, package.reference)
+            monitor = DriftMonitor(package.calibration, package.baseline)
             detection = detector.detect(image)
             monitor.add(0.0, detector.network_image, detection)
             return monitor.judge(0.5, 1.0)
@@ -32,7 +32,7 @@ def judge(street_package):
         yield judge_one
 
 
-def test_normal_frames_that_the_reference_does_not_hold_are_like_it(street_package, judge):
+def test_normal_frames_that_the_baseline_does_not_hold_are_like_it(street_package, judge):
     for image in street_package[1]:
         assert judge(image).reasons == ()
 
@@ -45,9 +45,9 @@ def test_a_corrupted_frame_is_not_and_the_monitor_says_why(street_package, judge
         assert any(REASONS[corrupt] in reason for reason in drift.reasons), drift
 
 
-def test_a_reference_without_heights_does_not_judge_by_them(street_package):
+def test_a_baseline_without_orientation_does_not_judge_by_them(street_package):
     package, images = street_package
-    without = replace(package.reference, heights={})
+    without = replace(package.baseline, orientation={})
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
         monitor = DriftMonitor(package.calibration, without)
         detection = detector.detect(CORRUPTIONS["upside down"](images[0]))
@@ -55,17 +55,17 @@ def test_a_reference_without_heights_does_not_judge_by_them(street_package):
     assert not any("upside down" in reason for reason in monitor.judge(0.5, 1.0).reasons)
 
 
-def test_the_reference_survives_model_yaml(street_package):
+def test_the_baseline_survives_model_yaml(street_package):
     package, _ = street_package
-    again = load_model_package(package.folder).reference
-    assert again == package.reference
+    again = load_model_package(package.folder).baseline
+    assert again == package.baseline
     assert again is not None
     assert again.images == 24
     assert all(spread.low <= spread.middle <= spread.high for spread in again.statistics.values())
 
 
 # One statistic, set through the brightness of a grey image: normal is 0.4 to 0.6.
-REFERENCE = Reference(100, {"brightness": Spread(*(float(np.log(grey + 0.01)) for grey in (0.4, 0.5, 0.6)))})
+BASELINE = Baseline(100, {"brightness": Spread(*(float(np.log(grey + 0.01)) for grey in (0.4, 0.5, 0.6)))})
 
 
 def add(monitor: DriftMonitor, at: float, grey: float) -> None:
@@ -74,7 +74,7 @@ def add(monitor: DriftMonitor, at: float, grey: float) -> None:
 
 
 def test_the_window_is_judged_by_its_median_and_forgets():
-    monitor = DriftMonitor(Calibration("", 0.5), REFERENCE)
+    monitor = DriftMonitor(Calibration("", 0.5), BASELINE)
     assert monitor.judge(0.0, 1.0) == Drift()
     for index in range(5):
         add(monitor, index * 0.2, 0.5)
@@ -90,7 +90,7 @@ def test_the_window_is_judged_by_its_median_and_forgets():
 
 
 def test_a_reason_holds_until_the_statistic_is_clearly_normal_again():
-    monitor = DriftMonitor(Calibration("", 0.5), REFERENCE)
+    monitor = DriftMonitor(Calibration("", 0.5), BASELINE)
 
     def judged(now: float, grey: float) -> bool:
         add(monitor, now, grey)
@@ -103,7 +103,7 @@ def test_a_reason_holds_until_the_statistic_is_clearly_normal_again():
     assert not judged(3.0, 0.39)
 
 
-def test_without_a_reference_only_the_scores_are_compared():
+def test_without_a_baseline_only_the_scores_are_compared():
     calibration = Calibration("", 0.5, ((0.25, 0.1), (0.5, 0.05)))
     monitor = DriftMonitor(calibration, None)
     dark, labels = np.zeros((16, 16, 3), np.uint8), np.zeros((64, 128), np.uint8)
@@ -125,8 +125,8 @@ def test_a_likelihood_ratio_is_judged_by_its_sign_unless_normal_frames_do_not_te
         detection = detector.detect(CORRUPTIONS["upside down"](images[0]))
 
         def judge(spread):
-            statistics = {"upright": spread}
-            monitor = DriftMonitor(package.calibration, replace(package.reference, statistics=statistics))
+            statistics = {"orientation": spread}
+            monitor = DriftMonitor(package.calibration, replace(package.baseline, statistics=statistics))
             monitor.add(0.0, detector.network_image, detection)
             return monitor.judge(0.5, 1.0)
 
@@ -134,10 +134,10 @@ def test_a_likelihood_ratio_is_judged_by_its_sign_unless_normal_frames_do_not_te
         assert judge(clear).distance > 3 * judge(unclear).distance
 
 
-def test_too_few_images_are_no_reference(street_package):
+def test_too_few_images_are_no_baseline(street_package):
     package, images = street_package
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
         with pytest.raises(ConfigError, match="2 normal images were given; expected at least 20"):
-            measure_reference(detector, images[:2])
+            measure_baseline(detector, images[:2])
         with pytest.raises(ConfigError, match="0 normal images were given; expected at least 20"):
-            measure_reference(detector, [])
+            measure_baseline(detector, [])

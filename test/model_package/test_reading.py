@@ -99,18 +99,18 @@ def test_a_link_out_of_the_folder_is_refused(tiny_folder: Path) -> None:
         ("license", None),
         ("reduced", [3]),
         ("reduced", [{"file": "model.onnx", "sha256": "0" * 64, "height": 0, "width": 64}]),
-        ("reference", {"version": 0, "images": 100, "statistics": {}}),
-        ("reference", {"version": 1, "images": 0, "statistics": {}}),
-        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, float("inf"), 1.0]}}),
-        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 2.0, 1.0]}}),
-        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 1.0]}}),
-        ("reference.heights", {"version": 1, "images": 9, "statistics": {}, "heights": {"256": [0.0]}}),
-        ("reference.colors", {"version": 1, "images": 9, "statistics": {}, "colors": {"road": [0.0]}}),
+        ("baseline", {"version": 0, "images": 100, "statistics": {}}),
+        ("baseline", {"version": 1, "images": 0, "statistics": {}}),
+        ("baseline.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, float("inf"), 1.0]}}),
+        ("baseline.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 2.0, 1.0]}}),
+        ("baseline.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 1.0]}}),
+        ("baseline.orientation", {"version": 1, "images": 9, "statistics": {}, "orientation": {"256": [0.0]}}),
+        ("baseline.colors", {"version": 1, "images": 9, "statistics": {}, "colors": {"road": [0.0]}}),
     ],
 )
 def test_a_field_with_a_bad_value_is_named(tiny_folder: Path, key: str, value: object) -> None:
     named = key.split(".")[-1] if not isinstance(value, list) else key.split(".")[0]
-    changed = "reference" if key.startswith("reference.") else key
+    changed = "baseline" if key.startswith("baseline.") else key
     with pytest.raises(ModelPackageError, match=rf"model\.yaml.*{named}"):
         load_model_package(_change(tiny_folder, changed, value))
 

@@ -80,8 +80,8 @@ def test_every_corrupted_photograph_is_named_and_forgotten_again(start_detector,
     files = sorted(PHOTOGRAPHS.glob("*.jpg"))[::16]
     if not files:
         pytest.skip(f"no photographs in {PHOTOGRAPHS}")
-    if load_model_package("fishy-s").reference is None:
-        pytest.skip("the package fishy-s has no reference; `fishy reference` writes it")
+    if load_model_package("fishy-s").baseline is None:
+        pytest.skip("the package fishy-s has no baseline; `fishy baseline` writes it")
     images = [cv2.resize(cv2.imread(str(file)), (1024, 512), interpolation=cv2.INTER_AREA) for file in files]
     # Most turned images of this data set are noticed, but not enough of these few: see docs/decisions.md.
     ways = [name for name in CORRUPTIONS if name != "upside down"]

@@ -16,7 +16,7 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: the tra
 
 from training.street import run_commands, write_street  # noqa: E402
 
-from fishy_ros.commands import average, calibrate, evaluate, export, pack, reference, train  # noqa: E402
+from fishy_ros.commands import average, baseline, calibrate, evaluate, export, pack, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
 from fishy_ros.imaging import resize_score  # noqa: E402
@@ -47,7 +47,7 @@ def run(street, tmp_path_factory) -> Path:
 
 
 def call(*arguments) -> str:
-    return run_commands((average, pack, train, evaluate, calibrate, export, reference), arguments)
+    return run_commands((average, pack, train, evaluate, calibrate, export, baseline), arguments)
 
 
 def test_training_leaves_checkpoint_curves_and_picture(run):
@@ -199,11 +199,11 @@ def test_an_exported_package_says_what_normal_input_looks_like_and_has_a_smaller
     words.write_text(
         "{name: tiny, version: 1.0.0, description: a test, license: Apache-2.0, training_data: [tiny], card: '# tiny'}"
     )
-    reduced = ("--config", street, "--reference-images", 24, "--reduced", "32x64")
+    reduced = ("--config", street, "--baseline-images", 24, "--reduced", "32x64")
     call("export", run / "last.pt", tmp_path / "tiny", "--description", words, *SIZE, *reduced)
     package = load_model_package(tmp_path / "tiny")
-    assert package.reference is not None
-    assert package.reference.images == 24
+    assert package.baseline is not None
+    assert package.baseline.images == 24
     images = [cv2.imread(str(path)) for path in sorted((street.parent / "images").glob("*.png"))]
     shares = []
     for graph in (package, package.at_reduced_size(0)):
@@ -211,11 +211,11 @@ def test_an_exported_package_says_what_normal_input_looks_like_and_has_a_smaller
             assert detector.score_size == (graph.input_height // 2, graph.input_width // 2)
             shares.append(np.mean([detector.detect(image).score > 0.5 for image in images]))
     assert shares[1] == pytest.approx(shares[0], abs=0.01), "0.5 means the same at both sizes"
-    said = call("reference", tmp_path / "tiny", "--folder", street.parent / "images", "--runtime", "onnxruntime")
+    said = call("baseline", tmp_path / "tiny", "--folder", street.parent / "images", "--runtime", "onnxruntime")
     assert "24 normal images" in said
-    again = load_model_package(tmp_path / "tiny").reference
+    again = load_model_package(tmp_path / "tiny").baseline
     assert again is not None
-    for name, spread in package.reference.statistics.items():
+    for name, spread in package.baseline.statistics.items():
         np.testing.assert_allclose(again.statistics[name], spread, atol=0.05, err_msg=name)
 
 

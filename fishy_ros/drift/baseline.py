@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.drift import colors, heights
+from fishy_ros.drift import colors, orientation
 from fishy_ros.drift.corruptions import turn
 from fishy_ros.drift.frame_statistics import FrameStatistics, colored_labels, thumbnail
 from fishy_ros.errors import ConfigError
-from fishy_ros.model_package import ModelPackage, Reference, Spread, add_reference
+from fishy_ros.model_package import Baseline, ModelPackage, Spread, add_baseline
 from fishy_ros.types import ImageArray, LabelMap
 
 QUANTILES = (0.01, 0.5, 0.99)
@@ -20,10 +20,10 @@ MIN_IMAGES = 20
 """Fewer say nothing about what is rare."""
 
 
-def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray]) -> Reference:
+def measure_baseline(detector: AnomalyDetector, pictures: Iterable[ImageArray]) -> Baseline:
     """Run a detector on normal images, uint8 `[H, W, 3]` BGR of any size, as they are and upside down.
 
-    The color order and the heights of an image are judged by those of all the others.
+    The color order and the orientation of an image are judged by those of all the others.
 
     Raises:
         ConfigError: there are fewer than `MIN_IMAGES` images.
@@ -38,8 +38,8 @@ def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray])
             measured.setdefault(name, []).append(value)
         seen = colored_labels(thumbnail(detector.network_image), detection)
         color_histograms.append(colors.color_histogram(*seen))
-        upright.append(heights.half_histogram(*seen))
-        turned.append(heights.half_histogram(*_look(detector, turn(picture))))
+        upright.append(orientation.half_histogram(*seen))
+        turned.append(orientation.half_histogram(*_look(detector, turn(picture))))
     count = len(upright)
     if count < MIN_IMAGES:
         raise ConfigError(f"{count} normal images were given; expected at least {MIN_IMAGES}")
@@ -47,19 +47,21 @@ def measure_reference(detector: AnomalyDetector, pictures: Iterable[ImageArray])
     measured["color_order"] = [
         float(np.sum(own * colors.log_ratios(_without(own, mean[0], count)))) for own in color_histograms
     ]
-    measured["upright"] = [
-        heights.uprightness(own, heights.log_ratios(_without(own, mean[1], count), _without(other, mean[2], count)))
+    measured["orientation"] = [
+        orientation.orientation_ratio(
+            own, orientation.log_ratios(_without(own, mean[1], count), _without(other, mean[2], count))
+        )
         for own, other in zip(upright, turned, strict=True)
     ]
-    return Reference(
+    return Baseline(
         images=count,
         statistics={name: Spread(*map(float, np.quantile(values, QUANTILES))) for name, values in measured.items()},
         colors=colors.to_rows(colors.log_ratios(mean[0])),
-        heights=heights.to_rows(heights.log_ratios(mean[1], mean[2])),
+        orientation=orientation.to_rows(orientation.log_ratios(mean[1], mean[2])),
     )
 
 
-def write_reference(package: ModelPackage, pictures: Iterable[ImageArray], runtime: str = "auto") -> ModelPackage:
+def write_baseline(package: ModelPackage, pictures: Iterable[ImageArray], runtime: str = "auto") -> ModelPackage:
     """Run a package on normal images, uint8 `[H, W, 3]` BGR of any size, and write what they look like into it.
 
     Raises:
@@ -68,7 +70,7 @@ def write_reference(package: ModelPackage, pictures: Iterable[ImageArray], runti
         ModelPackageError: the package cannot be written.
     """
     with AnomalyDetector(package, runtime) as detector:
-        return add_reference(package, measure_reference(detector, pictures))
+        return add_baseline(package, measure_baseline(detector, pictures))
 
 
 def _look(detector: AnomalyDetector, picture: ImageArray) -> tuple[ImageArray, LabelMap]:

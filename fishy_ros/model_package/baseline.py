@@ -22,23 +22,23 @@ class Spread(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reference:
+class Baseline:
     """Statistics of normal images, measured one image at a time.
 
     `statistics` maps the name of a statistic to its spread. `colors` maps a class id to the natural logarithms of how
-    much more often each color of that class occurs than the same color with red and blue exchanged; `heights` maps it
-    to those of how much more often each brightness of that class lies in each half of an image than it does when the
-    image is upside down. Where one of them is empty, nothing is judged by it.
+    much more often each color of that class occurs than the same color with red and blue exchanged; `orientation`
+    maps it to those of how much more often each brightness of that class lies in each half of an image than it does when
+    the image is upside down. Where one of them is empty, nothing is judged by it.
     """
 
     images: int
     statistics: Mapping[str, Spread]
     colors: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
-    heights: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    orientation: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
 
-def read_reference(fields: Fields) -> Reference | None:
-    """Read the block `reference`; None where it is empty.
+def read_baseline(fields: Fields) -> Baseline | None:
+    """Read the block `baseline`; None where it is empty.
 
     Raises:
         ModelPackageError: a field has a value that is not allowed.
@@ -46,7 +46,7 @@ def read_reference(fields: Fields) -> Reference | None:
     if not fields.values:
         return None
     if fields.integer("version", 0, 1_000_000) != VERSION:
-        raise fields.error("version", f"{VERSION}; measure it again with `fishy reference`")
+        raise fields.error("version", f"{VERSION}; measure it again with `fishy baseline`")
     statistics = fields.mapping("statistics")
     spreads = {}
     for name in statistics.values:
@@ -54,18 +54,18 @@ def read_reference(fields: Fields) -> Reference | None:
         if not spread.low <= spread.middle <= spread.high:
             raise statistics.error(name, "three numbers that do not fall")
         spreads[name] = spread
-    rows = (_rows(fields.mapping(name, optional=True)) for name in ("colors", "heights"))
-    return Reference(fields.integer("images", 1, 10**9), spreads, *rows)
+    rows = (_rows(fields.mapping(name, optional=True)) for name in ("colors", "orientation"))
+    return Baseline(fields.integer("images", 1, 10**9), spreads, *rows)
 
 
-def reference_document(reference: Reference) -> dict[str, object]:
-    """Build what `read_reference` reads."""
+def baseline_document(baseline: Baseline) -> dict[str, object]:
+    """Build what `read_baseline` reads."""
     return {
         "version": VERSION,
-        "images": reference.images,
-        "statistics": {name: [round(value, 5) for value in spread] for name, spread in reference.statistics.items()},
-        "colors": _rows_document(reference.colors),
-        "heights": _rows_document(reference.heights),
+        "images": baseline.images,
+        "statistics": {name: [round(value, 5) for value in spread] for name, spread in baseline.statistics.items()},
+        "colors": _rows_document(baseline.colors),
+        "orientation": _rows_document(baseline.orientation),
     }
 
 

@@ -1,4 +1,4 @@
-"""`fishy reference`: measure what normal input of a model looks like, for its drift monitor."""
+"""`fishy baseline`: measure what normal input of a model looks like, for its drift monitor."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
-    app.command("reference")(reference)
+    app.command("baseline")(baseline)
 
 
-def reference(
+def baseline(
     model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
     config: Annotated[
         Path | None, typer.Option(help="Training configuration; its training images are the normal ones.")
@@ -34,13 +34,13 @@ def reference(
     """Write the statistics of normal images into a package; the node warns when its input differs from them."""
     from rich.progress import track
 
-    from fishy_ros.drift.reference import write_reference
+    from fishy_ros.drift.baseline import write_baseline
     from fishy_ros.model_package import load_model_package
 
     package = load_model_package(model)
     pictures = track(_normal(config, data, folder, images), "normal images", total=images)
-    measured = write_reference(package, pictures, runtime).reference
-    assert measured is not None, "a reference that was written is there"
+    measured = write_baseline(package, pictures, runtime).baseline
+    assert measured is not None, "a baseline that was written is there"
     typer.echo(f"{package.folder}: {measured.images} normal images; 1 %, 50 % and 99 % of them are below")
     for name, spread in measured.statistics.items():
         typer.echo(f"  {name:14} " + " ".join(f"{value:8.3f}" for value in spread))
