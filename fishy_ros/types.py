@@ -1,4 +1,4 @@
-"""Value objects that cross the boundaries between the rooms of the package."""
+"""Value objects that cross the boundaries between the layers of the package."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ class Baseline:
 
     `statistics` maps the name of a statistic to its spread. `colors` maps a class id to the natural logarithms of how
     much more often each color of that class occurs than the same color with red and blue exchanged; `orientation`
-    maps it to those of how much more often each brightness of that class lies in each half of an image than it does when
-    the image is upside down. Where one of them is empty, nothing is judged by it.
+    maps it to those of how much more often each brightness of that class lies in each half of an image than it does
+    when the image is upside down. Where one of them is empty, nothing is judged by it.
     """
 
     images: int

@@ -8,8 +8,8 @@ import onnxruntime as ort
 import pytest
 import yaml
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from support.sources import ROOT  # noqa: E402
 from training.street import run_commands, write_street  # noqa: E402

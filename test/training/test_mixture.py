@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.training.heads.gaussian import GaussianMixtureHead  # noqa: E402
 from fishy_ros.training.mixture import COMPONENTS, PIXELS_PER_CLASS, fit_mixture, pick_pixels  # noqa: E402

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from sklearn.metrics import average_precision_score
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from training.street import run_commands, write_street  # noqa: E402
 

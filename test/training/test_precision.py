@@ -10,8 +10,8 @@ import yaml
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 import onnxruntime as ort  # noqa: E402
 from support.tiny_model import build_tiny_package  # noqa: E402

@@ -16,7 +16,7 @@ from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.replay.timing import time_detector
 from fishy_ros.evaluation.replay.video import OverlayVideo
-from fishy_ros.evaluation.report.ranking import Contestant, ranking_table
+from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
 from fishy_ros.evaluation.report.report_json import result_to_json
 from fishy_ros.evaluation.result import SourceDescription
 from fishy_ros.evaluation.scoring.build_result import RunDescription, build_result
@@ -127,9 +127,9 @@ def test_the_video_has_every_frame_dropped_ones_too(street, choice, tmp_path):
 
 def test_the_best_model_comes_first_and_one_without_metrics_last(street, choice, no_stages):
     result = run_offline(DatasetSource(street), choice, no_stages)
-    good = Contestant.of_result("good", result)
-    bad = Contestant("bad", (0.0, 1.0, 0.5), 6, 6, None)
-    unknown = Contestant("unknown", (None, None, None), 6, 5, (1.0, 2.0, 3.0))
+    good = RankedRun.of_result("good", result)
+    bad = RankedRun("bad", (0.0, 1.0, 0.5), 6, 6, None)
+    unknown = RankedRun("unknown", (None, None, None), 6, 5, (1.0, 2.0, 3.0))
     lines = ranking_table([unknown, bad, good]).splitlines()
     assert [line.split()[1] for line in lines[1:]] == ["good", "bad", "unknown"]
 

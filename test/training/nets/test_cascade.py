@@ -5,7 +5,7 @@ import onnxruntime as ort
 import pytest
 from support.sources import ROOT
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 

@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 

@@ -23,7 +23,7 @@ _PATIENCE_S = 5.0
 
 
 def measure(request: PathRequest) -> dict[str, object]:
-    """Play frames one after the other through the contestant and return the stages of each, and how many were lost.
+    """Play frames one after the other through the method and return the stages of each, and how many were lost.
 
     Raises:
         FishyError: the node cannot be started, or does not answer.
