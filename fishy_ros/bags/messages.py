@@ -118,7 +118,7 @@ def decode_image(message: bytes, message_type: str) -> ImageArray:
     """
     decoded = _deserialize(message, message_type)
     if message_type == COMPRESSED_IMAGE_TYPE:
-        return decode_compressed(decoded.data)
+        return decode_compressed(decoded.data, image_format=decoded.format)
     return to_bgr(
         decoded.data, decoded.encoding, decoded.height, decoded.width, decoded.step, bool(decoded.is_bigendian)
     )
