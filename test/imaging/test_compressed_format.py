@@ -160,7 +160,7 @@ def test_what_cannot_be_read_names_the_format_of_the_message(text):
 
 def test_compressed_depth_is_named_for_what_it_is():
     depth = np.frombuffer(bytes(12) + packed(np.full((8, 8), 900, np.uint16), ".png").tobytes(), np.uint8)
-    with pytest.raises(ImageError, match="16UC1; compressedDepth png.*holds distances"):
+    with pytest.raises(ImageError, match=r"16UC1; compressedDepth png.*holds distances"):
         decode_compressed(depth, image_format="16UC1; compressedDepth png")
 
 
