@@ -1,4 +1,4 @@
-"""Read the image and label files of a dataset, with errors that name the file."""
+"""Find and read the image files of a dataset, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -26,26 +26,6 @@ def read_image(path: Path) -> ImageArray:
         DatasetError: the file is missing or no image.
     """
     return decode_file(path, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
-
-
-def read_label_ids(path: Path) -> NDArray[np.uint8]:
-    """Read the label ids of a picture as uint8 `[H, W]`, exactly as stored.
-
-    A colour or alpha picture is accepted when its colour channels are equal.
-
-    Raises:
-        DatasetError: the file is missing, no image, or holds no single id of 0 to 255 a pixel.
-    """
-    ids = decode_file(path, cv2.IMREAD_UNCHANGED)
-    if not np.issubdtype(ids.dtype, np.integer):
-        raise DatasetError(f"{path}: expected label ids, found numbers of type {ids.dtype}")
-    if ids.ndim == 3:
-        if not all(np.array_equal(ids[..., 0], ids[..., channel]) for channel in range(min(3, ids.shape[2]))):
-            raise DatasetError(f"{path}: expected one label id a pixel, found a colour picture")
-        ids = np.ascontiguousarray(ids[..., 0])
-    if ids.min() < 0 or ids.max() > 255:
-        raise DatasetError(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")
-    return ids.astype(np.uint8, copy=False)
 
 
 def decode_file(path: Path, flags: int) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from fishy_ros.imaging.limits import MAX_PIXELS, check_size
 from fishy_ros.imaging.picture_files import MAX_PICTURE_BYTES, decode_picture
 from fishy_ros.imaging.pictures import COLOUR_MAPS, colourize, render_overlay, render_segmentation
 from fishy_ros.imaging.resize import resize_classes, resize_score
+from fishy_ros.imaging.stored_samples import decode_samples
 
 __all__ = [
     "CHANNEL_ORDERS",
@@ -22,6 +23,7 @@ __all__ = [
     "compressed_size",
     "decode_compressed",
     "decode_picture",
+    "decode_samples",
     "parse_format",
     "render_overlay",
     "render_segmentation",

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from fishy_ros.arrays import read_npy
 from fishy_ros.datasets.images import IMAGE_SUFFIXES, natural_key, read_image
+from fishy_ros.datasets.label_files import decode_label_ids
 from fishy_ros.documents import read_limited
 from fishy_ros.errors import ImageError, ScoreError
 from fishy_ros.evaluation.scoring.score import ScoredFrame
 from fishy_ros.imaging import MAX_PICTURE_BYTES, decode_picture
-from fishy_ros.types import LabelMap, ScoreMap
+from fishy_ros.types import ScoreMap
 
 SCORE_SUFFIXES: tuple[str, ...] = (".npy", ".tiff", ".tif")
 """File name endings of score maps."""
@@ -60,7 +61,10 @@ class SavedMaps:
             self._digests[name] = _digest((score_bytes, labels_bytes))
             image = read_image(image_path) if image_path else None
             yield ScoredFrame(
-                name, _decode_score(score_bytes, score_path), _decode_labels(labels_bytes, labels_path), image
+                name,
+                _decode_score(score_bytes, score_path),
+                decode_label_ids(labels_bytes, labels_path, ScoreError),
+                image,
             )
 
     @property
@@ -111,13 +115,6 @@ def _decode_score(content: bytes, path: Path) -> ScoreMap:
     if score.ndim != 2 or score.size == 0 or not np.issubdtype(score.dtype, np.floating):
         raise ScoreError(f"{path}: the score map is {score.dtype} {score.shape}, expected floats [h, w]")
     return np.asarray(score, np.float32)
-
-
-def _decode_labels(content: bytes, path: Path) -> LabelMap:
-    labels = _decode_picture(content, path)
-    if labels.ndim != 2 or labels.dtype != np.uint8:
-        raise ScoreError(f"{path}: the labels are {labels.dtype} {labels.shape}, expected one byte a pixel")
-    return np.asarray(labels, np.uint8)
 
 
 def _decode_picture(content: bytes, path: Path) -> NDArray[np.generic]:
