@@ -90,14 +90,14 @@ def test_a_damaged_map_is_an_error_that_names_the_file(tmp_path, content):
         list(SavedMaps(scores, labels))
 
 
-def test_pickles_integers_and_colour_labels_are_refused(tmp_path):
+def test_pickles_stacks_and_colour_labels_are_refused(tmp_path):
     frame = scored_frames(1)[0]
     scores, labels = save_maps([frame], tmp_path)
     np.save(scores / f"{frame.id}.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(ScoreError, match="no NumPy array"):
         list(SavedMaps(scores, labels))
-    np.save(scores / f"{frame.id}.npy", np.zeros((3, 4), int))
-    with pytest.raises(ScoreError, match=r"int64 \(3, 4\), expected floats"):
+    np.save(scores / f"{frame.id}.npy", np.zeros((2, 3, 4)))
+    with pytest.raises(ScoreError, match=r"float64 \(2, 3, 4\), expected numbers"):
         list(SavedMaps(scores, labels))
     np.save(scores / f"{frame.id}.npy", frame.score)
     (labels / f"{frame.id}.png").write_bytes(_png(np.arange(36, dtype=np.uint8).reshape(3, 4, 3)))
