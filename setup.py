@@ -14,7 +14,9 @@ SHARED_FOLDERS = ("config", "launch", "models", "rviz")
 """Folders of the source tree that are installed, with everything in them, below share/fishy_ros."""
 
 REQUIREMENTS = [
+    "backports.zstd>=1.0; python_version < '3.14'",
     "jinja2>=3.0",
+    "lz4>=3.1",
     "matplotlib>=3.7",
     "numpy>=1.21",
     "onnxruntime>=1.17",

@@ -55,6 +55,11 @@ class BagReader:
         return self._storage.path
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the bag has to know, such as files in a guessed order."""
+        return self._storage.warnings
+
+    @property
     def topics(self) -> dict[str, Topic]:
         """Every topic of the bag by name."""
         return self._storage.topics

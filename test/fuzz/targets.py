@@ -75,7 +75,7 @@ def bag_metadata(data: bytes) -> None:
     folder = scratch("bag_metadata")
     (folder / "a.mcap").touch()
     (folder / "metadata.yaml").write_bytes(data)
-    assert all(file.parent == folder for file in find_storage_files(folder))
+    assert all(file.parent == folder for file in find_storage_files(folder).files)
 
 
 def bag_mcap(data: bytes) -> None:
