@@ -44,12 +44,12 @@ def score(
     maps = SavedMaps(scores, labels, images)
     with Progress(transient=True, console=Console(stderr=True)) as bar:
         task = bar.add_task("scoring", total=len(maps))
-        summary = score_frames(lambda: maps, track, lambda done: bar.update(task, completed=done))
-    played = len(maps) + len(maps.unscored)
+        summary = score_frames(maps.readable, track, lambda done: bar.update(task, completed=done))
+    played, missing = len(maps) + len(maps.unscored), len(maps.unscored) + len(maps.unreadable)
     result = ReplayResult(
         mode="maps",
         source=SourceDescription("maps", f"{scores} against {labels}", maps.sha256),
-        frames=FrameCounts(played, len(maps), len(maps.unscored)),
+        frames=FrameCounts(played, played - missing, missing),
         environment=describe_environment(),
         score=summary,
         warnings=maps.warnings,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.documents import read_limited
-from fishy_ros.errors import DatasetError, ImageError
+from fishy_ros.errors import ImageError, UnreadableFileError
 from fishy_ros.imaging import MAX_PICTURE_BYTES, decode_picture
 from fishy_ros.types import ImageArray
 
@@ -23,7 +23,7 @@ def read_image(path: Path) -> ImageArray:
     """Read a colour image as uint8 `[H, W, 3]`, BGR.
 
     Raises:
-        DatasetError: the file is missing or no image.
+        UnreadableFileError: the file is missing or no image.
     """
     return decode_file(path, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
 
@@ -32,13 +32,13 @@ def decode_file(path: Path, flags: int) -> NDArray[Any]:
     """Decode an image file as `cv2.imdecode` does with `flags`.
 
     Raises:
-        DatasetError: the file is missing or no image.
+        UnreadableFileError: the file is missing or no image.
     """
-    content = read_limited(path, MAX_PICTURE_BYTES, DatasetError)
+    content = read_limited(path, MAX_PICTURE_BYTES, UnreadableFileError)
     try:
         return decode_picture(content, flags)
     except ImageError as error:
-        raise DatasetError(f"{path}: no image that can be decoded: {error}") from error
+        raise UnreadableFileError(f"{path}: no image that can be decoded: {error}") from error
 
 
 def image_files(folder: Path) -> list[Path]:

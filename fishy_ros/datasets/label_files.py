@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.documents import read_limited
-from fishy_ros.errors import DatasetError, ImageError
+from fishy_ros.errors import DatasetError, ImageError, UnreadableFileError
 from fishy_ros.imaging import MAX_PICTURE_BYTES, decode_samples
 
 
@@ -20,41 +20,42 @@ def read_label_ids(path: Path) -> NDArray[np.uint8]:
     accepted when its colour channels are equal.
 
     Raises:
-        DatasetError: the file is missing, no image, changes ids by its compression, or holds no single id of 0 to 255
-            per pixel.
+        UnreadableFileError: the file is missing, damaged, or of a compression that changes ids.
+        DatasetError: it holds no single id of 0 to 255 per pixel.
     """
-    return decode_label_ids(read_limited(path, MAX_PICTURE_BYTES, DatasetError), path, DatasetError)
+    return decode_label_ids(read_limited(path, MAX_PICTURE_BYTES, UnreadableFileError), path)
 
 
 def read_samples(path: Path) -> NDArray[Any]:
     """Read a map of any numbers, `[H, W]` or `[H, W, C]`, as `decode_samples` does.
 
     Raises:
-        DatasetError: the file is missing or no such picture.
+        UnreadableFileError: the file is missing or no such picture.
     """
-    return _decode(read_limited(path, MAX_PICTURE_BYTES, DatasetError), path, DatasetError)
+    return _decode(read_limited(path, MAX_PICTURE_BYTES, UnreadableFileError), path)
 
 
-def decode_label_ids(content: bytes, path: Path, error: type[Exception]) -> NDArray[np.uint8]:
+def decode_label_ids(content: bytes, path: Path) -> NDArray[np.uint8]:
     """Decode the bytes of a label picture, see `read_label_ids`; `path` names it in errors.
 
     Raises:
-        error: it is no such picture.
+        UnreadableFileError: it is damaged, or of a compression that changes ids.
+        DatasetError: it holds no single id of 0 to 255 per pixel.
     """
-    ids = _decode(content, path, error)
+    ids = _decode(content, path)
     if not np.issubdtype(ids.dtype, np.integer):
-        raise error(f"{path}: expected label ids, found numbers of type {ids.dtype}")
+        raise DatasetError(f"{path}: expected label ids, found numbers of type {ids.dtype}")
     if ids.ndim == 3:
         if not all(np.array_equal(ids[..., 0], ids[..., channel]) for channel in range(min(3, ids.shape[2]))):
-            raise error(f"{path}: expected one label id per pixel, found a colour picture")
+            raise DatasetError(f"{path}: expected one label id per pixel, found a colour picture")
         ids = np.ascontiguousarray(ids[..., 0])
     if ids.min() < 0 or ids.max() > 255:
-        raise error(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")
+        raise DatasetError(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")
     return ids.astype(np.uint8, copy=False)
 
 
-def _decode(content: bytes, path: Path, error: type[Exception]) -> NDArray[Any]:
+def _decode(content: bytes, path: Path) -> NDArray[Any]:
     try:
         return decode_samples(content)
     except ImageError as failure:
-        raise error(f"{path}: no label picture that can be decoded: {failure}") from failure
+        raise UnreadableFileError(f"{path}: no label picture that can be decoded: {failure}") from failure

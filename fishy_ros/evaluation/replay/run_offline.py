@@ -12,7 +12,7 @@ from fishy_ros.evaluation.replay.spool import HeatmapSpool, SpoolSlot
 from fishy_ros.evaluation.replay.timing import time_detector
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
-from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
 
 
@@ -42,7 +42,10 @@ def run_offline(
             source=source.describe(),
             model=describe_model(detector.package),
             runtime=detector.runtime_info,
-            warnings=tuple(note.text for note in detector.selection_notes if note.level == "warning"),
+            warnings=(
+                *source.warnings,
+                *(note.text for note in detector.selection_notes if note.level == "warning"),
+            ),
             extra=extra,
         )
         progress = start_stage("detecting and scoring", len(source))
@@ -50,18 +53,17 @@ def run_offline(
         if track is None:
             return build_result(run, answers, progress, on_answer)
         with HeatmapSpool() as spool:
-            kept: list[SpoolSlot] = []
+            kept: list[SpoolSlot | None] = []
             again = ComponentPass(track, lambda: _read_again(source, kept, spool))
             return build_result(run, _keep(answers, kept, spool), progress, on_answer, again)
 
 
-def _keep(answers: Iterable[Answer], kept: list[SpoolSlot], spool: HeatmapSpool) -> Iterator[Answer]:
+def _keep(answers: Iterable[Answer], kept: list[SpoolSlot | None], spool: HeatmapSpool) -> Iterator[Answer]:
     for answer in answers:
-        assert answer.score is not None
-        kept.append(spool.append(answer.score))
+        kept.append(None if answer.score is None else spool.append(answer.score))
         yield answer
 
 
-def _read_again(source: FrameSource, kept: list[SpoolSlot], spool: HeatmapSpool) -> Iterator[Answer]:
+def _read_again(source: FrameSource, kept: list[SpoolSlot | None], spool: HeatmapSpool) -> Iterator[Answer]:
     for sample, slot in zip(source.samples(), kept, strict=True):
-        yield Answer(sample, spool.read(slot))
+        yield Answer(sample, None if slot is None or isinstance(sample, UnreadableFrame) else spool.read(slot))

@@ -10,6 +10,7 @@ import cv2
 
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.imaging import render_overlay
 from fishy_ros.types import ImageArray
 
@@ -31,7 +32,9 @@ class OverlayVideo:
         self.path: Path | None = None
 
     def add(self, answer: Answer) -> None:
-        """Append one frame."""
+        """Append one frame; one that cannot be read is left out."""
+        if isinstance(answer.sample, UnreadableFrame):
+            return
         image = _shrink(answer.sample.image)
         picture = image if answer.score is None else render_overlay(image, answer.score, self._threshold)
         if self.path is None:

@@ -9,14 +9,23 @@ from pathlib import Path
 from fishy_ros.datasets.images import IMAGE_SUFFIXES, natural_key, read_image
 from fishy_ros.datasets.label_files import decode_label_ids
 from fishy_ros.documents import read_limited
-from fishy_ros.errors import ScoreError
+from fishy_ros.errors import DatasetError, ScoreError
 from fishy_ros.evaluation.scoring.frame_names import find_partner, label_files, without_numbers
 from fishy_ros.evaluation.scoring.score import ScoredFrame
 from fishy_ros.evaluation.scoring.score_files import SCORE_SUFFIXES, decode_score
 from fishy_ros.imaging import MAX_PICTURE_BYTES
+from fishy_ros.types import ImageArray, LabelMap
 
 MAX_STRETCH: float = 1.02
 """Maps whose aspect ratio differs by more than this factor from that of their labels are told of."""
+
+
+_NAMED = 10
+"""So many files that cannot be read are named one by one."""
+
+
+class TransposedMapError(ScoreError):
+    """A score map lies on its side: a mistake of the method, not of one file."""
 
 
 class SavedMaps:
@@ -56,24 +65,62 @@ class SavedMaps:
         self._digests: dict[str, str] = {}
         self._stretched: dict[str, str] = {}
         self._whole: dict[str, None] = {}
+        self._pictures: dict[Path, str] = {}
+        self.unreadable: dict[str, str] = {}
+        """Names that `readable` left out, and why."""
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __iter__(self) -> Iterator[ScoredFrame]:
-        for name, score_path, labels_path, image_path in self._files:
-            score_bytes, labels_bytes = _read(score_path), _read(labels_path)
-            self._digests[name] = _digest((score_bytes, labels_bytes))
-            labels = decode_label_ids(labels_bytes, labels_path, ScoreError)
-            saved = decode_score(score_bytes, score_path)
-            self._check_shapes(name, score_path, saved.score.shape, labels.shape)
-            if saved.is_whole:
-                self._whole[name] = None
-            yield ScoredFrame(name, saved.score, labels, read_image(image_path) if image_path else None)
+        """Read all pairs.
+
+        Raises:
+            ScoreError: a file cannot be read, or a map is transposed.
+        """
+        return (self._read_pair(*files) for files in self._files)
+
+    def readable(self) -> Iterator[ScoredFrame]:
+        """Read all pairs but those with a file that cannot be read, which `unreadable` and `warnings` then name.
+
+        Raises:
+            ScoreError: none can be read, or a map is transposed, as all will be.
+        """
+        for files in self._files:
+            try:
+                frame = self._read_pair(*files)
+            except TransposedMapError:
+                raise
+            except ScoreError as error:
+                self.unreadable[files[0]] = str(error)
+            else:
+                yield frame
+        if len(self.unreadable) == len(self._files):
+            raise ScoreError(next(iter(self.unreadable.values())))
+
+    def _read_pair(self, name: str, score_path: Path, labels_path: Path, image_path: Path | None) -> ScoredFrame:
+        score_bytes, labels_bytes = _read(score_path), _read(labels_path)
+        self._digests[name] = _digest((score_bytes, labels_bytes))
+        labels = _decode_labels(labels_bytes, labels_path)
+        saved = decode_score(score_bytes, score_path)
+        self._check_shapes(name, score_path, saved.score.shape, labels.shape)
+        if saved.is_whole:
+            self._whole[name] = None
+        return ScoredFrame(name, saved.score, labels, self._read_image(image_path))
+
+    def _read_image(self, path: Path | None) -> ImageArray | None:
+        """Read the image for the report, which needs none."""
+        if path is None:
+            return None
+        try:
+            return read_image(path)
+        except DatasetError as error:
+            self._pictures[path] = str(error)
+            return None
 
     @property
     def sha256(self) -> str | None:
-        """Hash of the names and contents of all maps and labels; None until all have been read once."""
+        """Hash of the names and contents of all maps and labels; None until all could be read once."""
         if len(self._digests) < len(self._files):
             return None
         return _digest(
@@ -97,6 +144,9 @@ class SavedMaps:
                 f"{len(self._whole)} score maps hold whole numbers, the first is {next(iter(self._whole))}: "
                 "equal values cost accuracy (0.7 points of AP with 256 levels)"
             )
+        torn = list(self.unreadable.items())[:_NAMED]
+        warnings += [f"{name} cannot be read and counts as without map: {reason}" for name, reason in torn]
+        warnings += [f"the report shows no image: {reason}" for reason in list(self._pictures.values())[:_NAMED]]
         return tuple(warnings)
 
     def _check_shapes(self, name: str, path: Path, score: tuple[int, ...], labels: tuple[int, ...]) -> None:
@@ -107,7 +157,7 @@ class SavedMaps:
         if _is_near(stretch):
             return
         if _is_near(turned):
-            raise ScoreError(f"{path}: {shapes}: it is transposed; expected [h, w]")
+            raise TransposedMapError(f"{path}: {shapes}: it is transposed; expected [h, w]")
         self._stretched[name] = shapes
 
 
@@ -148,6 +198,13 @@ def _by_name(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Pa
 
 def _read(path: Path) -> bytes:
     return read_limited(path, MAX_PICTURE_BYTES, ScoreError)
+
+
+def _decode_labels(content: bytes, path: Path) -> LabelMap:
+    try:
+        return decode_label_ids(content, path)
+    except DatasetError as error:
+        raise ScoreError(str(error)) from error
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -163,3 +163,31 @@ def test_damaged_containers_are_named(tmp_path, suffix, content):
     (tmp_path / "scores" / f"a.{suffix}").write_bytes(content)
     with pytest.raises(ScoreError, match=rf"a\.{suffix}"):
         list(SavedMaps(tmp_path / "scores", write_labels(tmp_path / "labels", "a")))
+
+
+@pytest.mark.parametrize("kind", ["scores/b.npy", "labels/b.png"])
+@pytest.mark.parametrize("size", [0, 60])
+def test_a_torn_file_costs_its_frame_and_is_named(tmp_path, kind, size):
+    (tmp_path / "scores").mkdir()
+    for name in "abc":
+        np.save(tmp_path / "scores" / f"{name}.npy", SCORE)
+    labels = write_labels(tmp_path / "labels", "a", "b", "c")
+    torn = tmp_path / kind
+    torn.write_bytes(torn.read_bytes()[:size])
+    maps = SavedMaps(tmp_path / "scores", labels)
+    assert [frame.id for frame in score_frames(maps.readable).frames] == ["a", "c"]
+    assert f"b cannot be read and counts as without map: {torn}" in maps.warnings[0]
+    for name in "ac":
+        (tmp_path / kind).with_stem(name).write_bytes(b"")
+    with pytest.raises(ScoreError, match="a\\."):
+        score_frames(SavedMaps(tmp_path / "scores", labels).readable)
+
+
+def test_a_torn_image_costs_its_picture_only(tmp_path):
+    (tmp_path / "scores").mkdir()
+    np.save(tmp_path / "scores" / "a.npy", SCORE)
+    images = write_labels(tmp_path / "images", "a")
+    (images / "a.png").write_bytes(b"torn")
+    maps = SavedMaps(tmp_path / "scores", write_labels(tmp_path / "labels", "a"), images)
+    assert score_frames(maps.readable).pixel is not None
+    assert "a.png" in maps.warnings[0]
