@@ -20,7 +20,7 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".webp", ".
 
 
 def read_image(path: Path) -> ImageArray:
-    """Read a colour image as uint8 `[H, W, 3]`, BGR.
+    """Read a color image as uint8 `[H, W, 3]`, BGR.
 
     Raises:
         UnreadableFileError: the file is missing or no image.

@@ -16,8 +16,8 @@ from fishy_ros.imaging import MAX_PICTURE_BYTES, decode_samples
 def read_label_ids(path: Path) -> NDArray[np.uint8]:
     """Read the label ids of a picture as uint8 `[H, W]`, exactly as stored.
 
-    Grey levels of 1, 2, 4, 8 and 16 bit and the indices of a palette count as ids. A colour or alpha picture is
-    accepted when its colour channels are equal.
+    Grey levels of 1, 2, 4, 8 and 16 bit and the indices of a palette count as ids. A color or alpha picture is
+    accepted when its color channels are equal.
 
     Raises:
         UnreadableFileError: the file is missing, damaged, or of a compression that changes ids.
@@ -47,7 +47,7 @@ def decode_label_ids(content: bytes, path: Path) -> NDArray[np.uint8]:
         raise DatasetError(f"{path}: expected label ids, found numbers of type {ids.dtype}")
     if ids.ndim == 3:
         if not all(np.array_equal(ids[..., 0], ids[..., channel]) for channel in range(min(3, ids.shape[2]))):
-            raise DatasetError(f"{path}: expected one label id per pixel, found a colour picture")
+            raise DatasetError(f"{path}: expected one label id per pixel, found a color picture")
         ids = np.ascontiguousarray(ids[..., 0])
     if ids.min() < 0 or ids.max() > 255:
         raise DatasetError(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")

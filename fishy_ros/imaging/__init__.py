@@ -5,13 +5,13 @@ from fishy_ros.imaging.compressed_format import CHANNEL_ORDERS, ChannelOrder, Co
 from fishy_ros.imaging.encodings import DEPTH_ENCODINGS, ENCODINGS, to_bgr
 from fishy_ros.imaging.limits import MAX_PIXELS, check_size
 from fishy_ros.imaging.picture_files import MAX_PICTURE_BYTES, decode_picture
-from fishy_ros.imaging.pictures import COLOUR_MAPS, colourize, render_overlay, render_segmentation
+from fishy_ros.imaging.pictures import COLOR_MAPS, colorize, render_overlay, render_segmentation
 from fishy_ros.imaging.resize import resize_classes, resize_score
 from fishy_ros.imaging.stored_samples import decode_samples
 
 __all__ = [
     "CHANNEL_ORDERS",
-    "COLOUR_MAPS",
+    "COLOR_MAPS",
     "DEPTH_ENCODINGS",
     "ENCODINGS",
     "MAX_PICTURE_BYTES",
@@ -19,7 +19,7 @@ __all__ = [
     "ChannelOrder",
     "CompressedFormat",
     "check_size",
-    "colourize",
+    "colorize",
     "compressed_size",
     "decode_compressed",
     "decode_picture",

@@ -102,7 +102,7 @@ def _mosaic_of(picture: NDArray[Any], described: CompressedFormat) -> NDArray[An
     """Return the samples of a Bayer mosaic, `[H, W]`; None for a picture that the camera has demosaiced already."""
     if picture.ndim == 2:
         return picture
-    if described.has_colour_target:
+    if described.has_color_target:
         return None
     # A mosaic that was stored as grey in three channels.
     is_grey = np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 0], picture[..., 2])

@@ -19,7 +19,7 @@ CHANNEL_ORDERS: tuple[ChannelOrder, ...] = ("auto", "file", "format")
 _PATTERNS = {"rg": "rggb", "bg": "bggr", "gb": "gbrg", "gr": "grbg"}
 """GenICam names a pattern by its first two pixels, ROS by its first four."""
 _BAYER = re.compile(r"bayer_?(rggb|bggr|gbrg|grbg|rg|bg|gb|gr)_?(\d{1,2})?")
-_COLOUR = re.compile(r"(rgb|bgr)a?\d*")
+_COLOR = re.compile(r"(rgb|bgr)a?\d*")
 _CODECS = ("jpeg", "jpg", "png", "tiff", "tif", "webp", "bmp")
 
 
@@ -46,9 +46,9 @@ class CompressedFormat:
         return self.source in {"16uc1", "32fc1"} or "compresseddepth" in self.text.lower()
 
     @property
-    def has_colour_target(self) -> bool:
-        """Whether a colour picture was handed to the codec."""
-        return bool(_COLOUR.fullmatch(self.target))
+    def has_color_target(self) -> bool:
+        """Whether a color picture was handed to the codec."""
+        return bool(_COLOR.fullmatch(self.target))
 
     def swaps_channels(self, order: ChannelOrder) -> bool:
         """Tell whether red and blue of the decoded file have to be swapped.

@@ -21,7 +21,7 @@ _TIFF_BITS, _TIFF_SUBFILE, _REDUCED = 258, 254, 1
 def decode_samples(content: bytes) -> NDArray[Any]:
     """Decode a PNG, TIFF, BMP or lossless WebP file to its stored samples.
 
-    OpenCV spreads grey levels of 1, 2 and 4 bit over 0 to 255 and replaces palette indices by their colours; both
+    OpenCV spreads grey levels of 1, 2 and 4 bit over 0 to 255 and replaces palette indices by their colors; both
     change what a label means. Pillow keeps them, and what OpenCV leaves alone is left to it.
 
     Returns:

@@ -27,9 +27,9 @@ def scene(height: int = 64, width: int = 96) -> np.ndarray:
 def mosaic_of(picture: np.ndarray, pattern: str) -> np.ndarray:
     """Sample a BGR picture as a sensor with this pattern does, written down pixel by pixel."""
     mosaic = np.empty(picture.shape[:2], picture.dtype)
-    for place, colour in enumerate(pattern):
+    for place, color in enumerate(pattern):
         row, column = divmod(place, 2)
-        mosaic[row::2, column::2] = picture[row::2, column::2, "bgr".index(colour)]
+        mosaic[row::2, column::2] = picture[row::2, column::2, "bgr".index(color)]
     return mosaic
 
 

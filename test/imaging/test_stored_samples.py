@@ -18,7 +18,7 @@ from fishy_ros.imaging import decode_samples
 GREY, PALETTE = 0, 3
 
 
-def png(samples: np.ndarray, bits: int, colour: int, palette: bytes = b"", transparency: bytes = b"") -> bytes:
+def png(samples: np.ndarray, bits: int, color: int, palette: bytes = b"", transparency: bytes = b"") -> bytes:
     """Write a PNG bit by bit, after the PNG specification, sections 7.2 and 11.2."""
     rows = b""
     for row in samples:
@@ -26,7 +26,7 @@ def png(samples: np.ndarray, bits: int, colour: int, palette: bytes = b"", trans
         text += "0" * (-len(text) % 8)
         rows += b"\0" + int(text, 2).to_bytes(len(text) // 8, "big")
     height, width = samples.shape
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))]
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0))]
     parts += [(kind, body) for kind, body in ((b"PLTE", palette), (b"tRNS", transparency)) if body]
     parts += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     chunks = (
@@ -54,7 +54,7 @@ def test_grey_levels_of_a_png_are_not_spread(bits, is_transparent):
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 @pytest.mark.parametrize("is_transparent", [False, True])
-def test_indices_of_a_palette_are_not_replaced_by_colours(bits, is_transparent):
+def test_indices_of_a_palette_are_not_replaced_by_colors(bits, is_transparent):
     ids = some_ids(2**bits)
     palette = np.random.default_rng(1).integers(0, 256, 3 * 2**bits, np.uint8).tobytes()
     np.testing.assert_array_equal(

@@ -17,7 +17,7 @@ _NUMBERED = re.compile(r"(\d{4})_(.+)")
 def label_files(files: Mapping[str, Path]) -> dict[str, Path]:
     """Keep the label pictures of a folder, by the id of their frame.
 
-    Where some are named as a benchmark names labels, only those count: colour copies and images lie beside them.
+    Where some are named as a benchmark names labels, only those count: color copies and images lie beside them.
     """
     named = {stem: path for stem, path in files.items() if stem.endswith(LABEL_ENDINGS)}
     if named:

@@ -36,7 +36,7 @@ class SavedMaps:
 
     Args:
         scores: folder with `NAME.npy`, `.npz`, `.h5`, `.hdf5` or `.tiff`, numbers `[h, w]`, `[1, h, w]` or `[h, w, 1]`.
-        labels: folder with `NAME.png`, uint8 with 0 = ordinary, 1 = anomaly, anything else ignored.
+        labels: folder with `NAME.png`, uint8 with 0 = normal, 1 = anomaly, anything else ignored.
         images: folder with `NAME.*`, the images themselves, for the report.
 
     Raises:

@@ -37,7 +37,7 @@ class BagSource:
         if first is not None and first.is_depth:
             self._warnings += (
                 f"{path}: {self._topic.name} is recorded as depth cameras publish distances (REP 118), "
-                "expected the images of a colour or grey camera",
+                "expected the images of a color or grey camera",
             )
 
     @property

@@ -68,13 +68,13 @@ def score_chunk(chunk: SweepChunk) -> ChunkResult:
     """
     detector = _open_detector(chunk.job.detector)
     scorer, latencies, unreadable = Scorer(), [], []
-    for answer in replay_offline(chunk.job.source.open(), detector, chunk.start, chunk.stop):
-        if isinstance(answer.sample, UnreadableFrame):
-            unreadable.append(answer.sample)
+    for detected in replay_offline(chunk.job.source.open(), detector, chunk.start, chunk.stop):
+        if isinstance(detected.sample, UnreadableFrame):
+            unreadable.append(detected.sample)
         else:
-            assert answer.score is not None
-            scorer.add(prepare_frame(answer.scored(answer.score)))
-        latencies.append(FrameLatency(answer.sample.id, answer.stages_ms))
+            assert detected.score is not None
+            scorer.add(prepare_frame(detected.scored(detected.score)))
+        latencies.append(FrameLatency(detected.sample.id, detected.stages_ms))
     return ChunkResult(scorer, tuple(latencies), tuple(unreadable), detector.runtime_info)
 
 
