@@ -57,7 +57,7 @@ def run_live(
             source=source.describe(),
             model=None if options.attach is not None else describe_model(choice.load()),
             runtime=_runtime_of(status),
-            warnings=_warnings(playback),
+            warnings=(*source.warnings, *_warnings(playback)),
             extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},
         )
         components = None
