@@ -87,7 +87,7 @@ def _rectangles_of_noise(mask: NDArray[np.uint8], smallest_px: int) -> list[tupl
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= smallest_px)
     sizes = stats[large, cv2.CC_STAT_WIDTH] * stats[large, cv2.CC_STAT_HEIGHT]
-    rectangles = []
+    rectangles: list[tuple[int, ...]] = []
     for number in large[np.argsort(-sizes, kind="stable")[:MAX_OF_NOISE]].tolist():
         left, top, width, height = stats[number, :4].tolist()
         x = left + int(np.argmax(labels[top, left : left + width] == number))
