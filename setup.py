@@ -42,6 +42,7 @@ EXTRAS = {
         "cryptography>=3.4",
         "cuda-bindings>=12.9",
         "distributed>=2023.5",
+        "h5py>=3.8",
         "hypothesis>=6.82",
         "jsonschema>=4.0",
         "mypy>=1.11",

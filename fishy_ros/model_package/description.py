@@ -115,6 +115,19 @@ class ModelPackage:
         """Precisions that the package has a graph for, in some runtime at least."""
         return (FULL_PRECISION, *dict.fromkeys(name.partition("-")[0] for name in self.variants))
 
+    def class_ids(self, names: str) -> frozenset[int]:
+        """Return the ids of classes named in a text such as `road,sidewalk`; empty for an empty text.
+
+        Raises:
+            ConfigError: the model has no such class.
+        """
+        known = {item.name: item.id for item in self.classes}
+        wanted = [name.strip() for name in names.split(",") if name.strip()]
+        for name in wanted:
+            if name not in known:
+                raise ConfigError(f"{self.name} has no class {name!r}; expected any of {', '.join(known)}")
+        return frozenset(known[name] for name in wanted)
+
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
         """Shape of the graph's input, `[1, H, W, 3]`."""

@@ -20,9 +20,10 @@ MAX_WIDTH = 1024
 class OverlayVideo:
     """Draws the heatmap of every answer over its image; frames without a heatmap are shown as they are."""
 
-    def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0) -> None:
-        """Write `overlay.mp4` or `overlay.webp` into `folder`; `threshold` is where the outline is drawn."""
+    def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0, name: str = "overlay") -> None:
+        """Write `NAME.mp4` or `NAME.webp` into `folder`; `threshold` is where the outline is drawn."""
         self._folder = folder
+        self._name = name
         self._threshold = threshold
         self._rate_hz = rate_hz
         self._writer: Any = None
@@ -52,7 +53,7 @@ class OverlayVideo:
         if self._writer is not None:
             self._writer.release()
         elif self._pictures:
-            _write_webp(self._folder / "overlay.webp", self._pictures, self._rate_hz)
+            _write_webp(self._folder / f"{self._name}.webp", self._pictures, self._rate_hz)
 
     def __enter__(self) -> OverlayVideo:
         return self
@@ -64,12 +65,12 @@ class OverlayVideo:
 
     def _open(self, picture: ImageArray) -> None:
         self._size = (picture.shape[1], picture.shape[0])
-        self.path = self._folder / "overlay.mp4"
+        self.path = self._folder / f"{self._name}.mp4"
         writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate_hz, self._size)
         if writer.isOpened():
             self._writer = writer
         else:
-            self.path = self._folder / "overlay.webp"
+            self.path = self._folder / f"{self._name}.webp"
 
 
 def _shrink(image: ImageArray) -> ImageArray:
