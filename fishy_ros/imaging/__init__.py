@@ -1,6 +1,7 @@
 """Pixels in and pictures out: camera encodings, compressed images, heatmap sizes, overlays."""
 
 from fishy_ros.imaging.compressed import compressed_size, decode_compressed
+from fishy_ros.imaging.depth import to_depth
 from fishy_ros.imaging.encodings import ENCODINGS, to_bgr
 from fishy_ros.imaging.limits import MAX_PIXELS, check_size
 from fishy_ros.imaging.picture_files import MAX_PICTURE_BYTES, decode_picture
@@ -22,4 +23,5 @@ __all__ = [
     "resize_classes",
     "resize_score",
     "to_bgr",
+    "to_depth",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fishy_ros.obstacles.geometry import Camera, GroundPlane, Intrinsics
 from fishy_ros.obstacles.motion import GroundMotion
 from fishy_ros.obstacles.persistence import PersistenceRules, RegionTracker, Track
-from fishy_ros.obstacles.points import PlacedRegion, depth_in_metres, depth_points, ground_points
+from fishy_ros.obstacles.points import PlacedRegion, depth_points, ground_points
 from fishy_ros.obstacles.regions import AnomalyRegions, Box, Region, RegionRules, find_regions
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "RegionRules",
     "RegionTracker",
     "Track",
-    "depth_in_metres",
     "depth_points",
     "find_regions",
     "ground_points",

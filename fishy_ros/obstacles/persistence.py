@@ -97,12 +97,17 @@ class RegionTracker:
     """
 
     def __init__(self, rules: PersistenceRules, motion: GroundMotion | None = None) -> None:
-        """Follow by `rules`; `motion` is in px of the same heatmap as the regions."""
+        """Follow by `rules`; `motion` is in px of the same heatmap as the regions, and may be replaced later."""
         self._rules = rules
-        self._motion = motion
+        self.motion = motion
         self._followed: list[_Followed] = []
         self._next_id = 1
         self._now_s: float | None = None
+
+    @property
+    def rules(self) -> PersistenceRules:
+        """When a region counts."""
+        return self._rules
 
     def update(self, regions: Sequence[Region], stamp_s: float, forward_m: float | None = None) -> tuple[Track, ...]:
         """Take the regions of the next frame.
@@ -136,8 +141,8 @@ class RegionTracker:
 
     def _expect(self, one: _Followed, step_s: float, forward_m: float | None) -> Box:
         box = one.region.box
-        if forward_m is not None and self._motion is not None:
-            moved = self._motion.predict(box, forward_m)
+        if forward_m is not None and self.motion is not None:
+            moved = self.motion.predict(box, forward_m)
             if moved is not None:
                 return moved
         across, down, growth = one.drift

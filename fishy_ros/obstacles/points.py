@@ -121,19 +121,6 @@ def depth_points(
     return tuple(placed)
 
 
-def depth_in_metres(depth: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Return a depth image as REP 118 has them in metres: uint16 is in mm, floats are in m.
-
-    Raises:
-        ImageError: it is of another type.
-    """
-    if depth.dtype == np.uint16:
-        return np.asarray(depth, np.float32) / np.float32(1000.0)
-    if np.issubdtype(depth.dtype, np.floating):
-        return np.asarray(depth, np.float32)
-    raise ImageError(f"a depth image of {depth.dtype}: expected uint16 in mm or floats in m (REP 118)")
-
-
 def _depths(
     inside: NDArray[np.bool_], region: Region, depth_m: NDArray[np.float32], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fishy_ros.errors import ConfigError, ImageError
+from fishy_ros.errors import ConfigError
 from fishy_ros.obstacles import (
     Box,
     Camera,
@@ -14,7 +14,6 @@ from fishy_ros.obstacles import (
     GroundPlane,
     Intrinsics,
     RegionRules,
-    depth_in_metres,
     depth_points,
     find_regions,
     ground_points,
@@ -183,9 +182,3 @@ def test_depth_places_a_region_at_the_near_part_of_what_it_covers():
     expected = (np.array([500.0, 540.0]) - 0.5 - 511.5) / 600.0 * 12.0
     assert placed.points[[0, -1], 0] == pytest.approx(expected)
     assert depth_points(found, np.zeros((256, 512), np.float32), CAMERA) == ()
-
-
-def test_depth_in_millimetres_becomes_metres_and_other_types_are_refused():
-    assert depth_in_metres(np.array([[1500]], np.uint16)).tolist() == [[1.5]]
-    with pytest.raises(ImageError, match="REP 118"):
-        depth_in_metres(np.zeros((2, 2), np.int8))

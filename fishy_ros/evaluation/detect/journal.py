@@ -82,7 +82,9 @@ class Journal:
         if self._file is not None:
             self._file.close()
         partial = self._path.with_suffix(".partial")
-        partial.write_text("".join(f"{line}\n" for line in (json.dumps(self._settings), *self._lines.values())), encoding="utf-8")
+        partial.write_text(
+            "".join(f"{line}\n" for line in (json.dumps(self._settings), *self._lines.values())), encoding="utf-8"
+        )
         partial.replace(self._path)
         self._file = self._path.open("a", encoding="utf-8")
 
