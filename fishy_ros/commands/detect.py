@@ -29,7 +29,7 @@ def detect(
     ),
     write: Annotated[
         list[str] | None,
-        typer.Option(help="overlay, mask, npy, png16, hdf5 or video; repeatable. Default: overlays, films of videos."),
+        typer.Option(help="overlay, mask, npy, png16, hdf5 or video; repeatable. Default: overlays, videos of videos."),
     ] = None,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
@@ -51,7 +51,7 @@ def detect(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew instead of going on.")] = False,
     trusted_key: TrustedKey = "",
 ) -> None:
-    """Find anomalies in SOURCE... and write overlays, masks, raw maps, films, and a line of regions for every image.
+    """Find anomalies in SOURCE... and write overlays, masks, raw maps, videos, and a line of regions for every image.
 
     Exit status 1 says that some images could not be read.
     """

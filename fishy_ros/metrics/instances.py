@@ -76,7 +76,7 @@ class InstanceAccumulator:
         self._frames: list[_FrameMatches] = []
 
     def update(self, instances: Sequence[Instance], labels: LabelMap, frame: str) -> None:
-        """Add one frame: predicted instances, and uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`.
+        """Add one frame: predicted instances, and uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`.
 
         Raises:
             ScoreError: an instance lies outside the frame.

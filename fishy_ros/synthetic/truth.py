@@ -51,7 +51,7 @@ def find_truth(
     z: float,
     seen: Iterable[tuple[int, Solid, float, float]],
 ) -> Truth:
-    """Draw the unknown objects once more, by number instead of colour.
+    """Draw the unknown objects once more, by number instead of color.
 
     Args:
         ids: what each pixel shows, uint8 `[H, W]`, as rendered.

@@ -22,7 +22,7 @@ from fishy_ros.types import ImageArray
 VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 BAG_SUFFIXES: frozenset[str] = frozenset({".mcap", ".db3"})
 CAMERA_RATE_HZ: float = 30.0
-"""Rate of the film of a camera that does not state its own."""
+"""Rate of the video of a camera that does not state its own."""
 
 
 @dataclass(frozen=True)

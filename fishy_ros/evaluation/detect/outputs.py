@@ -1,4 +1,4 @@
-"""What is written of every image: overlays, masks and raw maps as files, films of moving sources."""
+"""What is written of every image: overlays, masks and raw maps as files, videos of moving sources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.errors import ConfigError, ScoreError
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.video import OverlayVideo
 from fishy_ros.imaging import render_overlay, resize_classes, resize_score
 from fishy_ros.obstacles import AnomalyRegions
@@ -25,7 +25,7 @@ KINDS: dict[str, str] = {
     "npy": "the heatmap as float32 .npy, of the network's size",
     "png16": "the heatmap as 16-bit PNG (65535 is 1), of the network's size",
     "hdf5": "the heatmap as SegmentMeIfYouCan takes it: float16 `value` of the image's size (needs h5py)",
-    "video": "a film of the overlays of every moving source",
+    "video": "a video of the overlays of every moving source",
 }
 """What can be written of an image, beside its regions."""
 
@@ -66,7 +66,7 @@ class FileWriter:
         self._threshold = threshold
 
     def write(self, finding: Finding) -> None:
-        """Write everything but films.
+        """Write everything but videos.
 
         Raises:
             ScoreError: a file cannot be written.
@@ -92,11 +92,11 @@ class FileWriter:
         _encode(path, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
 
 
-class Film:
+class SourceVideo:
     """The overlays of one moving source as `video/NAME.mp4`; appears when it is complete."""
 
     def __init__(self, out: Path, name: str, rate_hz: float, threshold: float) -> None:
-        """Begin a film."""
+        """Begin a video."""
         self._folder = out / "video"
         self._name = name
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -104,9 +104,9 @@ class Film:
 
     def add(self, finding: Finding) -> None:
         """Append an image."""
-        self._video.add(Answer(Sample(finding.name, finding.image), finding.detection.score))
+        self._video.add(DetectedFrame(Sample(finding.name, finding.image), finding.detection.score))
 
-    def __enter__(self) -> Film:
+    def __enter__(self) -> SourceVideo:
         return self
 
     def __exit__(
@@ -114,13 +114,13 @@ class Film:
     ) -> None:
         self._video.close()
         path = self._video.path
-        # An interrupted film is kept under its partial name: it can be looked at, and is not taken for complete.
+        # An interrupted video is kept under its partial name: it can be looked at, and is not taken for complete.
         if kind is None and path is not None and path.exists():
             path.replace(self._folder / f"{self._name}{path.suffix}")
 
 
-def find_film(out: Path, name: str) -> Path | None:
-    """Return the complete film of a source, if there is one."""
+def find_video(out: Path, name: str) -> Path | None:
+    """Return the complete video of a source, if there is one."""
     return next((path for path in (out / "video").glob(f"{name}.*")), None) if (out / "video").is_dir() else None
 
 

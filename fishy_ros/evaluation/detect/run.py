@@ -17,7 +17,7 @@ from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import FishyError
 from fishy_ros.evaluation.detect.inputs import NamedImage, Source
 from fishy_ros.evaluation.detect.journal import Journal
-from fishy_ros.evaluation.detect.outputs import FileWriter, Film, Finding, choose_kinds, find_film
+from fishy_ros.evaluation.detect.outputs import FileWriter, Finding, SourceVideo, choose_kinds, find_video
 from fishy_ros.evaluation.replay.request import StartStage
 from fishy_ros.evaluation.sources.prefetch import Prefetch
 from fishy_ros.obstacles import RegionRules, find_regions
@@ -34,7 +34,7 @@ class DetectPlan:
 
     out: Path
     kinds: tuple[str, ...] = ()
-    """Of `outputs.KINDS`; empty for overlays of pictures and films of moving sources."""
+    """Of `outputs.KINDS`; empty for overlays of pictures and videos of moving sources."""
     rules: RegionRules | None = None
     """What counts as a region; None takes the threshold of the model."""
     max_images: int | None = None
@@ -109,23 +109,23 @@ class _SourceRun:
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Go through the source."""
-        has_film = "video" in self._kinds and self._source.rate_hz is not None
+        has_video = "video" in self._kinds and self._source.rate_hz is not None
         skipped = self._journal.done
-        if has_film and find_film(self._plan.out, self._source.key) is None:
-            skipped = frozenset()  # a film cannot be gone on with
+        if has_video and find_video(self._plan.out, self._source.key) is None:
+            skipped = frozenset()  # a video cannot be gone on with
             self._journal.forget(f"{self._source.key}/")
         with contextlib.ExitStack() as stack:
-            film: Film | None = None
-            if has_film and not skipped:
+            video: SourceVideo | None = None
+            if has_video and not skipped:
                 rate = self._source.rate_hz or 0.0
-                film = stack.enter_context(Film(self._plan.out, self._source.key, rate, self._rules.threshold))
+                video = stack.enter_context(SourceVideo(self._plan.out, self._source.key, rate, self._rules.threshold))
             pool = stack.enter_context(ThreadPoolExecutor(WRITERS, thread_name_prefix="write"))
             pending: deque[tuple[Future[None], NamedImage, Finding, float]] = deque()
             for count, (image, pixels) in enumerate(Prefetch(self._read(skipped), READ_AHEAD), start=1):
                 if pixels is not None:
                     finding, total_ms = self._detect(image, pixels)
-                    if film is not None:
-                        film.add(finding)
+                    if video is not None:
+                        video.add(finding)
                     pending.append((pool.submit(self._writer.write, finding), image, finding, total_ms))
                 if len(pending) > WRITERS:
                     self._finish(*pending.popleft())

@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from fishy_ros.evaluation.live.replay_session import replay_session
-from fishy_ros.evaluation.replay.answer import Answer, answers_of
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame, detected_frames
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import replay_live, time_live
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback
 from fishy_ros.evaluation.replay.play import Lockstep, Progress
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, StartStage
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
 from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
@@ -30,7 +30,7 @@ def run_live(
     folder: Path,
     start_stage: StartStage,
     timing_frames: int = 0,
-    on_answer: Callable[[Answer], object] = lambda answer: None,
+    on_detected: Callable[[DetectedFrame], object] = lambda detected: None,
     track: Track | None = None,
     streaming: bool = False,
 ) -> ReplayResult:
@@ -45,11 +45,11 @@ def run_live(
     """
     pacing = options.pacing(source.has_own_rate)
     extra: dict[str, object] = {}
-    with HeatmapSpool(folder) as spool:
+    with HeatmapStore(folder) as store:
         start_stage("starting the detector" if options.attach is None else f"looking for {options.attach}", 0)
         with replay_session(choice, options, source.message_type, folder) as session:
             progress = start_stage("playing", len(source))
-            playback = replay_live(source, session.player, pacing, spool, progress, session.detector)
+            playback = replay_live(source, session.player, pacing, store, progress, session.detector)
             status = session.player.node_status()
             if timing_frames:
                 timing_progress = start_stage(f"timing {timing_frames} frames", timing_frames)
@@ -66,29 +66,29 @@ def run_live(
         )
         components = None
         if track is not None:
-            components = ComponentPass(track, lambda: answers_of(source, playback, spool))
-        answers = answers_of(source, playback, spool)
-        result = build_result(run, answers, start_stage("scoring", len(source)), on_answer, components)
+            components = ComponentPass(track, lambda: detected_frames(source, playback, store))
+        frames = detected_frames(source, playback, store)
+        result = build_result(run, frames, start_stage("scoring", len(source)), on_detected, components)
         if streaming:
             progress = start_stage("scoring what had been published by then", len(source))
-            result = replace(result, streaming=_score_streaming(source, playback, spool, progress))
+            result = replace(result, streaming=_score_streaming(source, playback, store, progress))
         return result
 
 
 def _score_streaming(
-    source: FrameSource, playback: Playback, spool: HeatmapSpool, progress: Progress
+    source: FrameSource, playback: Playback, store: HeatmapStore, progress: Progress
 ) -> StreamingScores | None:
     """Compare each label with the newest heatmap that had arrived when its image was played."""
     taken = [frame.sent_ns / 1e9 for frame in playback.frames]
     arrived = [
-        sent + frame.stages_ms[ROUND_TRIP] / 1e3 if frame.slot is not None else math.nan
+        sent + frame.stages_ms[ROUND_TRIP] / 1e3 if frame.stored is not None else math.nan
         for sent, frame in zip(taken, playback.frames, strict=True)
     ]
 
     def read(index: int) -> ScoreMap:
-        slot = playback.frames[index].slot
-        assert slot is not None, "only frames whose heatmap has arrived are read"
-        return spool.read(slot)
+        stored = playback.frames[index].stored
+        assert stored is not None, "only frames whose heatmap has arrived are read"
+        return store.read(stored)
 
     scorer = StreamingScorer(taken, arrived, read)
     for index, sample in enumerate(source.samples()):

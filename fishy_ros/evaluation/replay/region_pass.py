@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.datasets.synthetic import FRAME_RATE, SyntheticStreet
 from fishy_ros.errors import ConfigError
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.result import ReplayResult
 from fishy_ros.evaluation.scoring.consistency import ConsistencyScorer
 from fishy_ros.evaluation.scoring.regions import RegionPlan, RegionScorer
@@ -66,7 +66,7 @@ def parse_confirmation(text: str) -> PersistenceRules:
 
 
 class RegionPass:
-    """Sees every answer of a replay in order, and adds what it found to the result."""
+    """Sees every detected of a replay in order, and adds what it found to the result."""
 
     def __init__(
         self, request: RegionRequest, source: FrameSource, package: ModelPackage | None, rate_hz: float | None
@@ -97,16 +97,16 @@ class RegionPass:
         self._count = 0
         self._is_assumed = not source.has_own_rate and rate_hz is None
 
-    def add(self, answer: Answer) -> None:
-        """Take the next answer; a frame without a heatmap has no regions."""
-        rows, columns = answer.sample.image.shape[:2]
+    def add(self, detected: DetectedFrame) -> None:
+        """Take the next detected; a frame without a heatmap has no regions."""
+        rows, columns = detected.sample.image.shape[:2]
         if self._scorer is None:
             self._scorer = RegionScorer(replace(self._plan, ground=self._ground(rows, columns)))
-        score = answer.score if answer.score is not None else np.zeros((rows, columns), np.float32)
-        classes = answer.classes
+        score = detected.score if detected.score is not None else np.zeros((rows, columns), np.float32)
+        classes = detected.classes
         if classes is None and self._plan.rules.drivable_ids:
             classes = np.full(score.shape, 255, np.uint8)
-        self._scorer.add(score, answer.sample.labels, next(self._times), answer.sample.id, classes)
+        self._scorer.add(score, detected.sample.labels, next(self._times), detected.sample.id, classes)
         if isinstance(self._street, SyntheticStreet):
             truth = self._street.truth(self._count)
             if self._consistency is None:

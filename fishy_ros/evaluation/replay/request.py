@@ -115,7 +115,7 @@ class ReplayRequest:
     streaming: bool = False
     """Score what had been published by the time of each frame, too; in real time only."""
     video: bool = False
-    """Write the overlays as a film; without ground truth a report has one anyway."""
+    """Write the overlays as a video; without ground truth a report has one anyway."""
 
     def __post_init__(self) -> None:
         if self.components is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.imaging import resize_classes
 from fishy_ros.obstacles import AnomalyRegions, PersistenceRules, RegionRules, RegionTracker, Track
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, LabelMap
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL, LabelMap
 
 
 @dataclass(frozen=True)
@@ -147,5 +147,5 @@ def _touch_expected(track: Track, truth: LabelMap, scale: tuple[float, float]) -
     rows = slice(max(int(box.top), 0), max(int(np.ceil(box.bottom)), 0))
     columns = slice(max(int(box.left), 0), max(int(np.ceil(box.right)), 0))
     part = truth[rows, columns]
-    is_false = 2 * np.count_nonzero(part == ORDINARY) > part.size and not np.any(part == ANOMALY)
+    is_false = 2 * np.count_nonzero(part == NORMAL) > part.size and not np.any(part == ANOMALY)
     return _Touch(frozenset(), bool(is_false))

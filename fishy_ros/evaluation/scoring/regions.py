@@ -121,7 +121,7 @@ class RegionScorer:
 
         Args:
             score: float32 `[h, w]`.
-            labels: uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`; None counts as a frame without anomalies.
+            labels: uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`; None counts as a frame without anomalies.
             stamp_s: when it was taken, in s; rising.
             frame: its name.
             classes: predicted train ids, uint8 `[h, w]`; needed where regions are restricted to the drivable area.

@@ -55,7 +55,7 @@ class StreamingScorer:
         self._without = 0
 
     def add(self, index: int, labels: LabelMap, frame: str) -> None:
-        """Score frame `index`, uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`.
+        """Score frame `index`, uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`.
 
         Raises:
             ScoreError: the heatmap cannot be scored.

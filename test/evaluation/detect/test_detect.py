@@ -33,14 +33,14 @@ def street(tmp_path_factory):
     """The same frames as pictures in two folders, as a video and as a bag."""
     root = tmp_path_factory.mktemp("street")
     (root / "pictures" / "deeper").mkdir(parents=True)
-    film = cv2.VideoWriter(str(root / "drive.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (128, 64))
+    video = cv2.VideoWriter(str(root / "drive.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (128, 64))
     with BagWriter(root / "bag") as bag:
         for index, sample in enumerate(SyntheticStreet(FRAMES, 64, 128, seed=3)):
             folder = root / "pictures" / ("deeper" if index % 2 else ".")
             cv2.imwrite(str(folder / f"{index}.png"), sample.image)
-            film.write(sample.image)
+            video.write(sample.image)
             bag.write(sample, 10**9 + index * 10**8)
-    film.release()
+    video.release()
     return root
 
 
@@ -74,13 +74,13 @@ def test_a_folder_gives_what_the_library_finds_in_every_form(fishy, street, tiny
     assert f"{FRAMES} images" in done.output
 
 
-def test_videos_and_bags_become_films_and_lines_with_stamps(fishy, street, tmp_path):
+def test_videos_and_bags_become_videos_and_lines_with_stamps(fishy, street, tmp_path):
     done = fishy(street / "drive.mp4", street / "bag", "--out", tmp_path)
     assert done.exit_code == 0, done.output
     for name in ("drive", "bag"):
-        film = cv2.VideoCapture(str(tmp_path / "video" / f"{name}.mp4"))
-        assert film.get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
-        assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
+        video = cv2.VideoCapture(str(tmp_path / "video" / f"{name}.mp4"))
+        assert video.get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
+        assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
     stamps = {line["image"]: line["stamp_s"] for line in lines(tmp_path)}
     assert stamps["drive/000003"] == pytest.approx(0.3)
     assert stamps["bag/000003"] == pytest.approx(1.3)
@@ -105,7 +105,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_files_of_an_uninterrupted_one(f
     )
 
 
-def test_an_interrupted_film_is_made_anew(fishy, street, tmp_path):
+def test_an_interrupted_video_is_made_anew(fishy, street, tmp_path):
     fishy(street / "drive.mp4", "--out", tmp_path)
     (tmp_path / "video" / "drive.mp4").unlink()
     done = fishy(street / "drive.mp4", "--out", tmp_path)
