@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share."""
+"""Fixtures that several packages share, and the mark of the tests that run alone."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,18 @@ settings.register_profile(
     derandomize="CI" in os.environ,  # a change is judged by the same examples as the one before
 )
 settings.load_profile("any_machine")
+
+
+LIVE_FIXTURES = {"domain", "start_detector", "start_rig"}
+"""A test that uses one of these talks to a running node."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `live` what talks to a node, so that `./dev test` runs it alone and all the rest in parallel."""
+    for item in items:
+        if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.live)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,6 +33,8 @@ from fishy_ros.evaluation.sources.dataset_source import DatasetSource
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.metrics.component import find_track
 
+pytestmark = pytest.mark.live
+
 FRAMES = 8
 PERIOD_NS = 100_000_000
 
