@@ -1,6 +1,8 @@
 """Fixtures that several packages share, and the mark of the tests that run alone."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,12 @@ settings.register_profile(
     derandomize="CI" in os.environ,  # a change is judged by the same examples as the one before
 )
 settings.load_profile("any_machine")
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt what they start, also where the run itself was started in the background of a shell."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LIVE_FIXTURES = {"domain", "start_detector", "start_rig"}

@@ -213,6 +213,7 @@ def test_patches_of_ground_become_darker_or_lighter_and_stay_flat_on_the_ground(
     darker = lighter = 0
     for seed in range(60):
         scene = street(120)
+        scene.labels[:, : W // 2 - 30] = scene.labels[:, W // 2 + 30 :] = CAR
         paste_patch(scene, [], np.random.default_rng(seed))
         changed = scene.image.astype(int) - 120
         assert not changed[scene.labels != ROAD].any()
