@@ -101,7 +101,7 @@ def test_a_camera_without_stamps_gets_the_heatmaps_of_its_images_in_their_order(
     stamped(lambda: 0)(rig)
     rig.play_until(lambda: len(unstamped()) >= 5, "heatmaps of images without a stamp")
     rig.camera = usual
-    rig.play_until_answered(time.monotonic(), "the heatmap of an image with a stamp")
+    rig.play_until_heatmap(time.monotonic(), "the heatmap of an image with a stamp")
     assert len(unstamped()) <= len([one for one in rig.sent[sent:] if one.stamp_ns == 0])
     assert not rig.wrong_since(heard, clock_steps_back=0)
     rig.await_counts(lambda values: int(values["frames_unstamped"]) >= len(unstamped()), "the count of them")

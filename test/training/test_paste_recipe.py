@@ -6,14 +6,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the training layer is not tested")
 
-from fishy_ros.training.cutouts import CutOut  # noqa: E402
-from fishy_ros.training.paste import ObjectLibrary, PasteConfig, Scene, paste_marking, paste_patch, populate  # noqa: E402
+from fishy_ros.training.object_crops import ObjectCrop  # noqa: E402
+from fishy_ros.training.paste import ObjectBank, PasteConfig, Scene, paste_ground_patch, paste_marking, populate  # noqa: E402
 
 H, W, HORIZON, ROAD, CAR = 160, 320, 40, 0, 13
-ONE_OUTLIER = {"outliers": 1e-6, "decoys": 0.0, "patches": 0.0, "markings": 0.0, "procedural": 0.0}
+ONE_OUTLIER = {"outliers": 1e-6, "distractors": 0.0, "ground_patches": 0.0, "markings": 0.0, "procedural": 0.0}
 """Every crop gets at least one, so this is exactly one photographed object."""
 GROUNDED = PasteConfig(**ONE_OUTLIER, anywhere=0.0)
-DECOYS = PasteConfig(outliers=0.0, decoys=2.0, patches=0.0, markings=0.0, anywhere=0.0)
+DISTRACTORS = PasteConfig(outliers=0.0, distractors=2.0, ground_patches=0.0, markings=0.0, anywhere=0.0)
 SEEDS = range(80)
 
 
@@ -33,14 +33,14 @@ def street(brightness=150):
 def block(colors, train_id=None):
     """An object of columns of these grey values, 60 px high and wide."""
     row = np.repeat(np.uint8(colors), 60 // len(colors))
-    return CutOut(np.tile(row[None, :, None], (60, 1, 3)), np.ones((60, 60), np.float32), train_id)
+    return ObjectCrop(np.tile(row[None, :, None], (60, 1, 3)), np.ones((60, 60), np.float32), train_id)
 
 
-def populated(config, cutout, brightness=150, seeds=SEEDS):
-    library = ObjectLibrary([[cutout]], [[cutout]], [])
+def populated(config, crop, brightness=150, seeds=SEEDS):
+    bank = ObjectBank([[crop]], [[crop]], [])
     for seed in seeds:
         scene = street(brightness)
-        populate(scene, library, config, np.random.default_rng(seed))
+        populate(scene, bank, config, np.random.default_rng(seed))
         yield scene
 
 
@@ -109,23 +109,23 @@ def test_objects_near_the_horizon_are_smaller():
     assert np.mean(np.array(heights)[far]) < 0.6 * np.mean(np.array(heights)[~far])
 
 
-def test_the_soft_edge_of_an_outlier_is_ignored_and_that_of_a_decoy_is_normal():
+def test_the_soft_edge_of_an_outlier_is_ignored_and_that_of_a_distractor_is_normal():
     edges = 0
     for scene in populated(GROUNDED, block([250])):
         ring = cv2.dilate((scene.outlier == 1).astype(np.uint8), np.ones((5, 5))) > 0
         edges += int((scene.outlier[ring] == 255).sum())
         assert not (scene.outlier[~ring] == 255).any()
     assert edges > 20 * len(SEEDS)
-    for scene in populated(DECOYS, block([250], CAR)):
+    for scene in populated(DISTRACTORS, block([250], CAR)):
         assert not scene.outlier.any()
 
 
-def test_labels_of_decoys_are_trusted_by_half():
+def test_labels_of_distractors_are_trusted_by_half():
     found = 0
-    for scene in populated(DECOYS, block([250], CAR)):
-        decoy = scene.labels == CAR
-        found += int(decoy.sum())
-        assert (scene.confidence[decoy] == 0.5).all()
+    for scene in populated(DISTRACTORS, block([250], CAR)):
+        distractor = scene.labels == CAR
+        found += int(distractor.sum())
+        assert (scene.confidence[distractor] == 0.5).all()
         assert (scene.confidence[scene.labels == ROAD] == 1.0).all()
     assert found > 0
 
@@ -135,7 +135,7 @@ def fill_of(mask):
     return mask.sum() / ((np.ptp(rows) + 1) * (np.ptp(columns) + 1))
 
 
-def test_about_half_of_the_outliers_are_turned_and_no_decoy_is():
+def test_about_half_of_the_outliers_are_turned_and_no_distractor_is():
     turned = []
     for scene in populated(GROUNDED, block([250]), seeds=range(120)):
         mask = scene.outlier == 1
@@ -144,9 +144,9 @@ def test_about_half_of_the_outliers_are_turned_and_no_decoy_is():
             turned.append(fill_of(mask) < 0.93)
     assert len(turned) > 15
     assert 0.15 < np.mean(turned) < 0.75
-    one_decoy = PasteConfig(outliers=0.0, decoys=0.3, patches=0.0, markings=0.0)
+    one_distractor = PasteConfig(outliers=0.0, distractors=0.3, ground_patches=0.0, markings=0.0)
     fills = []
-    for scene in populated(one_decoy, block([250], CAR), seeds=range(120)):
+    for scene in populated(one_distractor, block([250], CAR), seeds=range(120)):
         count, _, stats, _ = cv2.connectedComponentsWithStats((scene.labels == CAR).astype(np.uint8))
         if count == 2 and stats[1, cv2.CC_STAT_AREA] > 400:
             fills.append(fill_of(scene.labels == CAR))
@@ -173,7 +173,7 @@ def test_the_given_share_of_outliers_is_procedural(share, least, most):
     """The photographed object is a frame around nothing; what is drawn has a middle."""
     alpha = np.ones((60, 60), np.float32)
     alpha[12:-12, 12:-12] = 0
-    frame = CutOut(np.full((60, 60, 3), 250, np.uint8), alpha)
+    frame = ObjectCrop(np.full((60, 60, 3), 250, np.uint8), alpha)
     config = PasteConfig(**{**ONE_OUTLIER, "procedural": share}, anywhere=1.0)
     has_middle = []
     for scene in populated(config, frame, seeds=range(100)):
@@ -214,7 +214,7 @@ def test_patches_of_ground_become_darker_or_lighter_and_stay_flat_on_the_ground(
     for seed in range(60):
         scene = street(120)
         scene.labels[:, : W // 2 - 30] = scene.labels[:, W // 2 + 30 :] = CAR
-        paste_patch(scene, [], np.random.default_rng(seed))
+        paste_ground_patch(scene, [], np.random.default_rng(seed))
         changed = scene.image.astype(int) - 120
         assert not changed[scene.labels != ROAD].any()
         assert (scene.outlier == 0).all()

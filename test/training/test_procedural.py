@@ -29,7 +29,7 @@ def test_shapes_are_wide_and_tall(objects):
 
 
 def test_half_of_them_wear_a_piece_of_a_photograph(objects):
-    wears = [(one.color if hasattr(one, "color") else one.colour)[one.alpha > 0.5][:, 1].max() < 20 for one in objects]
+    wears = [one.color[one.alpha > 0.5][:, 1].max() < 20 for one in objects]
     assert 0.35 < np.mean(wears) < 0.65
 
 
@@ -37,7 +37,7 @@ def test_they_are_shaded(objects):
     """What wears a photograph of one color shows nothing but its shading."""
     shading = []
     for one in objects:
-        pixels = (one.color if hasattr(one, "color") else one.colour)[one.alpha > 0.5].astype(float)
+        pixels = one.color[one.alpha > 0.5].astype(float)
         if pixels[:, 1].max() < 20:
             shading.append(pixels[:, 0].std() / pixels[:, 0].mean())
     assert np.median(shading) > 0.07

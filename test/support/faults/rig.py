@@ -63,19 +63,22 @@ class FaultRig:
         )
 
     def await_counts(self, is_it: Callable[[dict[str, str]], bool], what: str) -> dict[str, str]:
-        """Play until a new status has values that `is_it` accepts; returns them."""
+        """Play until a new status has values that `is_it` accepts, each shown once; returns them."""
+        statuses, shown = self.bench.diagnostics, len(self.bench.diagnostics)
         found: list[dict[str, str]] = []
 
-        def accepts(status: DiagnosticStatus) -> bool:
-            values = values_of(status)
-            if is_it(values):
-                found.append(values)
+        def is_found() -> bool:
+            nonlocal shown
+            while not found and shown < len(statuses):
+                shown += 1
+                values = values_of(statuses[shown - 1])
+                found.extend([values] if is_it(values) else [])
             return bool(found)
 
-        self.await_status(accepts, what)
-        return found[-1]
+        self.play_until(is_found, what)
+        return found[0]
 
-    def play_until_answered(self, since: float, what: str, timeout_s: float = LIMIT_S) -> Heard:
+    def play_until_heatmap(self, since: float, what: str, timeout_s: float = LIMIT_S) -> Heard:
         """Play until the heatmap of a frame that was sent after `since` is here."""
 
         def answers() -> list[Heard]:
