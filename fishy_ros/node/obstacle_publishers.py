@@ -26,7 +26,7 @@ from fishy_ros.node.obstacle_messages import (
     markers_message,
     threshold_message,
 )
-from fishy_ros.node.qos_mismatches import QosMismatches
+from fishy_ros.node.qos import QosMismatches
 from fishy_ros.obstacles import AnomalyRegions
 from fishy_ros.types import Detection
 
