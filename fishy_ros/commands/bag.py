@@ -38,8 +38,8 @@ def bag(
         Path | None, typer.Option(help="Paste objects of this folder (RGBA pictures, or VOC2012) as anomalies.")
     ] = None,
     overlay_split: Annotated[str, typer.Option(help="With --overlay: train, validation or all objects.")] = "all",
-    decoys: Annotated[
-        Path | None, typer.Option(help="With --overlay, for a dataset without classes: cut-outs of normal things.")
+    distractors: Annotated[
+        Path | None, typer.Option(help="With --overlay, for a dataset without classes: object crops of normal things.")
     ] = None,
     horizon: Annotated[float, typer.Option(help="With --overlay: row of the horizon, share of the height.")] = 0.44,
 ) -> None:
@@ -68,9 +68,10 @@ def bag(
     source: Dataset = open_dataset(dataset, root, **given)
     intrinsics = intrinsics_of(source)
     if overlay is not None:
-        source = OverlayDataset(source, overlay, decoys, seed or 0, OverlaySettings(horizon=horizon), overlay_split)
-    elif decoys is not None:
-        raise ConfigError("--decoys needs --overlay")
+        settings = OverlaySettings(horizon=horizon)
+        source = OverlayDataset(source, overlay, distractors, seed or 0, settings, overlay_split)
+    elif distractors is not None:
+        raise ConfigError("--distractors needs --overlay")
     count = len(source) if frames is None else min(frames, len(source))
     writer = BagWriter(
         out,

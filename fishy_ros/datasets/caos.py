@@ -132,7 +132,7 @@ STREET_HAZARDS = DatasetInfo(
     name=STREET_HAZARDS_NAME,
     title="StreetHazards, simulated (1500 test frames; 5125 and 1031 to train and validate)",
     source="https://github.com/hendrycks/anomaly-seg",
-    licence="see the repository",
+    license="see the repository",
     open=open_street_hazards,
     downloads=(
         Download(
@@ -146,6 +146,6 @@ BDD_ANOMALY = DatasetInfo(
     name=BDD_ANOMALY_NAME,
     title="BDD-Anomaly (810 frames; 361 in the version of 2019)",
     source="https://github.com/hendrycks/anomaly-seg (labels; images: BDD100K 10K set, registration)",
-    licence="images: BDD100K terms",
+    license="images: BDD100K terms",
     open=open_bdd_anomaly,
 )

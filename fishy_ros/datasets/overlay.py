@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from fishy_ros.datasets.base import Dataset
-from fishy_ros.datasets.cut_outs import CutOut, find_cut_outs, read_cut_out
+from fishy_ros.datasets.object_crops import ObjectCrop, find_object_crops, read_object_crop
 from fishy_ros.datasets.overlay_distractors import draw_thing
 from fishy_ros.datasets.overlay_effects import FloatImage, add_fog
 from fishy_ros.datasets.overlay_paste import draw_placement, ego_vehicle, paste
 from fishy_ros.datasets.overlay_settings import OverlaySettings
 from fishy_ros.datasets.voc_objects import find_voc_objects, is_voc
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap, Sample
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap, Sample
 
 
 @dataclass
@@ -45,7 +45,7 @@ class OverlayDataset:
     where a distractor does. Classes are those of the base dataset, 255 under an anomaly and the thing's own class under
     a distractor.
 
-    Distractors come from the base dataset where it has classes, else from a folder of cut-outs, which know no place of
+    Distractors come from the base dataset where it has classes, else from a folder of crops, which know no place of
     their own and are placed like anomalies. Without either, every frame has an anomaly.
     """
 
@@ -53,17 +53,17 @@ class OverlayDataset:
         self,
         base: Dataset,
         objects: Path,
-        decoys: Path | None = None,
+        distractors: Path | None = None,
         seed: int = 0,
         settings: OverlaySettings | None = None,
         split: str = "all",
     ) -> None:
-        """Paste the objects under `objects` as anomalies, those under `decoys` as normal things.
+        """Paste the objects under `objects` as anomalies, those under `distractors` as normal things.
 
         Args:
             base: the frames.
             objects: a folder of RGBA pictures, or `VOC2012`.
-            decoys: a folder of RGBA pictures, for a base without classes.
+            distractors: a folder of RGBA pictures, for a base without classes.
             seed: decides what goes where.
             settings: strengths of the steps.
             split: `train`, `validation` or `all` objects; the first two share none.
@@ -74,7 +74,7 @@ class OverlayDataset:
         """
         self._base = base
         self._objects = _readers(objects, split)
-        self._decoys = _readers(decoys, split) if decoys is not None else ()
+        self._distractors = _readers(distractors, split) if distractors is not None else ()
         self._seed = seed
         self._settings = settings or OverlaySettings()
 
@@ -113,47 +113,47 @@ class OverlayDataset:
         return (self[index] for index in range(len(self)))
 
     def _paste_distractor(self, frame: _Frame, ego: np.ndarray, random: np.random.Generator) -> bool:
-        """Paste a thing at its own place, or a decoy anywhere; say whether the frame has one now."""
+        """Paste a thing at its own place, or a distractor anywhere; say whether the frame has one now."""
         if frame.classes is None:
-            return self._paste_placed(frame, self._decoys, ego, ORDINARY, random)
+            return self._paste_placed(frame, self._distractors, ego, NORMAL, random)
         thing = draw_thing(self._base, random)
         if thing is None:
             return False
-        covered = paste(frame.image, thing.cut_out, thing.placement, self._settings, random, mirror=False)
-        frame.labels[covered], frame.classes[covered] = ORDINARY, thing.train_id
+        covered = paste(frame.image, thing.crop, thing.placement, self._settings, random, mirror=False)
+        frame.labels[covered], frame.classes[covered] = NORMAL, thing.train_id
         return bool(covered.any())
 
     def _paste_placed(
         self,
         frame: _Frame,
-        objects: Sequence[Callable[[], CutOut]],
+        objects: Sequence[Callable[[], ObjectCrop]],
         ego: np.ndarray,
         meaning: int,
         random: np.random.Generator,
     ) -> bool:
         if not objects:
             return False
-        cut_out = objects[int(random.integers(len(objects)))]()
-        placement = draw_placement(cut_out, ego, self._settings, random)
+        crop = objects[int(random.integers(len(objects)))]()
+        placement = draw_placement(crop, ego, self._settings, random)
         if placement is None:
             return False
         histogram = frame.before if meaning == ANOMALY else None
-        covered = paste(frame.image, cut_out, placement, self._settings, random, histogram)
+        covered = paste(frame.image, crop, placement, self._settings, random, histogram)
         frame.labels[covered] = meaning
         if frame.classes is not None:
             frame.classes[covered] = IGNORED
         return True
 
 
-def _readers(folder: Path, split: str) -> tuple[Callable[[], CutOut], ...]:
+def _readers(folder: Path, split: str) -> tuple[Callable[[], ObjectCrop], ...]:
     if is_voc(folder):
         return tuple(found.read for found in find_voc_objects(folder, split))
-    return tuple(_Reader(path) for path in find_cut_outs(folder, split))
+    return tuple(_Reader(path) for path in find_object_crops(folder, split))
 
 
 @dataclass(frozen=True)
 class _Reader:
     path: Path
 
-    def __call__(self) -> CutOut:
-        return read_cut_out(self.path)
+    def __call__(self) -> ObjectCrop:
+        return read_object_crop(self.path)

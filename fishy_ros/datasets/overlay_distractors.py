@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fishy_ros.datasets.base import Dataset
-from fishy_ros.datasets.cut_outs import CutOut
+from fishy_ros.datasets.object_crops import ObjectCrop
 from fishy_ros.datasets.overlay_paste import Placement
 
 THINGS: tuple[int, ...] = (5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18)
@@ -22,7 +22,7 @@ SMALLEST: float = 0.0004
 class Thing:
     """A connected thing of a frame, where it stood, and its train id."""
 
-    cut_out: CutOut
+    crop: ObjectCrop
     placement: Placement
     train_id: int
 
@@ -46,6 +46,6 @@ def draw_thing(base: Dataset, random: np.random.Generator, tries: int = 4) -> Th
                 if inside and area >= SMALLEST * mask.size:
                     box = np.s_[top : top + height, left : left + width]
                     alpha = (regions[box] == number).astype(np.float32)
-                    cut_out = CutOut(f"{train_id}_{sample.id}_{number}", sample.image[box].copy(), alpha)
-                    return Thing(cut_out, Placement(left + width / 2, top + height, height), int(train_id))
+                    crop = ObjectCrop(f"{train_id}_{sample.id}_{number}", sample.image[box].copy(), alpha)
+                    return Thing(crop, Placement(left + width / 2, top + height, height), int(train_id))
     return None

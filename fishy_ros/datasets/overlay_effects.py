@@ -1,6 +1,6 @@
 """Make a pasted object look as if the camera had seen it (Fishyscapes, section 3.1, names the effects).
 
-Colours are float32 `[h, w, 3]` BGR in 0 to 255, alpha float32 `[h, w]` in [0, 1]; nothing is changed in place.
+Colors are float32 `[h, w, 3]` BGR in 0 to 255, alpha float32 `[h, w]` in [0, 1]; nothing is changed in place.
 Strengths are this project's choice.
 """
 
@@ -18,9 +18,7 @@ FARTHEST: float = 0.04
 """Nearer to the horizon than this share of the height, and above it, the distance grows no further."""
 
 
-def match_histogram(
-    colours: FloatImage, alpha: FloatImage, reference: NDArray[np.uint8], strength: float
-) -> FloatImage:
+def match_histogram(colors: FloatImage, alpha: FloatImage, reference: NDArray[np.uint8], strength: float) -> FloatImage:
     """Move the distribution of each channel of the visible object towards that of a reference picture.
 
     A value goes to the quantile of the reference at its rank. Equal values have the mean of their ranks, so that an
@@ -29,28 +27,28 @@ def match_histogram(
     """
     visible = alpha > 0.5
     if strength == 0 or not visible.any():
-        return colours
-    matched: FloatImage = colours.copy()
+        return colors
+    matched: FloatImage = colors.copy()
     levels = np.linspace(0, 1, 1024)
     for channel in range(3):
-        own = np.sort(colours[..., channel][visible])
-        below = np.searchsorted(own, colours[..., channel], "left")
-        ranks = (below + np.searchsorted(own, colours[..., channel], "right")) / (2 * own.size)
+        own = np.sort(colors[..., channel][visible])
+        below = np.searchsorted(own, colors[..., channel], "left")
+        ranks = (below + np.searchsorted(own, colors[..., channel], "right")) / (2 * own.size)
         moved = np.interp(ranks, levels, np.quantile(reference[..., channel], levels))
-        matched[..., channel] += strength * (moved - colours[..., channel])
+        matched[..., channel] += strength * (moved - colors[..., channel])
     return matched
 
 
-def adapt_brightness(colours: FloatImage, alpha: FloatImage, covered: FloatImage, strength: float) -> FloatImage:
+def adapt_brightness(colors: FloatImage, alpha: FloatImage, covered: FloatImage, strength: float) -> FloatImage:
     """Shift the mean brightness of the visible object towards that of the pixels `covered` by it; hues stay.
 
     `strength` 0 changes nothing, 1 gives the object the mean of what it covers, float32 `[h, w, 3]`.
     """
     weight = float(alpha.sum())
     if weight == 0:
-        return colours
-    difference = (covered.mean(axis=2) - colours.mean(axis=2)) * alpha
-    return _float(colours + np.float32(strength * float(difference.sum()) / weight))
+        return colors
+    difference = (covered.mean(axis=2) - colors.mean(axis=2)) * alpha
+    return _float(colors + np.float32(strength * float(difference.sum()) / weight))
 
 
 def is_smooth(alpha: FloatImage) -> bool:
@@ -71,7 +69,7 @@ def soften_edge(alpha: FloatImage, width: float) -> FloatImage:
 
 
 def depth_blur(premultiplied: FloatImage, sigma: float) -> FloatImage:
-    """Blur colours with alpha, float32 `[h, w, 4]` multiplied by alpha, with a Gaussian of `sigma` px."""
+    """Blur colors with alpha, float32 `[h, w, 4]` multiplied by alpha, with a Gaussian of `sigma` px."""
     if sigma < 0.2:
         return premultiplied
     return _float(cv2.GaussianBlur(premultiplied, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
@@ -97,12 +95,12 @@ def radial_motion_blur(premultiplied: FloatImage, focus: tuple[float, float], gr
     return _float(total / steps)
 
 
-def colour_noise(colours: FloatImage, sigma: float, random: np.random.Generator) -> FloatImage:
+def color_noise(colors: FloatImage, sigma: float, random: np.random.Generator) -> FloatImage:
     """Add the noise of a sensor behind a Bayer filter: Gaussian, slightly smooth, of deviation `sigma`."""
     if sigma <= 0:
-        return colours
-    noise = cv2.GaussianBlur(random.standard_normal(colours.shape).astype(np.float32), (0, 0), 0.6)
-    return _float(colours + sigma / max(float(noise.std()), 1e-6) * noise)
+        return colors
+    noise = cv2.GaussianBlur(random.standard_normal(colors.shape).astype(np.float32), (0, 0), 0.6)
+    return _float(colors + sigma / max(float(noise.std()), 1e-6) * noise)
 
 
 def glow(alpha: FloatImage, radius: float, strength: float) -> FloatImage:
@@ -141,9 +139,9 @@ def add_fog(image: FloatImage, horizon: float, random: np.random.Generator) -> F
     return _float(image * transmission + np.float32(random.uniform(170, 230)) * (1 - transmission))
 
 
-def premultiply(colours: FloatImage, alpha: FloatImage) -> FloatImage:
-    """Combine colours and alpha to float32 `[h, w, 4]`, multiplied by alpha."""
-    return _float(np.dstack([colours * alpha[..., None], alpha]))
+def premultiply(colors: FloatImage, alpha: FloatImage) -> FloatImage:
+    """Combine colors and alpha to float32 `[h, w, 4]`, multiplied by alpha."""
+    return _float(np.dstack([colors * alpha[..., None], alpha]))
 
 
 def _float(image: NDArray[Any]) -> FloatImage:

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.datasets.cut_outs import CutOut
+from fishy_ros.datasets.object_crops import ObjectCrop
 from fishy_ros.datasets.overlay_effects import (
     FloatImage,
     adapt_brightness,
-    colour_noise,
+    color_noise,
     depth_blur,
     glow,
     is_smooth,
@@ -61,16 +61,16 @@ def ego_vehicle(labels: LabelMap | None, shape: tuple[int, int], bonnet: float) 
 
 
 def draw_placement(
-    cut_out: CutOut, ego: NDArray[np.bool_], settings: OverlaySettings, random: np.random.Generator
+    crop: ObjectCrop, ego: NDArray[np.bool_], settings: OverlaySettings, random: np.random.Generator
 ) -> Placement | None:
     """Draw size and place anywhere in the image, but never on the ego vehicle; None where no place was found.
 
     Heights are drawn evenly on a logarithmic scale, and limited to what the width of the image holds.
     """
     rows, columns = ego.shape
-    own_rows, own_columns = cut_out.alpha.shape
+    own_rows, own_columns = crop.alpha.shape
     low, high = settings.size
-    lower_half = _preference(cut_out.kind, random)
+    lower_half = _preference(crop.kind, random)
     for _ in range(TRIES):
         height = rows * low * (high / low) ** random.uniform()
         height = max(2.0, min(height, 0.9 * columns * own_rows / own_columns))
@@ -87,18 +87,18 @@ def draw_placement(
 
 def paste(
     image: FloatImage,
-    cut_out: CutOut,
+    crop: ObjectCrop,
     placement: Placement,
     settings: OverlaySettings,
     random: np.random.Generator,
     histogram_of: ImageArray | None = None,
     mirror: bool = True,
 ) -> NDArray[np.bool_]:
-    """Blend a cut-out into `image`, float32 `[H, W, 3]`, in place, and return where it covers at least half, `[H, W]`.
+    """Blend a crop into `image`, float32 `[H, W, 3]`, in place, and return where it covers at least half, `[H, W]`.
 
     Args:
         image: is changed.
-        cut_out: the object.
+        crop: the object.
         placement: where it stands.
         settings: strengths of the effects.
         random: draws noise and mirroring.
@@ -107,22 +107,22 @@ def paste(
     """
     rows, columns = image.shape[:2]
     covered = np.zeros((rows, columns), np.bool_)
-    colours, alpha = _resized(cut_out, placement, mirror and random.random() < 0.5)
+    colors, alpha = _resized(crop, placement, mirror and random.random() < 0.5)
     left, top = round(placement.x - alpha.shape[1] / 2), round(placement.y) - alpha.shape[0] + MARGIN
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + alpha.shape[1], columns), min(top + alpha.shape[0], rows)
     if x1 <= x0 or y1 <= y0:
         return covered
     inner = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
     background = image[y0:y1, x0:x1]
-    colours[inner] = adapt_brightness(colours[inner], alpha[inner], background, settings.brightness)
+    colors[inner] = adapt_brightness(colors[inner], alpha[inner], background, settings.brightness)
     if histogram_of is not None:
-        colours = match_histogram(colours, alpha, histogram_of, settings.histogram)
+        colors = match_histogram(colors, alpha, histogram_of, settings.histogram)
     nearness = float(np.clip((placement.y / rows - settings.horizon) / (1 - settings.horizon), 0, 1))
     focus = (columns / 2 - left, settings.horizon * rows - top)
-    blurred = radial_motion_blur(premultiply(colours, alpha), focus, settings.motion * nearness)
+    blurred = radial_motion_blur(premultiply(colors, alpha), focus, settings.motion * nearness)
     blurred = depth_blur(blurred, settings.defocus * rows / 1000 * (1 - nearness))
     cover = blurred[inner][..., 3]
-    noisy = blurred[inner][..., :3] + cover[..., None] * colour_noise(
+    noisy = blurred[inner][..., :3] + cover[..., None] * color_noise(
         np.zeros((*cover.shape, 3), np.float32), settings.noise, random
     )
     spill = glow(cover, radius=max(0.02 * placement.height, 1.0), strength=settings.glow)
@@ -142,14 +142,14 @@ def _preference(kind: str, random: np.random.Generator) -> bool | None:
     return tends == (kind in MAMMALS)
 
 
-def _resized(cut_out: CutOut, placement: Placement, mirrored: bool) -> tuple[FloatImage, FloatImage]:
-    scale = placement.height / cut_out.alpha.shape[0]
-    size = (max(round(cut_out.alpha.shape[1] * scale), 2), max(round(placement.height), 2))
+def _resized(crop: ObjectCrop, placement: Placement, mirrored: bool) -> tuple[FloatImage, FloatImage]:
+    scale = placement.height / crop.alpha.shape[0]
+    size = (max(round(crop.alpha.shape[1] * scale), 2), max(round(placement.height), 2))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    alpha = np.pad(cv2.resize(cut_out.alpha, size, interpolation=how), MARGIN).astype(np.float32)
+    alpha = np.pad(cv2.resize(crop.alpha, size, interpolation=how), MARGIN).astype(np.float32)
     borders = ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
-    resized = cv2.resize(cut_out.image, size, interpolation=how).astype(np.float32)
-    colours: FloatImage = np.pad(resized, borders, "edge")
-    if not is_smooth(cut_out.alpha):
+    resized = cv2.resize(crop.image, size, interpolation=how).astype(np.float32)
+    colors: FloatImage = np.pad(resized, borders, "edge")
+    if not is_smooth(crop.alpha):
         alpha = soften_edge(alpha, float(np.clip(0.006 * placement.height, 0.4, 1.2)))
-    return (colours[:, ::-1].copy(), alpha[:, ::-1].copy()) if mirrored else (colours, alpha)
+    return (colors[:, ::-1].copy(), alpha[:, ::-1].copy()) if mirrored else (colors, alpha)

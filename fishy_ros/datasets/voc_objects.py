@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.datasets.cut_outs import CutOut
 from fishy_ros.datasets.images import decode_file, read_image
+from fishy_ros.datasets.object_crops import ObjectCrop
 from fishy_ros.errors import ConfigError, DatasetError
 
 UNKNOWN_CLASSES: dict[int, str] = {
@@ -44,8 +44,8 @@ class VocObject:
     number: int
     kind: str
 
-    def read(self) -> CutOut:
-        """Return its colours and a hard alpha, cropped to the object.
+    def read(self) -> ObjectCrop:
+        """Return its colors and a hard alpha, cropped to the object.
 
         Raises:
             DatasetError: the image or the mask cannot be read.
@@ -54,7 +54,7 @@ class VocObject:
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         name = f"{self.kind}_{self.image.stem}_{self.number}"
-        return CutOut(name, np.ascontiguousarray(read_image(self.image)[box]), mask[box].astype(np.float32))
+        return ObjectCrop(name, np.ascontiguousarray(read_image(self.image)[box]), mask[box].astype(np.float32))
 
 
 def is_voc(folder: Path) -> bool:

@@ -4,7 +4,7 @@ Hendrycks et al., "A Benchmark for Anomaly Segmentation", 2019, section 4 (in it
 Out-of-Distribution Detection for Real-World Settings", ICML 2022, section 5). Images
 without an anomalous pixel are skipped and counted. AUPR is the step-wise average precision. The FPR is read at
 the recall closest to 0.95 (the larger one of two equally close), at the lowest threshold with that recall.
-Pixels that are neither ordinary nor anomalous are left out.
+Pixels that are neither normal nor anomalous are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RECALL = 0.95
 
 @dataclass(frozen=True)
 class ImageMetrics:
-    """Metrics of one image, fractions of 1; NaN where the image lacks anomalous or ordinary pixels."""
+    """Metrics of one image, fractions of 1; NaN where the image lacks anomalous or normal pixels."""
 
     aupr: float
     auroc: float
@@ -39,7 +39,7 @@ class PerImageMetrics:
     images: int
     """Images that count."""
     skipped: int
-    """Images without anomalous, or without ordinary, pixels."""
+    """Images without anomalous, or without normal, pixels."""
 
 
 class PerImageAccumulator:

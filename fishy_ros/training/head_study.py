@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from fishy_ros.training.calibrate import ordinary_images
+from fishy_ros.training.calibrate import normal_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
@@ -107,7 +107,7 @@ class HeadStudy:
         model = load_model(self._weights)
         sources = open_sources(self._root, self._config.sources, self._config.max_width)
         names = self._heads or _all_heads(model, self._objects is not None)
-        images = ordinary_images(sources, self._images, *self._size)
+        images = normal_images(sources, self._images, *self._size)
         pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
         statistics = measure_statistics(model, names, images, pasted)
         heads = {name: create_head(name, model, statistics).eval() for name in names}

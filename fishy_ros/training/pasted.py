@@ -10,7 +10,7 @@ import torch
 
 from fishy_ros.datasets.overlay import OverlayDataset
 from fishy_ros.datasets.overlay_settings import OverlaySettings
-from fishy_ros.training.sources import TrainingSource, ordinary_pictures
+from fishy_ros.training.sources import TrainingSource, normal_pictures
 from fishy_ros.training.statistics import PastedImage, to_tensor
 from fishy_ros.types import Sample
 
@@ -24,9 +24,7 @@ class _Pictures:
     name = "training images"
 
     def __init__(self, sources: Sequence[TrainingSource], count: int) -> None:
-        self._samples = [
-            Sample(str(number), picture) for number, picture in enumerate(ordinary_pictures(sources, count))
-        ]
+        self._samples = [Sample(str(number), picture) for number, picture in enumerate(normal_pictures(sources, count))]
 
     def __len__(self) -> int:
         return len(self._samples)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishy_ros.datasets.cut_outs import CutOut, find_cut_outs, read_cut_out
 from fishy_ros.datasets.folder import open_folder
+from fishy_ros.datasets.object_crops import ObjectCrop, find_object_crops, read_object_crop
 from fishy_ros.datasets.overlay import OverlayDataset
 from fishy_ros.datasets.overlay_effects import (
     adapt_brightness,
     add_fog,
-    colour_noise,
+    color_noise,
     depth_blur,
     glow,
     is_smooth,
@@ -36,8 +36,8 @@ PLAIN = OverlaySettings(brightness=0, histogram=0, motion=0, defocus=0, noise=0,
 ALWAYS = OverlaySettings(anomalies=1, fog=0)
 
 
-def _square(size: int = 40, colour: tuple[int, int, int] = (10, 200, 60)) -> CutOut:
-    return CutOut("square", np.full((size, size, 3), colour, np.uint8), np.ones((size, size), np.float32))
+def _square(size: int = 40, color: tuple[int, int, int] = (10, 200, 60)) -> ObjectCrop:
+    return ObjectCrop("square", np.full((size, size, 3), color, np.uint8), np.ones((size, size), np.float32))
 
 
 def _disc(size: int = 41) -> np.ndarray:
@@ -49,24 +49,24 @@ def _disc(size: int = 41) -> np.ndarray:
 @pytest.fixture
 def folder(tmp_path):
     random = np.random.default_rng(0)
-    for part in ("images", "labels", "objects", "decoys"):
+    for part in ("images", "labels", "objects", "distractors"):
         (tmp_path / part).mkdir()
     for number in range(4):
         cv2.imwrite(str(tmp_path / f"images/{number}.png"), random.integers(0, 256, (120, 200, 3), np.uint8))
         labels = np.zeros((120, 200), np.uint8)
         labels[110:] = 255
         cv2.imwrite(str(tmp_path / f"labels/{number}.png"), labels)
-    for part, colour in (("objects", (255, 0, 255)), ("decoys", (0, 255, 0))):
+    for part, color in (("objects", (255, 0, 255)), ("distractors", (0, 255, 0))):
         picture = np.zeros((30, 30, 4), np.uint8)
-        cv2.circle(picture, (15, 15), 12, (*colour, 255), -1)
+        cv2.circle(picture, (15, 15), 12, (*color, 255), -1)
         cv2.imwrite(str(tmp_path / part / "disc.png"), picture)
     return tmp_path
 
 
 def test_frames_depend_on_the_seed_and_the_number_alone(folder):
     base = open_folder(folder)
-    first, again = (OverlayDataset(base, folder / "objects", folder / "decoys", seed=5) for _ in range(2))
-    other = OverlayDataset(base, folder / "objects", folder / "decoys", seed=6)
+    first, again = (OverlayDataset(base, folder / "objects", folder / "distractors", seed=5) for _ in range(2))
+    other = OverlayDataset(base, folder / "objects", folder / "distractors", seed=6)
     for index in (3, 0):
         np.testing.assert_array_equal(first[index].image, again[index].image)
         np.testing.assert_array_equal(first[index].labels, again[index].labels)
@@ -123,7 +123,7 @@ def test_birds_fly_and_mammals_stand():
     ego = np.zeros((100, 200), bool)
     middles = {}
     for kind in ("bird", "dog", "sofa"):
-        thing = CutOut(f"{kind}_1", _square().image, _square().alpha)
+        thing = ObjectCrop(f"{kind}_1", _square().image, _square().alpha)
         drawn = [draw_placement(thing, ego, OverlaySettings(), np.random.default_rng(seed)) for seed in range(300)]
         middles[kind] = np.mean([place.y - place.height / 2 > 50 for place in drawn if place])
     assert middles["bird"] < 0.35 < middles["sofa"] < 0.65 < middles["dog"]
@@ -188,7 +188,7 @@ def test_pasting_over_any_edge_is_safe(x, y, height):
     assert np.isfinite(image).all()
 
 
-def test_repeated_colours_get_the_mean_of_their_ranks():
+def test_repeated_colors_get_the_mean_of_their_ranks():
     reference = np.arange(256, dtype=np.uint8).repeat(4)[:1020].reshape(10, 102, 1).repeat(3, 2)
     black_and_white = np.zeros((10, 10, 3), np.float32)
     black_and_white[6:] = 200
@@ -201,11 +201,11 @@ def test_repeated_colours_get_the_mean_of_their_ranks():
 
 
 def test_brightness_moves_to_the_mean_of_what_is_covered():
-    colours = np.full((8, 8, 3), (200, 220, 180), np.float32)
+    colors = np.full((8, 8, 3), (200, 220, 180), np.float32)
     covered = np.full((8, 8, 3), 60, np.float32)
     alpha = np.ones((8, 8), np.float32)
-    np.testing.assert_allclose(adapt_brightness(colours, alpha, covered, 1.0)[0, 0], (60, 80, 40), atol=1e-3)
-    np.testing.assert_array_equal(adapt_brightness(colours, alpha, covered, 0.0), colours)
+    np.testing.assert_allclose(adapt_brightness(colors, alpha, covered, 1.0)[0, 0], (60, 80, 40), atol=1e-3)
+    np.testing.assert_array_equal(adapt_brightness(colors, alpha, covered, 0.0), colors)
 
 
 def test_only_a_hard_mask_is_smoothed():
@@ -214,7 +214,7 @@ def test_only_a_hard_mask_is_smoothed():
     assert not is_smooth(hard)
     assert is_smooth(smooth)
     image = np.zeros((100, 100, 3), np.float32)
-    thing = CutOut("a", np.full((41, 41, 3), 255, np.uint8), smooth)
+    thing = ObjectCrop("a", np.full((41, 41, 3), 255, np.uint8), smooth)
     paste(image, thing, Placement(50, 70, 41), PLAIN, np.random.default_rng(0), mirror=False)
     assert image.sum() / 255 / 3 == pytest.approx(smooth.sum(), rel=0.01), "its area stays"
 
@@ -238,18 +238,18 @@ def test_fog_follows_the_distance_of_the_ground():
 def test_objects_for_validation_are_no_objects_for_training(tmp_path):
     for number in range(40):
         cv2.imwrite(str(tmp_path / f"a{number}.png"), np.full((4, 4, 4), 255, np.uint8))
-    parts = {split: set(find_cut_outs(tmp_path, split)) for split in ("train", "validation", "all")}
+    parts = {split: set(find_object_crops(tmp_path, split)) for split in ("train", "validation", "all")}
     assert not parts["train"] & parts["validation"]
     assert parts["train"] | parts["validation"] == parts["all"]
     assert len(parts["train"]) > len(parts["validation"]) > 0
 
 
 def _palette(ids):
-    colours = np.zeros((*ids.shape, 3), np.uint8)
+    colors = np.zeros((*ids.shape, 3), np.uint8)
     for bit in range(8):
         for channel in range(3):
-            colours[..., 2 - channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
-    return colours
+            colors[..., 2 - channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+    return colors
 
 
 @pytest.mark.parametrize("encode", [lambda ids: ids.astype(np.uint8), _palette], ids=["numbers", "palette"])
@@ -286,16 +286,16 @@ def test_voc_gives_whole_objects_of_classes_that_cityscapes_lacks(tmp_path, enco
 
 def test_histogram_matching_gives_the_distribution_of_the_reference():
     random = np.random.default_rng(0)
-    colours = random.normal(200, 10, (60, 60, 3)).astype(np.float32)
+    colors = random.normal(200, 10, (60, 60, 3)).astype(np.float32)
     reference = random.normal(80, 25, (60, 60, 3)).clip(0, 255).astype(np.uint8)
     alpha = np.ones((60, 60), np.float32)
-    full = match_histogram(colours, alpha, reference, 1.0)
+    full = match_histogram(colors, alpha, reference, 1.0)
     assert full.mean() == pytest.approx(80, abs=2)
     assert full.std() == pytest.approx(25, abs=2)
-    half = match_histogram(colours, alpha, reference, 0.5)
+    half = match_histogram(colors, alpha, reference, 0.5)
     assert half.mean() == pytest.approx(140, abs=2)
-    np.testing.assert_array_equal(match_histogram(colours, alpha, reference, 0.0), colours)
-    order = np.argsort(colours[..., 0].ravel(), kind="stable")
+    np.testing.assert_array_equal(match_histogram(colors, alpha, reference, 0.0), colors)
+    order = np.argsort(colors[..., 0].ravel(), kind="stable")
     assert (np.diff(full[..., 0].ravel()[order]) >= -1e-3).all(), "brighter stays brighter"
 
 
@@ -322,7 +322,7 @@ def test_depth_blur_softens_without_darkening_the_edge():
 
 
 def test_noise_has_the_wanted_deviation():
-    noisy = colour_noise(np.full((200, 200, 3), 90, np.float32), 4.0, np.random.default_rng(0))
+    noisy = color_noise(np.full((200, 200, 3), 90, np.float32), 4.0, np.random.default_rng(0))
     assert noisy.std() == pytest.approx(4.0, rel=0.02)
     assert noisy.mean() == pytest.approx(90, abs=0.1)
 
@@ -342,9 +342,9 @@ def test_a_softened_edge_lies_inside_the_old_one():
     assert 0 < (soft > 0.5).sum() < (alpha > 0.5).sum()
 
 
-def test_cut_outs_are_cropped_to_what_is_visible(folder):
-    (path,) = find_cut_outs(folder / "objects")
-    assert read_cut_out(path).image.shape == (25, 25, 3)
+def test_object_crops_are_cropped_to_what_is_visible(folder):
+    (path,) = find_object_crops(folder / "objects")
+    assert read_object_crop(path).image.shape == (25, 25, 3)
 
 
 @pytest.mark.parametrize(
@@ -354,16 +354,16 @@ def test_cut_outs_are_cropped_to_what_is_visible(folder):
         (np.zeros((5, 5, 4), np.uint8), "nothing in it is visible"),
     ],
 )
-def test_a_picture_that_is_no_cut_out_is_named(tmp_path, picture, message):
+def test_a_picture_that_is_no_object_crop_is_named(tmp_path, picture, message):
     cv2.imwrite(str(tmp_path / "a.png"), picture)
     with pytest.raises(DatasetError, match=rf"a\.png.*{message}"):
-        read_cut_out(tmp_path / "a.png")
+        read_object_crop(tmp_path / "a.png")
 
 
-def test_a_folder_without_cut_outs_says_what_is_there(tmp_path):
+def test_a_folder_without_object_crops_says_what_is_there(tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(DatasetError, match=r"looked for \.png, \.webp or \.tif .* found notes\.txt"):
-        find_cut_outs(tmp_path)
+    with pytest.raises(DatasetError, match=r"no \.png, \.webp or \.tif .* found notes\.txt"):
+        find_object_crops(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.training.heads.standardized_max_logits import StandardizedMaxLogitsHead
 from fishy_ros.training.nets.network import NetOutput
-from fishy_ros.types import ANOMALY, ORDINARY
+from fishy_ros.types import ANOMALY, NORMAL
 
 GRID: tuple[int, ...] = (0, 1, 2, 3)
 RANGE: tuple[float, float] = (0.001, 0.999)
@@ -78,7 +78,7 @@ class EnsembleSearch:
         if seen.outlier is None:
             return
         labels = seen.outlier.flatten()
-        normal = torch.nonzero(labels == ORDINARY).flatten()
+        normal = torch.nonzero(labels == NORMAL).flatten()
         normal = normal[torch.randperm(len(normal), generator=self.generator)[:PIXELS]]
         chosen = torch.cat([torch.nonzero(labels == ANOMALY).flatten(), normal])
         net = seen.net
@@ -96,7 +96,7 @@ class EnsembleSearch:
         if not (labels == ANOMALY).any():
             raise TrainingError("an ensemble needs images with pasted anomalies")
         scores = torch.cat(self.scores, dim=1).double()
-        low, high = torch.quantile(scores[:, labels == ORDINARY][:, : 1 << 21], torch.tensor(RANGE).double(), dim=1)
+        low, high = torch.quantile(scores[:, labels == NORMAL][:, : 1 << 21], torch.tensor(RANGE).double(), dim=1)
         scaled = ((scores - low[:, None]) / (high - low).clamp_min(1e-6)[:, None]).clamp_min(0)
         weights = search_weights(scaled.numpy(), labels.numpy())
         return {"low": low.float(), "high": high.float(), "weights": torch.from_numpy(weights).float()}

@@ -10,22 +10,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fishy_ros.errors import ConfigError
 from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.nets.cascade import CascadeNet
 from fishy_ros.training.nets.network import NetOutput
 
 TEMPERATURE: float = 10.0
 ODIN_STEP: float = 1.0
-"""In grey levels: what was best on ordinary images of the prototype; the paper tunes both on anomalies."""
+"""In grey levels: what was best on normal images of the prototype; the paper tunes both on anomalies."""
 
 FLOW_STEP: float = 0.25
 """Fishyscapes' best, in units of a normalised image."""
 
 
 class _SteppedHead(nn.Module):
-    """Score the image after a step against the gradient of the sum of its scores."""
+    """Score the image after a step against the gradient of the sum of its scores.
+
+    Raises:
+        ConfigError: the network is a cascade.
+    """
 
     def __init__(self, model: AnomalyModel, head: nn.Module, step: float) -> None:
         super().__init__()
+        if isinstance(model.net, CascadeNet):
+            raise ConfigError("a step of the image needs gradients, which the backbone of a cascade does not compute")
         self.model = model
         self.head = head
         self.step = step

@@ -3,14 +3,21 @@
 import numpy as np
 import onnxruntime as ort
 import pytest
+from support.sources import ROOT
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 from fishy_ros.errors import ConfigError  # noqa: E402
+from fishy_ros.training.checkpoint import load_model  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
+from fishy_ros.training.heads.flow import FlowMeasure  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters, initialise  # noqa: E402
-from fishy_ros.training.heads.registry import HEADS, create_head, no_statistics  # noqa: E402
+from fishy_ros.training.heads.registry import COMPOSED, HEADS, create_head, usable_heads  # noqa: E402
+from fishy_ros.training.heads.spec import Statistics  # noqa: E402
 from fishy_ros.training.nets.blocks import upsample  # noqa: E402
+from fishy_ros.training.statistics import PastedImage, measure_statistics  # noqa: E402
 
 H, W = 64, 128
 
@@ -42,8 +49,8 @@ def learn_one_step(model, image):
 
 def test_an_untrained_cascade_says_exactly_what_the_network_inside_says(model, image):
     single = initialised("s", 8).eval()
-    model.net.trunk.load_state_dict(single.net.state_dict())
-    model.head.trunk.load_state_dict(single.head.state_dict())
+    model.net.backbone.load_state_dict(single.net.state_dict())
+    model.head.backbone.load_state_dict(single.head.state_dict())
     model.eval()
     with torch.no_grad():
         output = model(image)
@@ -58,12 +65,12 @@ def test_an_untrained_cascade_says_exactly_what_the_network_inside_says(model, i
 
 def test_the_road_around_is_looked_for_as_far_away_as_in_the_network_inside(model, image):
     model.eval()
-    road, statistics = "dissimilarity_road", no_statistics(19, model.net.detail)
+    road, statistics = "dissimilarity+ground", Statistics()
     with torch.no_grad():
         net = model.net(model.normalise(image))
         got = create_head(road, model, statistics)(net.logits, net, image)
         single = initialised("s", 8)
-        single.head = model.head.trunk
+        single.head = model.head.backbone
         expected = create_head(road, single, statistics)(net.coarse.logits, net.coarse, image)
     np.testing.assert_allclose(got.numpy(), upsample(expected[:, None], 2).squeeze(1).numpy(), atol=0.05)
 
@@ -74,11 +81,11 @@ def test_training_leaves_the_network_inside_alone_and_reaches_everything_else(mo
     output = model(image)
     (output.net.logits.square().mean() + output.outlier.square().mean()).backward()
     for name, parameter in model.named_parameters():
-        assert (parameter.grad is None) == (".trunk." in name), name
+        assert (parameter.grad is None) == (".backbone." in name), name
         assert parameter.grad is None or parameter.grad.abs().sum() > 0, name
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed
-    assert not {name for name in changed if ".trunk." in name}
+    assert not {name for name in changed if ".backbone." in name}
 
 
 def test_the_parameters_of_a_cascade_include_those_of_the_network_inside(model):
@@ -86,14 +93,26 @@ def test_the_parameters_of_a_cascade_include_those_of_the_network_inside(model):
     assert count_parameters(model) == count_parameters(AnomalyModel("s")) + own
 
 
-@pytest.mark.parametrize("name", sorted(HEADS))
-def test_every_head_scores_a_cascade(name, model, image):
+UNFIT = {"vim": "no linear", "react": "no linear", "ash": "no linear", "odin": "gradients", "flow_input": "gradients"}
+"""These read a classifier of the fine features alone, or gradients: a cascade has neither."""
+
+
+def test_every_head_scores_a_cascade_or_says_why_not(model, image, monkeypatch):
+    monkeypatch.setattr(FlowMeasure.__init__, "__defaults__", (2,))
     model.eval()
+    names = [name for name in usable_heads(model, (*HEADS, *COMPOSED)) if name != "meta"]
+    pasted = PastedImage(image, (torch.arange(H // 4 * W // 4).view(1, H // 4, W // 4) % 5 == 0).to(torch.uint8))
+    statistics = measure_statistics(model, names, [image], [pasted])
     with torch.no_grad():
         net = model.net(model.normalise(image))
-        score = create_head(name, model, no_statistics(19, model.net.detail)).eval()(net.logits, net, image)
-    assert score.shape == (1, H // 4, W // 4)
-    assert score.isfinite().all()
+        for name in names:
+            if name in UNFIT:
+                with pytest.raises(ConfigError, match=UNFIT[name]):
+                    create_head(name, model, statistics)
+                continue
+            score = create_head(name, model, statistics).eval()(net.logits, net, image)
+            assert score.shape == (1, H // 4, W // 4), name
+            assert score.isfinite().all(), name
 
 
 def test_the_exported_cascade_equals_torch(model, image, tmp_path):
@@ -115,3 +134,14 @@ def test_a_refined_head_refuses_the_features_of_a_single_network(model, image):
     net = single.net(single.normalise(image))
     with pytest.raises(ConfigError, match="expected the features of a cascade"):
         model.head(net.logits, net, image)
+
+
+def test_the_shipped_weights_of_the_cascade_are_read_whatever_they_call_its_backbone(tmp_path):
+    shipped = load_file(ROOT / "checkpoints" / "fishy-m.safetensors")
+    for old in ("trunk", "backbone"):
+        path = tmp_path / f"{old}.safetensors"
+        named = {name.replace("trunk", "backbone").replace("backbone", old): value for name, value in shipped.items()}
+        save_file(named, path, metadata={"network": "m"})
+        read = load_model(path).state_dict()
+        assert len(read) == len(named)
+        assert all(torch.equal(read[name.replace(old, "backbone")], value) for name, value in named.items())
