@@ -32,7 +32,7 @@ COUPLINGS: int = 32
 HIDDEN: int = 64
 """Couplings as in the paper, and channels between the two convolutions of each."""
 
-STEPS: int = 900
+STEPS: int = 600
 BATCH: int = 512
 RATE: float = 1e-3
 """A short training for a CPU: 200,000 steps of rate 1e-4 in the paper."""
