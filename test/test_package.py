@@ -39,6 +39,7 @@ FLOORS = {
     "bench": 6,
     "commands": 7,
     "cli": 8,
+    "__init__": 9,
 }
 """The floor of each room; a room imports only from lower floors (and from itself)."""
 
