@@ -26,10 +26,10 @@ def calibrate(
     """Write `statistics.safetensors` and `calibration.json`, both from ordinary training images only."""
     from rich.progress import track
 
-    from fishy_ros.heads.registry import create_head
     from fishy_ros.training.calibrate import measure_calibration, ordinary_images
     from fishy_ros.training.checkpoint import load_model
     from fishy_ros.training.config import load_train_config
+    from fishy_ros.training.heads.registry import create_head
     from fishy_ros.training.sources import open_sources
     from fishy_ros.training.statistics import measure_statistics, save_statistics
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fishy_ros.errors import TrainingError
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.training.checkpoint import load_model
+from fishy_ros.training.heads.model import AnomalyModel
 
 
 def average_weights(paths: Sequence[Path]) -> AnomalyModel:

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fishy_ros.errors import TrainingError
-from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.nets.registry import NETWORKS, TRUNKS
+from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.nets.registry import NETWORKS, TRUNKS
 
 NETWORK = "network"
 """Key of the metadata of a weights file that names its network."""

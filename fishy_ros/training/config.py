@@ -60,7 +60,7 @@ class TrainConfig:
     data: str
     sources: tuple[SourceConfig, ...]
     size: str = "s"
-    """Name of the network, one of `fishy_ros.nets.registry.NETWORKS`."""
+    """Name of the network, one of `fishy_ros.training.nets.registry.NETWORKS`."""
     seed: int = 1
     outliers: OutlierFolders = field(default_factory=OutlierFolders)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from rich.table import Table
 
-from fishy_ros.heads.model import count_parameters
-from fishy_ros.heads.registry import HEADS, create_head
 from fishy_ros.training.calibrate import ordinary_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
+from fishy_ros.training.heads.model import count_parameters
+from fishy_ros.training.heads.registry import HEADS, create_head
 from fishy_ros.training.latency import ROUNDS
 from fishy_ros.training.sources import open_sources
 from fishy_ros.training.statistics import measure_statistics

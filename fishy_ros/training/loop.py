@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from fishy_ros.errors import ConfigError
-from fishy_ros.heads.model import AnomalyModel, initialise
-from fishy_ros.nets.registry import TRUNKS
 from fishy_ros.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -28,8 +26,10 @@ from fishy_ros.training.checkpoint import (
 from fishy_ros.training.class_balance import class_shares, class_weights
 from fishy_ros.training.config import OptimiserConfig, TrainConfig
 from fishy_ros.training.crops import Crop, CropStream
+from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.library import load_library
 from fishy_ros.training.losses import total_loss
+from fishy_ros.training.nets.registry import TRUNKS
 from fishy_ros.training.parallel import average_gradients, rank
 from fishy_ros.training.pictures import write_prediction_picture
 from fishy_ros.training.sources import TrainingSource, open_sources

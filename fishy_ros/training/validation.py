@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.training.evaluate import Progress, SegmentationSet, evaluate_heads, evaluate_segmentation
+from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.sources import image_files
 
 LEARNED: str = "dissimilarity"
