@@ -43,8 +43,10 @@ EXTRAS = {
         "cuda-bindings>=12.9",
         "distributed>=2023.5",
         "hypothesis>=6.82",
+        "ipykernel>=6.0",
         "jsonschema>=4.0",
         "mypy>=1.11",
+        "nbclient>=0.8",
         "onnx>=1.16",
         "openvino>=2024.0",
         "psutil>=5.9",
@@ -55,6 +57,7 @@ EXTRAS = {
         "scikit-learn>=1.3",
         "types-PyYAML",
     ],
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
 }
 
 

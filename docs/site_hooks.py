@@ -1,0 +1,62 @@
+"""What the documentation site adds to its pages while MkDocs builds them.
+
+Pages link to files of the repository outside docs/ (tests, models, configuration), so that they can also be read
+without the site. There such a link becomes one to the forge, or the plain name of the file where `repo_url` is not set.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+RECORDS = "<!-- records: written by docs/site_hooks.py -->"
+INCLUDED = re.compile(r"^<!-- include: (\S+) -->$", re.MULTILINE)
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>\.\./[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Fill in the list of decisions and included files, and resolve links that leave docs/.
+
+    Raises:
+        PluginError: a link leads to a file that does not exist.
+    """
+    if RECORDS in markdown:
+        markdown = markdown.replace(RECORDS, list_records())
+    markdown = INCLUDED.sub(lambda found: include(found[1]), markdown)
+    source = DOCS / page.file.src_uri
+
+    def resolve(link: re.Match[str]) -> str:
+        target = (source.parent / link["target"]).resolve()
+        if target.is_relative_to(DOCS):
+            return link[0]
+        if not target.exists():
+            raise PluginError(f"{page.file.src_uri}: the link to {link['target']} leads to no file of the repository")
+        path = target.relative_to(ROOT).as_posix()
+        if config.repo_url:
+            return f"[{link['text']}]({config.repo_url.rstrip('/')}/blob/main/{path}{link['anchor'] or ''})"
+        return f'<span title="{path}">{link["text"]}</span>'
+
+    return LINK.sub(resolve, markdown)
+
+
+def list_records() -> str:
+    """List every decision record with its title, in order."""
+    lines = []
+    for path in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        number, _, title = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(". ")
+        lines.append(f"| {number} | [{title}]({path.name}) |")
+    return "\n".join(("| | decision |", "| --- | --- |", *lines))
+
+
+def include(name: str) -> str:
+    """Return a Markdown file of the repository's root with its links as seen from docs/."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    text = re.sub(r"\]\(docs/", "](", text)
+    return re.sub(r"\]\((?!https?:|#|mailto:|[\w-]+\.md|decisions/|results/|pictures/)", "](../", text)
