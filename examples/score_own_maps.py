@@ -21,7 +21,7 @@ from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
 
 def my_method(image: ImageArray) -> ScoreMap:
-    """Score every pixel by the saturation of its colour, float32 `[H, W]`; any range will do, larger is stranger."""
+    """Score every pixel by the saturation of its color, float32 `[H, W]`; any range will do, larger is stranger."""
     return np.asarray(np.ptp(image.astype(np.float32), axis=2), np.float32)
 
 
