@@ -29,7 +29,7 @@ CAPTIONS = {
 }
 """What is quoted of `fishy bench`; other kinds (settings) stay in their files."""
 COMPARED = ("total", "around")
-"""The stage whose ratio to the first case is quoted: the first of these that a measurement has."""
+"""The stage whose ratio to the first method is quoted: the first of these that a measurement has."""
 
 
 def main() -> int:
@@ -62,7 +62,7 @@ def headline(results: dict[str, Any]) -> str:
     """Say in one sentence what the shipped model finds, on which set and by which protocol, and how long it takes."""
     report, bench = results[HEADLINE], results[SPEED[0]]["bench"]
     model, metrics = report["model"], report["metrics"]
-    times = {case["configuration"]["precision"]: case["stages_ms"]["total"]["median"] for case in bench["cases"][:2]}
+    times = {case["configuration"]["precision"]: case["stages_ms"]["total"]["median"] for case in bench["methods"][:2]}
     machine = f"{bench['environment']['cores']} cores ({bench['environment']['cpu']})"
     timed = " or ".join(f"{value:.0f} ms in {precision.upper()}" for precision, value in times.items())
     return (
@@ -83,7 +83,7 @@ def speed_table(results: dict[str, Any]) -> str:
             *(f"{case['stages_ms'][stage]['median']:.1f}" for stage in ("inference", "total")),
         )
         for bench in (results[name]["bench"] for name in SPEED)
-        for case in bench["cases"]
+        for case in bench["methods"]
         if case["configuration"]["resolved"]["name"] != "torch"  # a reference for tests, not what a robot runs
     ]
     return _table(("machine", "runtime", "precision", "inference ms", "frame ms"), rows)
@@ -123,16 +123,19 @@ def replay_table(reports: dict[str, Any]) -> str:
 
 
 def bench_table(name: str, bench: dict[str, Any]) -> str:
-    """Lay out the median of every stage of every case of a benchmark in ms, and the ratio to the first case."""
-    compared = next(stage for stage in COMPARED if stage in bench["cases"][0]["stages_ms"])
-    stages = list(dict.fromkeys(stage for case in bench["cases"] for stage in case["stages_ms"]))
+    """Lay out the median of every stage of every method of a benchmark in ms, and the ratio to the first method."""
+    compared = next(stage for stage in COMPARED if stage in bench["methods"][0]["stages_ms"])
+    stages = list(dict.fromkeys(stage for method in bench["methods"] for stage in method["stages_ms"]))
     rows = [
         (
-            case["name"],
-            *(f"{case['stages_ms'][stage]['median']:.2f}" if stage in case["stages_ms"] else "" for stage in stages),
-            f"x {case['ratio_to_first'][compared]['median']:.2f}" if compared in case["ratio_to_first"] else "",
+            method["name"],
+            *(
+                f"{method['stages_ms'][stage]['median']:.2f}" if stage in method["stages_ms"] else ""
+                for stage in stages
+            ),
+            f"x {method['ratio_to_first'][compared]['median']:.2f}" if compared in method["ratio_to_first"] else "",
         )
-        for case in bench["cases"]
+        for method in bench["methods"]
     ]
     table = _table((bench["kind"], *stages, f"{compared} against the first"), rows)
     return "\n".join((CAPTIONS[bench["kind"]], "", table, "", _made_by(name, bench["environment"])))
@@ -160,7 +163,7 @@ def memory_line(name: str, result: dict[str, Any]) -> str:
     text = (
         f"Memory of the node over {result['frames'][-1]} frames: {result['settled_mib']:.1f} MiB in the second half, "
         f"where it grows by {result['growth_kib_per_1000_frames']:.1f} KiB per thousand frames; "
-        f"{result['unanswered']} frames lost."
+        f"{result['missing']} frames lost."
     )
     return "\n".join((text, "", _made_by(name, result["environment"])))
 

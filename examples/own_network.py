@@ -98,9 +98,9 @@ def main() -> None:
         calibration=Calibration(
             meaning="share of the pixels of rendered normal streets that lie above a value",
             default_threshold=float(thresholds[SHARES.index(0.001)]),
-            ordinary_share_above=tuple((float(value), share) for value, share in zip(thresholds, SHARES, strict=True)),
+            normal_share_above=tuple((float(value), share) for value, share in zip(thresholds, SHARES, strict=True)),
         ),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         training_data=("none",),
     )
     image = SyntheticStreet(height=HEIGHT, width=WIDTH)[0].image

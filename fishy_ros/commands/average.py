@@ -1,4 +1,4 @@
-"""`fishy average`: average the weights of several moments of a training run."""
+"""`fishy average`: average checkpoints of a training run (stochastic weight averaging, SWA)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def pack(
     max_width: Annotated[int, typer.Option(help="Largest width of an image in px.", min=64)] = 1024,
     quality: Annotated[int, typer.Option(help="WebP quality of the images.", min=1, max=100)] = 85,
 ) -> None:
-    """Pack the images, labels and cut-outs of a training run for another machine, such as one with a GPU."""
+    """Pack the images, labels and object crops of a training run for another machine, such as one with a GPU."""
     from rich.progress import Progress
 
     from fishy_ros.training.config import load_train_config

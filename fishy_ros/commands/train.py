@@ -78,7 +78,7 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, sta
     from fishy_ros.errors import ConfigError
     from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.training.loop import Trainer
-    from fishy_ros.training.nets.registry import TRUNKS
+    from fishy_ros.training.nets.registry import BACKBONES
     from fishy_ros.training.provenance import note_run
 
     trainer = Trainer(settings, out, device)
@@ -86,9 +86,9 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, sta
         trainer.start_from(start.weights, start.new_head)
     if not start.fresh:
         trainer.resume()
-    if start.weights is None and trainer.step == 0 and settings.size in TRUNKS:
+    if start.weights is None and trainer.step == 0 and settings.size in BACKBONES:
         raise ConfigError(
-            f"network {settings.size!r} refines a trained {TRUNKS[settings.size]!r}; name its weights with --weights"
+            f"network {settings.size!r} refines a trained {BACKBONES[settings.size]!r}; name its weights with --weights"
         )
     if number == 0:
         note_run(settings, out, trainer.step, start.weights, dataclasses.asdict(describe_environment()))

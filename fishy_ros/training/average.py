@@ -1,4 +1,4 @@
-"""Average the weights of several moments of a run: better than any of them where the last steps still wander.
+"""Average the weights of several checkpoints of a run: better than any of them where the last steps still wander.
 
 Source: Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization, 2018, section 3.
 """

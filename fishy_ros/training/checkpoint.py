@@ -16,13 +16,13 @@ from torch import Tensor
 
 from fishy_ros.errors import TrainingError
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.nets.registry import NETWORKS, TRUNKS
+from fishy_ros.training.nets.registry import BACKBONES, NETWORKS
 
 NETWORK = "network"
 """Key of the metadata of a weights file that names its network."""
 
-TRUNK = "trunk"
-"""Attribute by which a cascade holds its trunk, and the head of a cascade that of the trunk."""
+BACKBONE = "backbone"
+"""Attribute by which a cascade holds its backbone, and the head of a cascade that of the backbone."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         TrainingError: the file is missing, damaged or holds something else.
     """
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return Checkpoint(**content | {key: _with_current_names(content[key]) for key in ("model", "ema")})
     except Exception as error:  # torch raises several unrelated types for damaged files
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
 
@@ -82,15 +83,15 @@ def load_network_weights(path: Path, model: AnomalyModel) -> None:
         model.net.load_state_dict(_part(weights, "net."))
 
 
-def load_trunk_weights(path: Path, model: AnomalyModel) -> None:
+def load_backbone_weights(path: Path, model: AnomalyModel) -> None:
     """Read weights of the network inside a cascade, and of its head, into the cascade; the refinement stays as it is.
 
     Raises:
         TrainingError: the file is missing, damaged or of another network.
     """
-    with _weights_of(TRUNKS[model.size], path) as weights:
-        model.net.get_submodule(TRUNK).load_state_dict(_part(weights, "net."))
-        model.head.get_submodule(TRUNK).load_state_dict(_part(weights, "head."))
+    with _weights_of(BACKBONES[model.size], path) as weights:
+        model.net.get_submodule(BACKBONE).load_state_dict(_part(weights, "net."))
+        model.head.get_submodule(BACKBONE).load_state_dict(_part(weights, "head."))
 
 
 def load_model(path: Path) -> AnomalyModel:
@@ -130,7 +131,7 @@ def network_of(path: Path) -> str:
 def _weights_of(network: str, path: Path) -> Iterator[dict[str, Tensor]]:
     """Read weights; name file and network where they cannot be read, or do not fit what is done with them."""
     try:
-        yield load_file(path)
+        yield _with_current_names(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{path}: no weights of network {network!r}: {error}") from error
 
@@ -139,6 +140,11 @@ def _known(network: str | None, path: Path) -> str:
     if network not in NETWORKS:
         raise TrainingError(f"{path}: weights of network {network!r}; known are {sorted(NETWORKS)}")
     return network
+
+
+def _with_current_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of earlier releases call the backbone of a cascade its trunk."""
+    return {name.replace("trunk", BACKBONE): value for name, value in weights.items()}
 
 
 def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from fishy_ros.training.augment import AugmentConfig, change_photometry, random_crop
-from fishy_ros.training.paste import ObjectLibrary, PasteConfig, populate
+from fishy_ros.training.paste import ObjectBank, PasteConfig, populate
 from fishy_ros.training.sources import TrainingSource
 
 STRIDE: int = 4
@@ -39,7 +39,7 @@ class CropStream(IterableDataset[Crop]):
     def __init__(
         self,
         sources: Sequence[TrainingSource],
-        library: ObjectLibrary,
+        library: ObjectBank,
         augment: AugmentConfig,
         paste: PasteConfig,
         seed: int,

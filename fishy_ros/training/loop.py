@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.checkpoint import (
     Checkpoint,
+    load_backbone_weights,
     load_checkpoint,
     load_network_weights,
-    load_trunk_weights,
     load_weights,
     network_of,
     save_checkpoint,
@@ -27,9 +27,9 @@ from fishy_ros.training.class_balance import class_shares, class_weights
 from fishy_ros.training.config import OptimiserConfig, TrainConfig
 from fishy_ros.training.crops import Crop, CropStream
 from fishy_ros.training.heads.model import AnomalyModel, initialise
-from fishy_ros.training.library import load_library
 from fishy_ros.training.losses import total_loss
-from fishy_ros.training.nets.registry import TRUNKS
+from fishy_ros.training.nets.registry import BACKBONES
+from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.parallel import average_gradients, rank
 from fishy_ros.training.pictures import write_prediction_picture
 from fishy_ros.training.sources import TrainingSource, open_sources
@@ -88,11 +88,11 @@ class Trainer:
             TrainingError: they are missing or of another network.
             ConfigError: a cascade is to start without the trained head.
         """
-        trunk = TRUNKS.get(self.config.size)
-        if trunk is not None and new_head:
-            raise ConfigError(f"network {self.config.size!r} refines the head of {trunk!r}, so it cannot start anew")
-        if trunk is not None and network_of(weights) == trunk:
-            load_trunk_weights(weights, self.model)
+        backbone = BACKBONES.get(self.config.size)
+        if backbone is not None and new_head:
+            raise ConfigError(f"network {self.config.size!r} refines the head of {backbone!r}, so it cannot start anew")
+        if backbone is not None and network_of(weights) == backbone:
+            load_backbone_weights(weights, self.model)
         elif new_head:
             load_network_weights(weights, self.model)
         else:
@@ -172,7 +172,7 @@ class Trainer:
         config, root = self.config, Path(self.config.data)
         # A resumed run draws new crops instead of repeating the first ones, and every process draws its own.
         seed = config.seed + 7919 * self.step + 104729 * rank()
-        stream = CropStream(sources, load_library(root, config.outliers), config.augment, config.paste, seed)
+        stream = CropStream(sources, load_object_bank(root, config.outliers), config.augment, config.paste, seed)
         if config.workers == 0:
             return iter(DataLoader(stream, config.optimiser.batch))
         # OpenCV's thread pool does not survive a fork.

@@ -1,4 +1,4 @@
-"""The losses: confidence-weighted segmentation, outlier exposure with hard ordinary pixels, and prototypes."""
+"""The losses: confidence-weighted segmentation, outlier exposure with hard normal pixels, and prototypes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fishy_ros.training.crops import Crop
 from fishy_ros.training.heads.dissimilarity import DissimilarityHead
 from fishy_ros.training.heads.model import AnomalyModel, ModelOutput
 from fishy_ros.training.sources import IGNORE
-from fishy_ros.types import ANOMALY, ORDINARY
+from fishy_ros.types import ANOMALY, NORMAL
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class LossConfig:
 
     outlier: float = 1.0
     hard_share: float = 0.02
-    """The share of ordinary pixels, those with the highest loss, that count once more as a group."""
+    """The share of normal pixels, those with the highest loss, that count once more as a group."""
     hard: float = 0.5
     prototypes: float = 0.1
     rare_classes: float | None = None
@@ -58,19 +58,19 @@ def segmentation_loss(logits: Tensor, labels: Tensor, weight: Tensor, class_weig
 
 
 def outlier_loss(score: Tensor, target: Tensor, hard_share: float, hard: float) -> Tensor:
-    """Binary cross entropy, balanced between the two sides, plus the hardest ordinary pixels of the batch.
+    """Binary cross entropy, balanced between the two sides, plus the hardest normal pixels of the batch.
 
-    Average precision is decided by the few ordinary pixels with the highest scores; the last term is about them.
+    Average precision is decided by the few normal pixels with the highest scores; the last term is about them.
     """
     pixelwise = F.binary_cross_entropy_with_logits(score, (target == ANOMALY).float(), reduction="none")
-    anomalies, ordinary = pixelwise[target == ANOMALY], pixelwise[target == ORDINARY]
-    hardest = ordinary.topk(max(1, int(hard_share * ordinary.numel()))).values
-    return anomalies.sum() / max(1, anomalies.numel()) * 0.5 + ordinary.mean() + hard * hardest.mean()
+    anomalies, normal = pixelwise[target == ANOMALY], pixelwise[target == NORMAL]
+    hardest = normal.topk(max(1, int(hard_share * normal.numel()))).values
+    return anomalies.sum() / max(1, anomalies.numel()) * 0.5 + normal.mean() + hard * hardest.mean()
 
 
 def prototype_loss(head: DissimilarityHead, output: ModelOutput, target: Tensor) -> Tensor:
-    """Squared distance of ordinary features to the expected feature; only the prototypes learn from it."""
+    """Squared distance of normal features to the expected feature; only the prototypes learn from it."""
     features, logits = output.net.detail.detach().float(), output.net.logits.detach().float()
     expected = head.expected(logits.softmax(dim=1))
     distance = (features - expected).square().mean(dim=1)
-    return distance[target == ORDINARY].mean()
+    return distance[target == NORMAL].mean()

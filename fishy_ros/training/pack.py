@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.training.config import TrainConfig
-from fishy_ros.training.cutouts import MAX_SIDE
+from fishy_ros.training.object_crops import MAX_SIDE
 from fishy_ros.training.sources import SourceConfig, image_files, read_image
 
 Report = Callable[[str], None]
@@ -23,9 +23,9 @@ Report = Callable[[str], None]
 def pack_training_data(config: TrainConfig, out: Path, max_width: int, quality: int, report: Report) -> None:
     """Write a zip with the layout of the data root; unpack it anywhere and pass `--data`.
 
-    Images become WebP of at most `max_width` px, label maps PNG of the size of their image, cut-outs WebP of at most
-    256 px. The sets that `validation` names are not packed: train with `--no-validation`. A crash in between leaves no
-    archive.
+    Images become WebP of at most `max_width` px, label maps PNG of the size of their image, object crops WebP of
+    at most 256 px. The sets that `validation` names are not packed: train with `--no-validation`. A crash in
+    between leaves no archive.
 
     Raises:
         TrainingError: something that the configuration names is missing.

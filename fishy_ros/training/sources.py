@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.datasets.images import decode_file
 from fishy_ros.errors import ConfigError, DatasetError, TrainingError
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap
 
 IGNORE: int = 255
 MAX_WIDTH: int = 1280
@@ -50,7 +50,7 @@ class TrainingImage:
     """A decoded training image.
 
     `labels` is uint8 `[H, W]` with train ids or `IGNORE`; `confidence` float32 `[H, W]` in [0, 1]; `outlier` uint8
-    `[H, W]` with 0 ordinary, 1 anomaly, 255 ignored.
+    `[H, W]` with 0 normal, 1 anomaly, 255 ignored.
     """
 
     image: ImageArray
@@ -129,7 +129,7 @@ class TrainingSource:
         if self.config.coarse is not None:
             coarse = self._read_map(self.config.coarse, path.stem, size, cv2.INTER_NEAREST)
             labels, confidence = reconcile(labels, confidence, coarse, str(self.config.coarse_classes))
-        outlier = np.full(labels.shape, ORDINARY, np.uint8)
+        outlier = np.full(labels.shape, NORMAL, np.uint8)
         if self.config.label_ids is not None:
             outlier = void_outliers(self._read_map(self.config.label_ids, path.stem, size, cv2.INTER_NEAREST))
         return TrainingImage(image, labels, confidence, outlier, self.config.horizon)
@@ -139,7 +139,7 @@ class TrainingSource:
         return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.uint8)
 
 
-def ordinary_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[ImageArray]:
+def normal_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[ImageArray]:
     """Yield up to `count` whole training images, spread evenly over and within the sources."""
     each = max(1, count // len(sources))
     for source in sources:
@@ -147,11 +147,11 @@ def ordinary_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator
 
 
 def void_outliers(label_ids: LabelMap) -> LabelMap:
-    """Tell outliers (1), ordinary (0) and doubtful pixels (255) apart by Cityscapes label ids.
+    """Tell outliers (1), normal (0) and doubtful pixels (255) apart by Cityscapes label ids.
 
     Source: Di Biase et al., SynBoost, 2021, section 3.3, which takes void regions as examples of the unknown.
     """
-    table = np.full(256, ORDINARY, np.uint8)
+    table = np.full(256, NORMAL, np.uint8)
     table[list(VOID_OUTLIERS)] = ANOMALY
     table[list(VOID_IGNORED)] = IGNORED
     return np.asarray(table[label_ids], np.uint8)

@@ -75,7 +75,7 @@ def test_own_network_becomes_a_package_whose_score_and_calibration_are_right(tmp
     image = SyntheticStreet(height=256, width=512, seed=5)[0].image
     with AnomalyDetector(tmp_path / "mine", "onnxruntime", "cpu") as detector:
         score = detector.detect(image).score
-        shares = dict(detector.package.calibration.ordinary_share_above)
+        shares = dict(detector.package.calibration.normal_share_above)
     small = image.reshape(128, 2, 256, 2, 3).mean((1, 3)) / 255
     contrast = np.abs(small - cv2.blur(small, (31, 31), borderType=cv2.BORDER_REFLECT)).mean(2)
     inner = np.s_[16:-16, 16:-16]  # borders are averaged over fewer pixels
