@@ -34,7 +34,7 @@ def find_storage_files(path: Path) -> list[Path]:
     files = sorted(file for file in path.iterdir() if _is_storage(file) and file.is_file())
     if len(files) != 1:
         there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
-        raise BagError(f"{path}: looked for metadata.yaml or a single .mcap or .db3 file; found {there}")
+        raise BagError(f"{path}: expected metadata.yaml or exactly one .mcap or .db3 file; found {there}")
     return files
 
 
@@ -54,13 +54,15 @@ def _files_of_metadata(path: Path) -> list[Path]:
     information = document.get("rosbag2_bagfile_information") if isinstance(document, dict) else None
     names = information.get("relative_file_paths") if isinstance(information, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BagError(f"{metadata}: looked for rosbag2_bagfile_information.relative_file_paths, a list of names")
+        raise BagError(f"{metadata}: expected rosbag2_bagfile_information.relative_file_paths to be a list of names")
     # Only the last part of a name counts, so nothing leads out of the folder.
     files = list(dict.fromkeys(path / PurePath(name).name for name in names))
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8])
-        raise BagError(f"{path}: metadata.yaml names {', '.join(missing)}, missing there; found {there}")
+        raise BagError(
+            f"{path}: metadata.yaml names {', '.join(missing)}, which the folder does not hold; it holds {there}"
+        )
     if not files:
         raise BagError(f"{path}: metadata.yaml names no storage files")
     return files

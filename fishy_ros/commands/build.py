@@ -16,14 +16,14 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
-    model: Annotated[str, typer.Argument(help="Name or folder of a model package.")] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Argument(help="Model package: a name or a path.")] = DEFAULT_MODEL,
     precision: Annotated[
-        list[str] | None, typer.Option(help="Precision to build for; may be given again. All of them by default.")
+        list[str] | None, typer.Option(help="Precision to build for; repeatable. Default: all.")
     ] = None,
     trusted_key: TrustedKey = "",
-    device: Annotated[str, typer.Option(help="Device to build for: cuda or dla, also with :N.")] = "cuda",
+    device: Annotated[str, typer.Option(help="Device to build for: cuda, dla, cuda:N or dla:N.")] = "cuda",
 ) -> None:
-    """Build and cache the TensorRT engines of a model, so that the node starts at once."""
+    """Build and cache the TensorRT engines of a model ahead of time."""
     import logging
     import time
 

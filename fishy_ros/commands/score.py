@@ -14,12 +14,17 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    scores: Annotated[Path, typer.Option(help="Folder with NAME.npy or NAME.tiff, float [h, w], larger = stranger.")],
+    scores: Annotated[
+        Path, typer.Option(help="Folder with NAME.npy or NAME.tiff, float [h, w]; larger means more anomalous.")
+    ],
     labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 normal, 1 anomaly, 255 ignored.")],
-    images: Annotated[Path | None, typer.Option(help="Folder with the images themselves, for the report.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder with the images, shown in the report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
     components: Annotated[
-        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'; a second pass.")
+        str | None,
+        typer.Option(
+            help="Also compute component metrics, for the track 'anomaly' or 'obstacle'; takes a second pass."
+        ),
     ] = None,
 ) -> None:
     """Score saved maps against labels: pooled AP, AUROC, FPR95 and more.

@@ -65,7 +65,7 @@ class GraphFile:
             )
         if has_external_data(content, self.path):
             raise ModelPackageError(
-                f"{self.path}: the graph keeps weights in other files, expected all of them in this one"
+                f"{self.path}: the graph keeps weights in other files, expected a single self-contained file"
             )
         return content
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import typer
 from support.sources import ROOT
 
 from fishy_ros.commands import cli
@@ -21,3 +22,15 @@ def test_a_library_that_is_too_old_is_named_with_the_cure(monkeypatch, capsys):
     assert stop.value.code == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "is too old for the command line: python3 -m pip install 'rich>=12.3' 'typer>=99.0'" in said
+
+
+def test_every_command_and_every_option_explains_itself_in_sentences():
+    unexplained = []
+    waiting = list(typer.main.get_command(cli.build_app()).commands.values())
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        options = {f"{command.name} {item.opts[-1]}": item.help for item in command.params if item.name != "help"}
+        texts = {command.name: command.help, **options}
+        unexplained += [name for name, text in texts.items() if not (text or "").rstrip().endswith((".", ")"))]
+    assert not unexplained

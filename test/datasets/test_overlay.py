@@ -178,8 +178,8 @@ def test_object_crops_are_cropped_to_what_is_visible(folder):
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (np.zeros((5, 5, 3), np.uint8), "with an alpha channel, found shape"),
-        (np.zeros((5, 5, 4), np.uint8), "nothing in it is visible"),
+        (np.zeros((5, 5, 3), np.uint8), "expected an 8-bit RGBA image, found shape"),
+        (np.zeros((5, 5, 4), np.uint8), "every pixel is transparent"),
     ],
 )
 def test_a_picture_that_is_no_object_crop_is_named(tmp_path, picture, message):
@@ -190,7 +190,7 @@ def test_a_picture_that_is_no_object_crop_is_named(tmp_path, picture, message):
 
 def test_a_folder_without_object_crops_says_what_is_there(tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(DatasetError, match=r"looked for \.png, \.webp or \.tif .* found notes\.txt"):
+    with pytest.raises(DatasetError, match=r"no \.png, \.webp or \.tif .* found notes\.txt"):
         find_object_crops(tmp_path)
 
 
