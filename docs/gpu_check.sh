@@ -39,10 +39,10 @@ fetch_wheels() {
   local system platforms=()
   for system in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014; do platforms+=(--platform "${system}_x86_64"); done
   mkdir -p "$wheels"
-  "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" tensorrt-rtx-cu13 || return
+  "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" tensorrt-rtx-cu13 empy || return # these have no wheels
   "${pip[@]}" download --no-deps "${here[@]}" "${platforms[@]}" tensorrt-rtx-cu13-libs tensorrt-rtx-cu13-bindings \
     onnxruntime-gpu onnxruntime-ep-nv-tensorrt-rtx-cu13 || return
-  "${pip[@]}" download "${here[@]}" "${platforms[@]}" ros-jazzy-rclpy ros-jazzy-common-interfaces ros-jazzy-rmw-fastrtps-cpp \
+  "${pip[@]}" download --find-links "$wheels" "${here[@]}" "${platforms[@]}" ros-jazzy-rclpy ros-jazzy-common-interfaces ros-jazzy-rmw-fastrtps-cpp \
     jinja2 matplotlib 'numpy>=1.21' opencv-python-headless pyyaml rich rosbags scipy typer cuda-bindings onnx \
     hypothesis psutil pytest pytest-timeout scikit-learn
 }
