@@ -35,8 +35,9 @@ EXTRAS = {
     "eval": EVAL,
     # rclpy and its messages for machines without a ROS distribution (x86-64 Linux)
     "ros": ["ros-jazzy-rclpy", "ros-jazzy-common-interfaces", "ros-jazzy-rmw-fastrtps-cpp"],
-    # TensorRT itself comes with JetPack or from NVIDIA; these are the bindings to CUDA, and ONNX Runtime for CUDA with
-    # the libraries of CUDA and cuDNN as wheels
+    # TensorRT for RTX, which compiles on any machine and runs on desktop GPUs; a Jetson has the TensorRT of its JetPack
+    "tensorrt": ["cuda-bindings>=12.9", "tensorrt-rtx-cu13>=1.7"],
+    # the bindings to CUDA, and ONNX Runtime for CUDA with the libraries of CUDA and cuDNN as wheels
     "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
@@ -61,6 +62,7 @@ EXTRAS = {
         "pytest-timeout>=2.3",
         "ruff>=0.8",
         "scikit-learn>=1.3",
+        "tensorrt-rtx-cu13>=1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "types-PyYAML",
     ],
     "docs": [*EVAL, "mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
