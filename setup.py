@@ -57,7 +57,9 @@ EXTRAS = {
         "distributed>=2023.5",
         "h5py>=3.8",
         "hypothesis>=6.82",
+        "ipykernel>=6.0",
         "mypy>=1.11",
+        "nbclient>=0.8",
         "onnx>=1.16",
         "openvino>=2024.0",
         "psutil>=5.9",
@@ -69,6 +71,7 @@ EXTRAS = {
         "tensorrt-rtx-cu13>=1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "types-PyYAML",
     ],
+    "docs": [*EVAL, "mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
 }
 
 
