@@ -30,7 +30,6 @@ COMMANDS: tuple[str, ...] = (
     "train",
     "average",
     "evaluate",
-    "ablate",
     "calibrate",
     "export",
     "convert",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.nets.blocks import upsample
-from fishy_ros.training.nets.reparameterised import fuse_branches
 
 OPSET: int = 18
 """Up to 17, reductions name their axes in an attribute, which OpenVINO ignores for ReduceLogSumExp."""
@@ -95,6 +95,16 @@ def export_module(module: nn.Module, outputs: Sequence[str], height: int, width:
             dynamo=False,
         )
     onnx.checker.check_model(onnx.load(str(path)), full_check=True)
+
+
+def fuse_branches(module: nn.Module) -> nn.Module:
+    """Return a copy of a trained module in evaluation mode, in which `fused()` replaces every part that has it."""
+    result = copy.deepcopy(module).eval()
+    for parent in list(result.modules()):
+        for name, child in parent.named_children():
+            if hasattr(child, "fused"):
+                setattr(parent, name, child.fused())
+    return result
 
 
 def _labels(logits: Tensor) -> Tensor:
