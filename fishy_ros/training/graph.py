@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,8 +102,9 @@ def fuse_branches(module: nn.Module) -> nn.Module:
     result = copy.deepcopy(module).eval()
     for parent in list(result.modules()):
         for name, child in parent.named_children():
-            if hasattr(child, "fused"):
-                setattr(parent, name, child.fused())
+            fused: Callable[[], nn.Module] | None = getattr(child, "fused", None)
+            if fused is not None:
+                setattr(parent, name, fused())
     return result
 
 
