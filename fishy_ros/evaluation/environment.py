@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
+from fishy_ros.files import file_sha256
+
 _PACKAGES = (
     "fishy_ros",
     "numpy",
@@ -82,10 +84,7 @@ def hash_files(paths: Iterable[Path]) -> str:
     """Hash names and contents of files, in order of name: SHA-256, lower-case hex."""
     digest = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else None
-            hexdigest = content.hexdigest() if content else hashlib.sha256(file.read()).hexdigest()
-        digest.update(f"{hexdigest}  {path.name}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{file_sha256(path)}  {path.name}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
