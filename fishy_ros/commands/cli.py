@@ -31,7 +31,6 @@ COMMANDS: tuple[str, ...] = (
     "train",
     "average",
     "evaluate",
-    "ablate",
     "calibrate",
     "export",
     "convert",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from fishy_ros.files import file_sha256
 from fishy_ros.training.calibrate import normal_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
@@ -115,7 +115,7 @@ class HeadStudy:
         costs = measure_head_costs(model, heads, *self._size, progress)
         return StudyResult(
             network=model.size,
-            weights_sha256=hashlib.sha256(self._weights.read_bytes()).hexdigest(),
+            weights_sha256=file_sha256(self._weights),
             parameters=count_parameters(model),
             height=self._size[0],
             width=self._size[1],

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.ablation.plan import Variant
+from experiments.designs import register_designs
 from fishy_ros.errors import ConfigError, TrainingError
-from fishy_ros.training.ablation.plan import Variant
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.heads.registry import create_head
@@ -57,6 +58,7 @@ def run_variant(
     Raises:
         TrainingError: the data or the files of an earlier run cannot be read.
     """
+    register_designs()  # this may be a process of its own
     if (out / RESULT_FILE).exists():
         for _ in range(count_work(variant.config)):
             advance(variant.name)

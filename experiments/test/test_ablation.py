@@ -6,17 +6,19 @@ from pathlib import Path
 
 import onnxruntime as ort
 import pytest
+import typer
 import yaml
 
 torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from support.sources import ROOT  # noqa: E402
-from training.street import run_commands, write_street  # noqa: E402
+from training.street import write_street  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
-from fishy_ros.commands import ablate  # noqa: E402
+from experiments.ablate import ablate, graph_size  # noqa: E402
+from experiments.ablation.plan import load_plan, merge  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
-from fishy_ros.training.ablation.plan import load_plan, merge  # noqa: E402
 from fishy_ros.training.checkpoint import load_checkpoint  # noqa: E402
 from fishy_ros.training.config import load_train_config  # noqa: E402
 from fishy_ros.training.graph import export_network  # noqa: E402
@@ -44,7 +46,11 @@ def write_plan(folder: Path, **changes) -> Path:
 
 
 def call(*arguments) -> str:
-    return run_commands([ablate], arguments)
+    app = typer.Typer()
+    app.command()(ablate)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def test_multiply_adds_are_those_that_torch_counts(tmp_path):
     export_network(model, 64, 128, tmp_path / "net.onnx")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.net(torch.zeros(1, 3, 64, 128))
-    counted = ablate.graph_size((tmp_path / "net.onnx").read_bytes()).multiply_adds
+    counted = graph_size((tmp_path / "net.onnx").read_bytes()).multiply_adds
     assert counted == pytest.approx(counter.get_total_flops() / 2, rel=1e-3)
     assert ort.InferenceSession(str(tmp_path / "net.onnx")).get_outputs()[0].name == "labels"
 
@@ -160,7 +166,7 @@ def test_an_unknown_variant_is_refused(street):
 
 
 def test_the_shipped_plan_changes_what_it_says():
-    plan = load_plan(ROOT / "config/training/ablation.yaml")
+    plan = load_plan(ROOT / "experiments/plans/ablation.yaml")
     base = load_train_config(ROOT / "config/training/fishy-s.yaml")
     variants = {variant.name: variant.config for variant in plan.variants}
     assert variants["s"].sources == base.sources

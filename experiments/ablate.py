@@ -1,4 +1,4 @@
-"""`fishy ablate`: train variants of a configuration equally and lay them side by side."""
+"""`python -m experiments.ablate PLAN`: train variants of a configuration equally and lay them side by side."""
 
 from __future__ import annotations
 
@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fishy_ros.training.ablation.cost import GraphSize
-
-
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("ablate")(ablate)
+    from experiments.ablation.cost import GraphSize
 
 
 def ablate(
-    plan: Annotated[Path, typer.Argument(help="Plan of variants, such as config/training/ablation.yaml.")],
+    plan: Annotated[Path, typer.Argument(help="Plan of variants, such as experiments/plans/ablation.yaml.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("ablation.json"),
     runs: Annotated[Path, typer.Option(help="Folder for the checkpoints and results of all variants.")] = Path(
         "runs/ablation"
@@ -36,16 +31,18 @@ def ablate(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from experiments.ablation.plan import load_plan
+    from experiments.ablation.study import Ablation
+    from experiments.ablation.table import ablation_table
+    from experiments.designs import register_designs
     from fishy_ros.evaluation.environment import describe_environment
-    from fishy_ros.training.ablation.plan import load_plan
-    from fishy_ros.training.ablation.study import Ablation
-    from fishy_ros.training.ablation.table import ablation_table
 
+    register_designs()
     loaded = load_plan(plan, data, steps)
     ablation = Ablation(loaded, loaded.choose(tuple(only or ())), runs, device, jobs)
     options = [*([] if data is None else ["--data", data]), *([] if steps is None else ["--steps", str(steps)])]
     commands = {
-        variant.name: shlex.join(["fishy", "ablate", str(plan), "--only", variant.name, *options])
+        variant.name: shlex.join(["python", "-m", "experiments.ablate", str(plan), "--only", variant.name, *options])
         for variant in ablation.variants
     }
     environment = dataclasses.asdict(describe_environment())
@@ -67,9 +64,13 @@ def ablate(
 
 def graph_size(graph: bytes) -> GraphSize:
     """Count the weights of an ONNX graph, and the multiply-adds of its convolutions and matrix products."""
+    from experiments.ablation.cost import GraphSize
     from fishy_ros.evaluation.bench.graph_cost import graph_cost
-    from fishy_ros.training.ablation.cost import GraphSize
 
     cost = graph_cost(graph)
     products = ("Conv", "ConvTranspose", "Gemm", "MatMul")
     return GraphSize(cost.weights, sum(node.flops for node in cost.nodes if node.operator in products) / 2)
+
+
+if __name__ == "__main__":
+    typer.run(ablate)

@@ -8,8 +8,8 @@ a PSPNet on dilated stages, which is no real-time design.
 
 from __future__ import annotations
 
+from experiments.designs.reparameterised import RepBlock
 from fishy_ros.training.nets.fishy_net import FishyNet, FishyNetConfig
-from fishy_ros.training.nets.reparameterised import RepBlock
 
 A0 = FishyNetConfig(stem=48, widths=(48, 96, 192, 384), depths=(2, 4, 14, 1))
 

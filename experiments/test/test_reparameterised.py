@@ -4,8 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
-from fishy_ros.training.nets.reparameterised import RepBlock, fuse_branches  # noqa: E402
-from fishy_ros.training.nets.repvgg import RepVggNet  # noqa: E402
+from experiments.designs.reparameterised import RepBlock  # noqa: E402
+from experiments.designs.repvgg import RepVggNet  # noqa: E402
+from fishy_ros.training.graph import fuse_branches  # noqa: E402
 
 
 def trained(block):

@@ -13,8 +13,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from experiments.designs.fine_decoder import DETAIL, FineDecoder
 from fishy_ros.training.nets.blocks import ConvNormAct, upsample
-from fishy_ros.training.nets.fine_decoder import DETAIL, FineDecoder
 from fishy_ros.training.nets.network import NetOutput, Network
 
 CONTEXT: int = 128

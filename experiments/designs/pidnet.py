@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from experiments.designs.fine_decoder import DETAIL, FineDecoder
+from experiments.designs.shared_entry import SharedEntry
 from fishy_ros.training.nets.blocks import (
     BottleneckBlock,
     ConvNormAct,
@@ -19,9 +21,7 @@ from fishy_ros.training.nets.blocks import (
     stage,
     upsample,
 )
-from fishy_ros.training.nets.fine_decoder import DETAIL, FineDecoder
 from fishy_ros.training.nets.network import NetOutput, Network
-from fishy_ros.training.nets.shared_entry import SharedEntry
 
 WIDTH: int = 32
 CONTEXT: int = 96

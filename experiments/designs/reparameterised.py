@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -41,16 +39,6 @@ class RepBlock(nn.Module):
         assert whole.bias is not None
         whole.bias.copy_(torch.stack([bias for _, bias in folded]).sum(dim=0))
         return nn.Sequential(whole, nn.ReLU(inplace=True))
-
-
-def fuse_branches(module: nn.Module) -> nn.Module:
-    """Return a copy of a trained module in evaluation mode whose `RepBlock`s are single convolutions."""
-    result = copy.deepcopy(module).eval()
-    for parent in list(result.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, RepBlock):
-                setattr(parent, name, child.fused())
-    return result
 
 
 def _fold(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from fishy_ros.training.ablation.plan import Variant
-from fishy_ros.training.ablation.variant import Advance, VariantScores, run_variant
+from experiments.ablation.plan import Variant
+from experiments.ablation.variant import Advance, VariantScores, run_variant
 from fishy_ros.training.parallel import end_with_parent
 
 POLL_S = 0.5

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from fishy_ros.training.ablation.study import AblationResult, AblationRow
+from experiments.ablation.study import AblationResult, AblationRow
 from fishy_ros.training.validation import LEARNED
 
 

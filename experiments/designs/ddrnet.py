@@ -12,10 +12,10 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from experiments.designs.fine_decoder import DETAIL, FineDecoder
+from experiments.designs.shared_entry import SharedEntry
 from fishy_ros.training.nets.blocks import BottleneckBlock, ConvNormAct, PyramidContext, stage, upsample
-from fishy_ros.training.nets.fine_decoder import DETAIL, FineDecoder
 from fishy_ros.training.nets.network import NetOutput, Network
-from fishy_ros.training.nets.shared_entry import SharedEntry
 
 WIDTH: int = 32
 CONTEXT: int = 128

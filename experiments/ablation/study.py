@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fishy_ros.training.ablation.cost import CountGraph, DesignCost, design_of, measure_designs
-from fishy_ros.training.ablation.plan import AblationPlan, Variant
-from fishy_ros.training.ablation.processes import run_variants
-from fishy_ros.training.ablation.variant import Advance, VariantScores, count_work, refuse_another_run
+from experiments.ablation.cost import CountGraph, DesignCost, design_of, measure_designs
+from experiments.ablation.plan import AblationPlan, Variant
+from experiments.ablation.processes import run_variants
+from experiments.ablation.variant import Advance, VariantScores, count_work, refuse_another_run
 from fishy_ros.training.latency import ROUNDS
 
 MEASURING = "measuring"
