@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 if TYPE_CHECKING:
     from fishy_ros.training.ablation.cost import GraphSize
 
@@ -31,6 +33,7 @@ def ablate(
     steps: Annotated[int | None, typer.Option(help="Number of steps instead of the planned one.", min=1)] = None,
 ) -> None:
     """Train each variant from random initialisation and score it; what is done already is not done again."""
+    check_output(out)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -18,6 +20,7 @@ def average(
     out: Annotated[Path, typer.Option(help="Where the averaged weights go (.safetensors).")],
 ) -> None:
     """Write the mean of trained weights, from which a package can be calibrated and exported."""
+    check_output(out)
     from fishy_ros.training.average import average_weights
     from fishy_ros.training.checkpoint import save_weights
 

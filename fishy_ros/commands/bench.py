@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import checked_output
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 Rounds = Annotated[int, typer.Option(help="Rounds; in each, every configuration has its turn.", min=1)]
 Frames = Annotated[int, typer.Option(help="Frames of a configuration in a round.", min=1)]
 WarmUp = Annotated[int, typer.Option(help="Frames before anything counts.", min=0)]
-Out = Annotated[Path | None, typer.Option(help="File for the result as JSON; the picture goes beside it.")]
+Out = Annotated[
+    Path | None, typer.Option(help="File for the result as JSON; the picture goes beside it.", callback=checked_output)
+]
 Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
 Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
 CAMERA_SIZE = "1024x2048"
@@ -247,7 +250,7 @@ def precisions(
     precision: Annotated[list[str] | None, typer.Option(help="Precision; repeatable. Default: all.")] = None,
     runtime: Runtime = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
+    out: Out = None,
 ) -> None:
     """Measure what each precision of a model costs in AP, FPR95, AUROC and mean IoU."""
     from rich.progress import Progress
@@ -268,7 +271,7 @@ def precisions(
 
 def metrics(
     frames: Annotated[int, typer.Option(help="Synthetic frames of 2048x1024 pixels.", min=1)] = 100,
-    out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
+    out: Out = None,
 ) -> None:
     """Measure exact streaming metrics against pooling and sorting all pixels, in time and memory."""
     import json

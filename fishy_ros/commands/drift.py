@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -29,6 +29,7 @@ def drift(
     out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("out/drift.json"),
 ) -> None:
     """Count the warnings "input is not like the training data": of normal images, and of dark, foggy, muddy ones."""
+    check_output(out)
     import dataclasses
 
     from rich.console import Console

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -25,6 +27,7 @@ def evaluate(
     width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
 ) -> None:
     """Write what each head finds and costs: AP, FPR95 and AUROC a set, mean IoU, and time beside the network alone."""
+    check_output(out)
     from rich.console import Console
     from rich.progress import Progress
 

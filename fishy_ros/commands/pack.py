@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -22,6 +24,7 @@ def pack(
     quality: Annotated[int, typer.Option(help="WebP quality of the images.", min=1, max=100)] = 85,
 ) -> None:
     """Pack the images, labels and object crops of a training run for another machine, such as one with a GPU."""
+    check_output(out)
     from rich.progress import Progress
 
     from fishy_ros.training.config import load_train_config

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.sweep.sweep import SweepOutcome
@@ -37,6 +37,7 @@ def sweep(
 
     Run it again after an interruption: jobs whose report is there are not repeated.
     """
+    check_output_folder(out)
     from fishy_ros.evaluation.replay.request import DetectorChoice, model_names
     from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
     from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool

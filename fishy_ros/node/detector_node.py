@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import rclpy
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions, install_signal_handlers
 from rclpy.utilities import get_default_context, try_shutdown
@@ -26,10 +25,10 @@ from fishy_ros.node.distributions import steady_clock
 from fishy_ros.node.fallback_levels import FallbackLevels
 from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.log_bridge import LogBridge
-from fishy_ros.node.log_folder import log_arguments
 from fishy_ros.node.parameter_server import ParameterServer
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.publishers import Publishers
+from fishy_ros.node.ros_start import init_ros
 from fishy_ros.node.sequence_gaps import SequenceGaps
 from fishy_ros.node.spinning import refuse_impossible_transitions, spin_until_shutdown
 from fishy_ros.node.stamp_order import StampOrder
@@ -268,9 +267,13 @@ class DetectorNode(LifecycleNode):
 
 
 def run_node() -> None:
-    """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
+    """Run the node until it is interrupted; exit status 2 if an argument given at start is not allowed."""
     os.environ.update(dds_environment())
-    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        init_ros(sys.argv)
+    except ConfigError as error:
+        print(f"detector: {error}", file=sys.stderr)
+        sys.exit(2)
     # The handlers of rclpy end its context. KeyboardInterrupt as well would come at any point, within libraries that
     # are being loaded, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -32,6 +32,12 @@ def log_folder(environment: Mapping[str, str]) -> Path:
         RuntimeError: nothing says where, and this user has no home.
     """
     if environment.get("ROS_LOG_DIR"):
-        return Path(environment["ROS_LOG_DIR"]).expanduser()
-    home = environment.get("ROS_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".ros") / "log"
+        return _expanded(environment["ROS_LOG_DIR"], environment)
+    return _expanded(environment.get("ROS_HOME") or "~/.ros", environment) / "log"
+
+
+def _expanded(path: str, environment: Mapping[str, str]) -> Path:
+    """Replace a leading `~` as ROS does, which asks nobody but `HOME` where that is."""
+    if path.startswith("~") and not environment.get("HOME"):
+        raise RuntimeError(f"{path}: HOME is not set")
+    return Path(path).expanduser()
