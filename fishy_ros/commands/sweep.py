@@ -43,7 +43,7 @@ def sweep(
     from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
     from fishy_ros.evaluation.sweep.sweep import Sweep
     from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
-    from fishy_ros.runtimes.options import default_threads
+    from fishy_ros.runtimes.processors import default_threads
 
     choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
     jobs = plan_jobs(bag or (), dataset or (), model_names("", models, scores), choice)
