@@ -9,6 +9,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.errors import ImageError, describe_error
+from fishy_ros.node.camera_info import CalibrationCheck
 from fishy_ros.node.camera_subscriptions import CameraSubscriptions
 from fishy_ros.node.fallback_levels import FallbackLevels
 from fishy_ros.node.frame_counters import FrameCounters
@@ -47,6 +48,7 @@ class ActiveRun:
         self._may_publish = node.context.ok
         self._parameters = parameters
         self._guard = PublishGuard[Frame]()
+        self._calibration = CalibrationCheck()
         package = levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.baseline)
         self._visualization = Worker[Picture](
@@ -62,12 +64,14 @@ class ActiveRun:
             now_ns=lambda: int(node.get_clock().now().nanoseconds),
             paint=self._visualization.offer,
             observe=self._observe,
+            calibration=self._calibration,
             guard=self._guard,
         )
         self._worker = Worker[Frame]("inference", self._pipeline.handle, self._on_frame_error)
         self._camera = CameraSubscriptions(
             node,
             parameters().image_transport,
+            parameters().reliability,
             gaps,
             self._on_frame,
             self._on_overtaken,
@@ -84,8 +88,8 @@ class ActiveRun:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What keeps cameras from being heard."""
-        return self._camera.problems
+        """What keeps cameras from being heard, or their calibration from being published."""
+        return (*self._camera.problems, *filter(None, [self._calibration.problem]))
 
     def drift(self) -> Drift:
         """Judge whether the input of the last moments is like the training data."""

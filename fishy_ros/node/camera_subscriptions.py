@@ -19,16 +19,23 @@ from fishy_ros.node.latency import time_in_middleware_ms
 from fishy_ros.node.pipeline import Frame
 from fishy_ros.node.qos_mismatches import QosMismatches
 from fishy_ros.node.sequence_gaps import SequenceGaps
+from fishy_ros.topics import camera_info_topic
 
 _IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]]] = {
     "raw": ("image", Image, RawImage),
     "compressed": ("image/compressed", CompressedImage, CompressedCameraImage),
 }
 
+_RELIABILITIES = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
+_DEPTH_WORDS = "is encoded as depth cameras publish distances (REP 118); expected a color or grey camera"
+
 QUEUE_DEPTH: int = 5
 """Images that the middleware keeps for us, as the sensor-data profile of ROS 2 has it."""
 REMEMBERED_S: float = 2.0
 """For at least so long one unreadable calibration among good ones is named, so that diagnostics show it."""
+
+
+CAMERA_INFO = "camera_info"
 
 
 class CameraSubscriptions:
@@ -46,13 +53,18 @@ class CameraSubscriptions:
         self,
         node: Node,
         transport: str,
+        reliability: str,
         gaps: SequenceGaps,
         on_frame: Callable[[Frame], None],
         on_overtaken: Callable[[], None],
         on_lost: Callable[[int], None],
         on_bad: Callable[[str], None],
     ) -> None:
-        """Subscribe; `transport` is `raw` or `compressed`, `gaps` knows the images of an earlier subscription."""
+        """Subscribe; `transport` is `raw` or `compressed`, `gaps` knows the images of an earlier subscription.
+
+        `reliability` is `best_effort` or `reliable`. The calibration is expected beside the images, wherever they were
+        remapped to, unless it is remapped itself.
+        """
         self._node = node
         self._on_frame = on_frame
         self._on_overtaken = on_overtaken
@@ -65,23 +77,34 @@ class CameraSubscriptions:
         self._gaps = gaps
         topic, message_type, self._image_class = _IMAGES[transport]
         self._group = MutuallyExclusiveCallbackGroup()
-        self._images = self._subscribe(message_type, topic, with_info(self._on_image), QUEUE_DEPTH)
-        self._calibrations = self._subscribe(CameraInfo, "camera_info", self._on_camera_info, 1)
+        self._is_depth = False
+        self._images = self._subscribe(
+            message_type, topic, with_info(self._on_image), QUEUE_DEPTH, _RELIABILITIES[reliability]
+        )
+        self._calibrations = self._subscribe(CameraInfo, calibration_topic(node, topic), self._on_camera_info, 1)
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What keeps publishers from being heard, one line a topic."""
         cameras = self._count_cameras()
         crowd = (f"{cameras} publishers share {self._images.topic_name}; expected one camera",) if cameras > 1 else ()
-        return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd)
+        depth = (f"{self._images.topic_name} {_DEPTH_WORDS}",) if self._is_depth else ()
+        return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd, *depth)
 
     def destroy(self) -> None:
         """Unsubscribe."""
         for subscription in (self._images, self._calibrations):
             self._node.destroy_subscription(subscription)
 
-    def _subscribe(self, message_type: type, topic: str, callback: Callable[..., None], depth: int) -> Subscription:
-        newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+    def _subscribe(
+        self,
+        message_type: type,
+        topic: str,
+        callback: Callable[..., None],
+        depth: int,
+        reliability: ReliabilityPolicy = ReliabilityPolicy.BEST_EFFORT,
+    ) -> Subscription:
+        newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability)
         events = self._mismatches.of_subscription(topic)
         return self._node.create_subscription(
             message_type, topic, callback, newest, callback_group=self._group, event_callbacks=events, raw=True
@@ -100,6 +123,7 @@ class CameraSubscriptions:
         except ImageError as error:
             self._on_bad(str(error))
             return
+        self._is_depth = image.is_depth
         self._on_frame(Frame(image, receive_ms, received_at, self._camera_info))
 
     def _count_lost(self, info: Mapping[str, int]) -> None:
@@ -124,3 +148,13 @@ class CameraSubscriptions:
         else:
             if time.monotonic() - self._unreadable_at > REMEMBERED_S:
                 self._unreadable = ""
+
+
+def calibration_topic(node: Node, image_topic: str) -> str:
+    """Return where the calibration is listened for: beside the images, unless `camera_info` is remapped itself.
+
+    A camera publishes both in one namespace, so a remapped image topic takes the calibration with it.
+    """
+    if node.resolve_topic_name(CAMERA_INFO) != node.resolve_topic_name(CAMERA_INFO, only_expand=True):
+        return CAMERA_INFO
+    return camera_info_topic(node.resolve_topic_name(image_topic))

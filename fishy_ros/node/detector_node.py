@@ -18,9 +18,10 @@ from fishy_ros.drift.monitor import Drift
 from fishy_ros.errors import ConfigError, FishyError, describe_error
 from fishy_ros.node.active_run import ActiveRun
 from fishy_ros.node.allocator import give_back_free_blocks
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds_profile import dds_environment, shared_memory_problem
 from fishy_ros.node.diagnostics import ACTIVE, Deadlines, Observation
 from fishy_ros.node.diagnostics_publisher import DiagnosticsPublisher
+from fishy_ros.node.discovery import discovery_problem
 from fishy_ros.node.distributions import steady_clock
 from fishy_ros.node.fallback_levels import FallbackLevels
 from fishy_ros.node.frame_counters import FrameCounters
@@ -50,6 +51,8 @@ class DetectorNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("detector")
         self._log_bridge = LogBridge(self.get_logger())
+        self._started_at = time.monotonic()
+        self._told_discovery = False
         self._state = "unconfigured"
         self._failure = ""
         self._callback_failure = ""
@@ -86,6 +89,12 @@ class DetectorNode(LifecycleNode):
         """Log an exception that no callback expected, and name it in the next diagnostics."""
         self._callback_failure = f"a callback failed: {describe_error(error)}"
         self.get_logger().error(self._callback_failure, throttle_duration_sec=1.0)
+
+    def note_shared_memory(self) -> None:
+        """Log at start where large images will be lost for want of shared memory."""
+        problem = shared_memory_problem()
+        if problem:
+            self.get_logger().warning(problem)
 
     def close(self) -> None:
         """Stop work and leave the bus."""
@@ -259,11 +268,18 @@ class DetectorNode(LifecycleNode):
             busy_s=run.busy_s if run is not None else 0.0,
             engine=_describe_engine(levels) if levels is not None else {},
             failures=failures,
-            warnings=fallbacks + mismatches,
+            warnings=fallbacks + mismatches + tuple(filter(None, [self._discovery_problem()])),
             deadlines=_describe_deadlines(levels) if levels is not None else Deadlines(),
             drift=run.drift() if run is not None else Drift(),
             latencies_ms=run.latencies.percentiles() if run is not None else {},
         )
+
+    def _discovery_problem(self) -> str:
+        problem = discovery_problem(self, time.monotonic() - self._started_at)
+        if problem and not self._told_discovery:
+            self.get_logger().warning(problem)  # nobody hears diagnostics
+            self._told_discovery = True
+        return problem
 
 
 def run_node() -> None:
@@ -282,6 +298,7 @@ def run_node() -> None:
     try:
         with _until_shutdown():
             node = DetectorNode()
+            node.note_shared_memory()
             if node.starts_by_itself:
                 node.start()
             spin_until_shutdown(node, node.note_callback_failure)
@@ -319,6 +336,7 @@ def _describe_engine(levels: FallbackLevels) -> dict[str, str]:
         "runtime": f"{info.name} {info.version}",
         "device": info.device,
         "runtime_detail": info.detail,
+        "input_fit": levels.in_use.fit_of_last or "no image yet",
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from fishy_ros.imaging import resize_score
+from fishy_ros.node.camera_info import CalibrationCheck
 from fishy_ros.node.fallback_levels import FallbackLevels
 from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.image_messages import CameraImage, FrameHeader
@@ -50,6 +51,8 @@ class Pipeline:
     """Takes what pictures are painted from, if anybody wants one."""
     observe: Callable[[ImageArray, Detection], object]
     """Takes what the network read and what it said, once that is published."""
+    calibration: CalibrationCheck
+    """Says whether a calibration belongs to an image."""
     guard: PublishGuard[Frame]
     """Says whether the result of the frame in work comes too late."""
 
@@ -73,7 +76,7 @@ class Pipeline:
         wants_overlay = self.publishers.wants_overlay(parameters)
         rows, columns, _ = detector.network_image.shape
         # Nobody but the overlay sees more of the image than the network does.
-        image = frame.image.to_bgr(None if wants_overlay else (rows, columns))
+        image = frame.image.to_bgr(None if wants_overlay else (rows, columns), parameters.channel_order)
         decoded = time.perf_counter()
         detection = detector.detect(image)
         detected = time.perf_counter()
@@ -101,7 +104,7 @@ class Pipeline:
         if wants_overlay or self.publishers.wants_segmentation(parameters):
             whole = image if wants_overlay else None
             self.paint(Picture(header, whole, detection, self.threshold(parameters)))
-        self.observe(detector.network_image, detection)
+        self.observe(detector.network_image, detector.network_detection)
 
     def publish_unknown(self, frame: Frame) -> None:
         """Publish a heatmap of ones for a frame that gets no other; the caller has its claim.
@@ -111,7 +114,8 @@ class Pipeline:
         """
         parameters = self.parameters()
         is_large = parameters.heatmap_size == "image"
-        score = np.ones(frame.image.size() if is_large else self.levels.current.score_size, np.float32)
+        size = frame.image.size()
+        score = np.ones(size if is_large else self.levels.current.score_size_of(*size), np.float32)
         self._publish(frame.image.header, score)
         self._publish_camera_info(frame, score, parameters)
 
@@ -122,6 +126,8 @@ class Pipeline:
     def _publish_camera_info(self, frame: Frame, score: ScoreMap, parameters: DetectorParameters) -> None:
         if parameters.publish_camera_info and frame.camera_info is not None:
             height, width = frame.image.size()
+            if not self.calibration.fits(frame.camera_info, frame.image.header, height, width):
+                return
             scale_y, scale_x = score.shape[0] / height, score.shape[1] / width
             self.publishers.publish_camera_info(frame.image.header, frame.camera_info, scale_y, scale_x)
 

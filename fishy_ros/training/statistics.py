@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fishy_ros.detector import resize_into
 from fishy_ros.errors import TrainingError
+from fishy_ros.imaging import resize_into
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.registry import FeatureStatistics
 from fishy_ros.training.heads.statistics import halve

@@ -25,6 +25,7 @@ from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.live.replay_messages import score_of, stages_of, stamp_of
 from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
+from fishy_ros.node.discovery import PATIENCE_S, discovery_problem
 from fishy_ros.node.ros_start import init_ros
 
 _MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
@@ -221,9 +222,13 @@ class ReplayPlayer:
         return future.result()
 
     def _wait(self, is_done: Callable[[], bool], check: Callable[[], None], timeout_s: float, what: str) -> None:
-        deadline = time.monotonic() + timeout_s
+        started = time.monotonic()
+        deadline = started + timeout_s
         while not is_done():
             check()
+            problem = discovery_problem(self._node, time.monotonic() - started)
+            if problem:
+                raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
             if time.monotonic() > deadline:
                 raise ReplayError(f"waited {timeout_s:g} s for {what} in vain")
             time.sleep(_POLL_S)
