@@ -138,6 +138,15 @@ def is_depth_message(message: bytes, message_type: str) -> bool:
     return decoded.encoding in DEPTH_ENCODINGS
 
 
+def decode_intrinsics(message: bytes) -> NDArray[np.float64]:
+    """Return the matrix K of a serialized `CameraInfo`, float64 `[3, 3]`; its first entry is 0 where it is unknown.
+
+    Raises:
+        ImageError: the message is damaged.
+    """
+    return np.asarray(_deserialize(message, CAMERA_INFO_TYPE).k, np.float64).reshape(3, 3)
+
+
 def decode_labels(message: bytes) -> LabelMap:
     """Decode a serialized `Image` of labels (mono8 or 8UC1), uint8 `[H, W]`.
 

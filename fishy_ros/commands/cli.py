@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import typer
 
 COMMANDS: tuple[str, ...] = (
+    "detect",
     "demo",
     "replay",
     "score",

@@ -2,6 +2,7 @@
 
 from fishy_ros.imaging.compressed import compressed_size, decode_compressed
 from fishy_ros.imaging.compressed_format import CHANNEL_ORDERS, ChannelOrder, CompressedFormat, parse_format
+from fishy_ros.imaging.depth import to_depth
 from fishy_ros.imaging.encodings import DEPTH_ENCODINGS, ENCODINGS, to_bgr
 from fishy_ros.imaging.fit import FITS, Fit, Placement, as_fit, place, resize_into
 from fishy_ros.imaging.limits import MAX_PIXELS, check_size
@@ -37,4 +38,5 @@ __all__ = [
     "resize_into",
     "resize_score",
     "to_bgr",
+    "to_depth",
 ]

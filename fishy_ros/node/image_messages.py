@@ -17,7 +17,15 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from fishy_ros.errors import ImageError
-from fishy_ros.imaging import DEPTH_ENCODINGS, ChannelOrder, compressed_size, decode_compressed, parse_format, to_bgr
+from fishy_ros.imaging import (
+    DEPTH_ENCODINGS,
+    ChannelOrder,
+    compressed_size,
+    decode_compressed,
+    parse_format,
+    to_bgr,
+    to_depth,
+)
 from fishy_ros.node.cdr import CdrReader
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
@@ -115,6 +123,14 @@ class RawImage:
             ImageError: the encoding is unknown, or the sizes contradict each other.
         """
         return to_bgr(self.data, self.encoding, self.height, self.width, self.step, self.is_bigendian)
+
+    def to_depth(self) -> NDArray[np.float32]:
+        """Return the pixels of a depth image, float32 `[H, W]` in m.
+
+        Raises:
+            ImageError: the encoding is none of depth images, or the sizes contradict each other.
+        """
+        return to_depth(self.data, self.encoding, self.height, self.width, self.step, self.is_bigendian)
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,10 @@ class OverlayVideo:
     OpenCV writes to a temporary file, which is moved in the end: a name that is not UTF-8 ends its process.
     """
 
-    def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0) -> None:
-        """Write `overlay.mp4` or `overlay.webp` into `folder`; `threshold` is where the outline is drawn."""
+    def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0, name: str = "overlay") -> None:
+        """Write `NAME.mp4` or `NAME.webp` into `folder`; `threshold` is where the outline is drawn."""
         self._folder = folder
+        self._name = name
         self._threshold = threshold
         self._rate_hz = rate_hz
         self._writer: Any = None
@@ -84,7 +85,7 @@ class OverlayVideo:
 
     def _open(self, picture: ImageArray) -> None:
         self._size = (picture.shape[1], picture.shape[0])
-        self.path = self._folder / "overlay.webp"
+        self.path = self._folder / f"{self._name}.webp"
         scratch = self._scratch_folder()
         if scratch is None:
             return
@@ -92,7 +93,7 @@ class OverlayVideo:
         writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*"mp4v"), self._rate_hz, self._size)
         if writer.isOpened():
             self._writer = writer
-            self.path = self._folder / "overlay.mp4"
+            self.path = self._folder / f"{self._name}.mp4"
 
     def _scratch_folder(self) -> Path | None:
         """Make a temporary folder with a plain name; None where there is none, as on a full disk."""

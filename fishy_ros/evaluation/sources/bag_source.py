@@ -6,7 +6,11 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fishy_ros.bags import BagReader
+from fishy_ros.bags.messages import decode_intrinsics
 from fishy_ros.errors import ImageError
 from fishy_ros.evaluation.environment import hash_files
 from fishy_ros.evaluation.result import SourceDescription
@@ -81,6 +85,15 @@ class BagSource:
                     yield Sample(frame.id, frame.image, frame.labels)
                 except ImageError as error:
                     yield UnreadableFrame(frame.id, f"{self._path}, {self._topic.name}: {error}")
+
+    def intrinsics(self) -> NDArray[np.float64] | None:
+        """Return the matrix K of the camera, float64 `[3, 3]` in px; None where the bag has no calibration."""
+        with BagReader(self._path, self._topic.name) as reader:
+            frame = next(iter(reader), None)
+        if frame is None or frame.camera_info_message is None:
+            return None
+        matrix = decode_intrinsics(frame.camera_info_message)
+        return matrix if matrix[0, 0] > 0 else None
 
     def describe(self) -> SourceDescription:
         """Describe the bag; hashes its files."""

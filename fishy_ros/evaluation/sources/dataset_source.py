@@ -33,6 +33,11 @@ class DatasetSource:
         """The name of the dataset."""
         return self._dataset.name
 
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset itself."""
+        return self._dataset
+
     def __len__(self) -> int:
         return len(self._dataset)
 
