@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from fishy_ros.deprecated_names import with_current_arguments
-from fishy_ros.errors import ConfigError
+from fishy_ros.evaluation.libraries import check_libraries
 from fishy_ros.failures import describe_failure
 from fishy_ros.terminal import printable
 
@@ -43,10 +41,6 @@ COMMANDS: tuple[str, ...] = (
     "build",
 )
 """Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""
-LIBRARIES: dict[str, tuple[int, int]] = {"matplotlib": (3, 7), "rich": (12, 3), "typer": (0, 13)}
-"""Libraries of the command line, and the oldest versions that will do; Ubuntu 22.04 and 24.04 have older ones."""
-KEPT: str = "'numpy<2'"
-"""What to install with them: the extensions of ROS 2 Humble and Jazzy are built for NumPy 1."""
 
 
 def build_app() -> typer.Typer:
@@ -55,7 +49,7 @@ def build_app() -> typer.Typer:
     Raises:
         ConfigError: a library is missing or too old.
     """
-    _check_libraries()
+    check_libraries()
     import typer
 
     app = typer.Typer(
@@ -68,17 +62,6 @@ def build_app() -> typer.Typer:
     for name in COMMANDS:
         importlib.import_module(f"fishy_ros.commands.{name}").register(app)
     return app
-
-
-def _check_libraries() -> None:
-    wanted = " ".join(f"'{name}>={major}.{minor}'" for name, (major, minor) in LIBRARIES.items())
-    for name, least in LIBRARIES.items():
-        try:
-            found = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            raise ConfigError(f"the command line needs {name}: python3 -m pip install {wanted} {KEPT}") from None
-        if tuple(int(number) for number in re.findall(r"\d+", found)[:2]) < least:
-            raise ConfigError(f"{name} {found} is too old for the command line: python3 -m pip install {wanted} {KEPT}")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 
 from rclpy.node import Node
@@ -25,3 +26,21 @@ def discovery_problem(node: Node, waited_s: float, environment: Mapping[str, str
     if any(name != own for name in others):
         return ""
     return f"no other node was found through the discovery server {server} ({DISCOVERY_SERVER}); is it running?"
+
+
+class DiscoveryWatch:
+    """Says from its beginning on what `discovery_problem` says, and logs it once: nobody may hear diagnostics."""
+
+    def __init__(self) -> None:
+        self._started_at = time.monotonic()
+        self._is_told = False
+
+    def problems(self, node: Node) -> tuple[str, ...]:
+        """Return what is wrong, as a line or none."""
+        problem = discovery_problem(node, time.monotonic() - self._started_at)
+        if not problem:
+            return ()
+        if not self._is_told:
+            node.get_logger().warning(problem)
+            self._is_told = True
+        return (problem,)

@@ -9,8 +9,8 @@ pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 from sensor_msgs.msg import CameraInfo
 from support.detector_bench import header, image_message
 
-from fishy_ros.node.camera_info import CalibrationCheck
-from fishy_ros.node.image_messages import FrameHeader
+from fishy_ros.node.calibration import CalibrationCheck
+from fishy_ros.node.conversions import FrameHeader
 
 
 def calibration(height: int, width: int, frame_id: str = "camera", **fields: int) -> CameraInfo:

@@ -14,7 +14,7 @@ from support.detector_bench import header, image_message, values_of
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.imaging import decode_compressed
-from fishy_ros.node.dds_profile import shared_memory_problem
+from fishy_ros.node.dds import shared_memory_problem
 
 
 def heatmap_of(message: Image) -> np.ndarray:
@@ -99,10 +99,10 @@ def test_a_depth_image_is_told_and_a_grey_one_of_16_bit_is_not(start_detector, s
 
 
 def test_shared_memory_that_is_too_small_is_told_for_fast_dds_alone(monkeypatch):
-    from fishy_ros.node import dds_profile
+    from fishy_ros.node import dds
 
     usage = type("Usage", (), {"free": 64 << 20})
-    monkeypatch.setattr(dds_profile.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(dds.shutil, "disk_usage", lambda path: usage)
     problem = shared_memory_problem({})
     assert "64 MiB free, expected 256 MiB" in problem
     assert "--shm-size" in problem

@@ -43,7 +43,7 @@ def start(module: str, *arguments: str, **environment: str) -> subprocess.Comple
     ids=" ".join,
 )
 def test_a_malformed_argument_of_the_node_is_one_line(arguments):
-    done = start("fishy_ros.node.detector_main", *arguments)
+    done = start("fishy_ros.node.process", *arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("detector: ")
@@ -54,13 +54,13 @@ def test_a_malformed_argument_of_the_node_is_one_line(arguments):
 def test_a_malformed_parameters_file_is_named(document, tmp_path):
     path = tmp_path / "parameters.yaml"
     path.write_text(DOCUMENTS[document])
-    done = start("fishy_ros.node.detector_main", "--params-file", str(path))
+    done = start("fishy_ros.node.process", "--params-file", str(path))
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert str(path) in done.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize("module", ["fishy_ros.node.detector_main", "fishy_ros.evaluation.live.replay_node"])
+@pytest.mark.parametrize("module", ["fishy_ros.node.process", "fishy_ros.evaluation.live.replay_node"])
 def test_a_malformed_domain_is_one_line(module):
     done = start(module, ROS_DOMAIN_ID="abc")
     assert done.returncode == 2

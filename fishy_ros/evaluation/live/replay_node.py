@@ -20,7 +20,7 @@ from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest
 from fishy_ros.evaluation.report.table import result_table
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.failures import describe_failure
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
 from fishy_ros.node.ros_start import init_ros
 
 PARAMETERS: tuple[tuple[str, Any, str], ...] = (

@@ -19,7 +19,7 @@ from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescript
 from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
 from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
-from fishy_ros.node.dds_profile import shared_memory_problem
+from fishy_ros.node.dds import shared_memory_problem
 from fishy_ros.runtimes.base import RuntimeInfo
 from fishy_ros.types import ScoreMap
 
