@@ -9,6 +9,7 @@ from fishy_ros.errors import FishyError
 EXTRA_OF: dict[str, str] = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "safetensors", "sklearn"), "train"),
     **dict.fromkeys(("distributed", "dask"), "sweep"),
+    **dict.fromkeys(("jinja2", "jsonschema", "matplotlib", "rich", "rosbags", "typer", "lz4", "backports"), "eval"),
     **dict.fromkeys(("rclpy", "rcl_interfaces", "sensor_msgs", "std_msgs", "diagnostic_msgs", "lifecycle_msgs"), "ros"),
     "cryptography": "signing",
     "openvino": "openvino",
