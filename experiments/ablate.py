@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 if TYPE_CHECKING:
     from experiments.ablation.cost import GraphSize
 
@@ -28,6 +30,7 @@ def ablate(
     steps: Annotated[int | None, typer.Option(help="Number of training steps, overriding the plan.", min=1)] = None,
 ) -> None:
     """Train and score each variant from random initialization; finished variants are skipped."""
+    check_output(out)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

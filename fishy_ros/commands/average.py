@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -18,6 +20,7 @@ def average(
     out: Annotated[Path, typer.Option(help="File for the averaged weights (.safetensors).")],
 ) -> None:
     """Average the weights of several checkpoints, ready to be calibrated and exported."""
+    check_output(out)
     from fishy_ros.training.average import average_weights
     from fishy_ros.training.checkpoint import save_weights
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -33,6 +35,7 @@ def evaluate(
     width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
     """Score and time every head: AP, FPR95 and AUROC per set, mean IoU, and time relative to the bare network."""
+    check_output(out)
     from rich.console import Console
     from rich.progress import Progress
 

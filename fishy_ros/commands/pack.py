@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -22,6 +24,7 @@ def pack(
     quality: Annotated[int, typer.Option(help="WebP quality, 1 to 100.", min=1, max=100)] = 85,
 ) -> None:
     """Pack the training data into one archive, to train on another machine."""
+    check_output(out)
     from rich.progress import Progress
 
     from fishy_ros.training.config import load_train_config

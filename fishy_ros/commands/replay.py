@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
@@ -60,6 +60,7 @@ def replay(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    fit: Annotated[str, typer.Option(help="Images of another aspect ratio: stretch, crop or pad.")] = "stretch",
     components: Annotated[
         str | None, typer.Option(help="Also compute component metrics, for the track 'anomaly' or 'obstacle'.")
     ] = None,
@@ -91,14 +92,17 @@ def replay(
     from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
+    from fishy_ros.imaging import as_fit
 
+    if out is not None:
+        check_output_folder(out)
     confirmation = parse_confirmation(confirm)
     wanted = RegionRequest(
         threshold, threshold_low, smallest, drivable, confirmation, camera_height, camera_pitch, speed
     )
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
-        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key),
+        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
         live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
         out=out,
         timing_frames=timing_frames,

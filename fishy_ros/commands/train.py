@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 if TYPE_CHECKING:
     from fishy_ros.training.config import TrainConfig
 
@@ -59,7 +61,7 @@ def train(
         settings = dataclasses.replace(settings, optimiser=dataclasses.replace(settings.optimiser, steps=steps))
     if not validation:
         settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=0))
-    out.mkdir(parents=True, exist_ok=True)
+    check_output_folder(out)
     start = Start(weights, new_head, fresh)
     job = functools.partial(run_training, settings=settings, out=out, device=device, start=start)
     if processes == 1:

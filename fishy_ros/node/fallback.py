@@ -121,7 +121,12 @@ class FallbackLevels:
     def _add(self, configuration: Configuration, runtime: str, parameters: DetectorParameters) -> None:
         def open_it() -> AnomalyDetector:
             return AnomalyDetector(
-                configuration.package, runtime, parameters.device, configuration.precision, parameters.threads
+                configuration.package,
+                runtime,
+                parameters.device,
+                configuration.precision,
+                parameters.threads,
+                parameters.input_fit,
             )
 
         try:
@@ -160,7 +165,14 @@ def cheaper_configurations(package: ModelPackage, precision: str, device: str) -
 
 def _open(parameters: DetectorParameters) -> AnomalyDetector:
     package = load_model_package(parameters.model, parameters.trusted_key)
-    return AnomalyDetector(package, parameters.runtime, parameters.device, parameters.precision, parameters.threads)
+    return AnomalyDetector(
+        package,
+        parameters.runtime,
+        parameters.device,
+        parameters.precision,
+        parameters.threads,
+        parameters.input_fit,
+    )
 
 
 def _fastest_ms(detector: AnomalyDetector | None) -> float:

@@ -106,9 +106,15 @@ def log_folder(environment: Mapping[str, str]) -> Path:
         RuntimeError: nothing says where, and this user has no home.
     """
     if environment.get("ROS_LOG_DIR"):
-        return Path(environment["ROS_LOG_DIR"]).expanduser()
-    home = environment.get("ROS_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".ros") / "log"
+        return _expanded(environment["ROS_LOG_DIR"], environment)
+    return _expanded(environment.get("ROS_HOME") or "~/.ros", environment) / "log"
+
+
+def _expanded(path: str, environment: Mapping[str, str]) -> Path:
+    """Replace a leading `~` as ROS does, which asks nobody but `HOME` where that is."""
+    if path.startswith("~") and not environment.get("HOME"):
+        raise RuntimeError(f"{path}: HOME is not set")
+    return Path(path).expanduser()
 
 
 _SOURCE = "fishy_ros"
@@ -194,16 +200,20 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
 
 
 def run_node() -> None:
-    """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
-    import rclpy
+    """Run the node until it is interrupted; exit status 2 if an argument given at start is not allowed."""
     from rclpy.signals import SignalHandlerOptions, install_signal_handlers
     from rclpy.utilities import try_shutdown
 
     from fishy_ros.node.dds import dds_environment
     from fishy_ros.node.node import DetectorNode
+    from fishy_ros.node.ros_start import init_ros
 
     os.environ.update(dds_environment())
-    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        init_ros(sys.argv)
+    except ConfigError as error:
+        print(f"detector: {error}", file=sys.stderr)
+        sys.exit(2)
     # The handlers of rclpy end its context. KeyboardInterrupt as well would come at any point, within libraries that
     # are being loaded, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -212,6 +222,7 @@ def run_node() -> None:
     try:
         with _until_shutdown():
             node = DetectorNode()
+            node.note_shared_memory()
             if node.starts_by_itself:
                 node.start()
             spin_until_shutdown(node, node.note_callback_failure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -119,7 +120,7 @@ class HeadStudy:
             parameters=count_parameters(model),
             height=self._size[0],
             width=self._size[1],
-            command=" ".join(["fishy", *sys.argv[1:]]),
+            command=shlex.join(["fishy", *sys.argv[1:]]),
             environment=environment,
             segmentation=scores.segmentation,
             prevalence=scores.prevalence,

@@ -36,6 +36,8 @@ class DetectorCommand:
     """`raw` or `compressed`."""
     trusted_key: str = ""
     """File of the public key that must have signed the model; empty if none must."""
+    fit: str = "stretch"
+    """How an image of another aspect ratio than the network's comes into it."""
 
     def arguments(self) -> list[str]:
         """Build the command line; the node waits for its lifecycle transitions."""
@@ -46,6 +48,7 @@ class DetectorCommand:
             "precision": self.precision,
             "threads": str(self.threads),
             "image_transport": self.image_transport,
+            "fit": self.fit,
             **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
             "autostart": "false",
         }
