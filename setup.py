@@ -13,20 +13,27 @@ NAME = "fishy_ros"
 SHARED_FOLDERS = ("config", "launch", "models", "rviz")
 """Folders of the source tree that are installed, with everything in them, below share/fishy_ros."""
 
+# What the node and the library need; package.xml names the same for ROS.
 REQUIREMENTS = [
-    "jinja2>=3.0",
-    "matplotlib>=3.7",
     "numpy>=1.21",
     "onnxruntime>=1.17",
     "opencv-python-headless>=4.5.4",
     "pyyaml>=5.4",
+    "scipy>=1.8",
+]
+
+EVAL = [
+    "jinja2>=3.0",
+    "jsonschema>=4.0",
+    "matplotlib>=3.7",
     "rich>=12.3",
     "rosbags>=0.11.9",
-    "scipy>=1.8",
     "typer>=0.13",
 ]
 
 EXTRAS = {
+    # the command `fishy` and the harness: replays, scores, reports, benchmarks
+    "eval": EVAL,
     # rclpy and its messages for machines without a ROS distribution (x86-64 Linux)
     "ros": ["ros-jazzy-rclpy", "ros-jazzy-common-interfaces", "ros-jazzy-rmw-fastrtps-cpp"],
     # TensorRT itself comes with JetPack or from NVIDIA; these are the bindings to CUDA, and ONNX Runtime for CUDA with
@@ -34,17 +41,17 @@ EXTRAS = {
     "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
-    "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
-    "sweep": ["distributed>=2023.5"],
+    "train": [*EVAL, "torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
+    "sweep": [*EVAL, "distributed>=2023.5"],
     "signing": ["cryptography>=3.4"],
     "test": [
+        *EVAL,
         "colcon-ros",
         "cryptography>=3.4",
         "cuda-bindings>=12.9",
         "distributed>=2023.5",
         "h5py>=3.8",
         "hypothesis>=6.82",
-        "jsonschema>=4.0",
         "mypy>=1.11",
         "onnx>=1.16",
         "openvino>=2024.0",
@@ -96,8 +103,8 @@ setup(
     entry_points={
         "console_scripts": [
             "fishy = fishy_ros.commands.cli:main",
-            "detector = fishy_ros.node.detector_main:main",
-            "replay = fishy_ros.evaluation.live.replay_node:main",
+            "detector = fishy_ros.node.process:main",
+            "replay = fishy_ros.evaluation.live.replay_main:main",
         ],
     },
 )

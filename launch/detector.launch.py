@@ -9,7 +9,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from fishy_ros.node import launching
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
 
 SHARE = Path(__file__).resolve().parents[1]
 

@@ -1,18 +1,40 @@
-"""The parameters of the detector node: names, defaults, meaning and what is allowed."""
+"""The parameters of the detector node: names, defaults, what is allowed, and the server that keeps them valid."""
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from fishy_ros.deprecated_names import PARAMETERS, warn_of_old_names
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import COLOR_MAPS
-from fishy_ros.node.degradation import DeadlineRules
+from fishy_ros.node.compat import IS_HUMBLE
 
 Value: TypeAlias = str | bool | int | float
 
 MODEL_THRESHOLD: float = -1.0
 """The `threshold` that stands for the default of the model."""
+
+SAME_THRESHOLD: float = -1.0
+"""The `threshold_low` that stands for `threshold`."""
+
+
+@dataclass(frozen=True)
+class DeadlineRules:
+    """When to step down and when to step up."""
+
+    deadline_ms: float
+    """Time that a frame may take; 0 for no limit."""
+    max_missed: int
+    """Frames in a row that miss the deadline before a step down."""
+    recovery_s: float
+    """Shortest time without a missed deadline before a step up."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +94,65 @@ class DetectorParameters:
     autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.", read_only=True)
     threshold: float = _parameter(
         MODEL_THRESHOLD,
-        "Score in [0, 1] above which a pixel counts as anomalous; -1 takes the default of the model.",
+        "Score in [0, 1] from which a pixel counts as anomalous; -1 takes the default of the model.",
         low=-1.0,
         high=1.0,
+    )
+    threshold_low: float = _parameter(
+        SAME_THRESHOLD,
+        "Score in [0, 1] down to which a region spreads that reaches threshold somewhere; -1: that of threshold.",
+        low=-1.0,
+        high=1.0,
+    )
+    smallest_region_px: int = _parameter(
+        1, "Regions with fewer pixels of the network's heatmap do not count.", low=1, high=10_000_000
+    )
+    drivable_classes: str = _parameter(
+        "",
+        "Names of classes, such as 'road' or 'road,sidewalk': only regions that lie or stand on them count; "
+        "empty: all regions.",
+        at_configure=True,
+    )
+    confirm_hits: int = _parameter(
+        1, "A region counts once it was seen in this many of the last confirm_window frames.", low=1, high=1000
+    )
+    confirm_window: int = _parameter(1, "See confirm_hits.", low=1, high=1000)
+    max_gap_s: float = _parameter(
+        0.5,
+        "A region that is not seen is kept for this many seconds, but not for longer than it had been seen.",
+        low=0.0,
+        high=60.0,
+    )
+    camera_height_m: float = _parameter(
+        0.0, "Height of the camera above the ground, in m; 0 where that is not known.", low=0.0, high=1000.0
+    )
+    camera_pitch_deg: float = _parameter(0.0, "How far the camera looks down, in degrees.", low=-90.0, high=90.0)
+    camera_roll_deg: float = _parameter(0.0, "How far the camera leans right, in degrees.", low=-180.0, high=180.0)
+    camera_pitch_error_deg: float = _parameter(
+        0.3,
+        "Standard deviation of the pitch on the road, in degrees, for the error of distances.",
+        low=0.0,
+        high=45.0,
+    )
+    ground_frame: str = _parameter(
+        "",
+        "Frame on the ground, with z up, such as base_footprint: the ground comes from tf instead of camera_height_m, "
+        "and obstacles are published in this frame; empty: not from tf.",
+        at_configure=True,
+    )
+    image_rectified: str = _parameter(
+        "auto",
+        "Whether the image is rectified (the matrix P, no distortion) or not (K and D); auto: by 'rect' in its topic.",
+        choices=("auto", "true", "false"),
+    )
+    use_depth: bool = _parameter(
+        False, "Subscribe to depth, a depth image registered to the camera, to place regions by it.", at_configure=True
+    )
+    use_odometry: bool = _parameter(
+        False, "Subscribe to odom (nav_msgs/Odometry): its speed tells where regions will be.", at_configure=True
+    )
+    max_obstacle_distance_m: float = _parameter(
+        80.0, "Regions farther than this many metres are not placed.", low=0.1, high=10_000.0
     )
     heatmap_size: str = _parameter(
         "network", "Resolution of the heatmap: that of the network or that of the image.", choices=("network", "image")
@@ -142,6 +220,13 @@ class DetectorParameters:
             raise ConfigError(
                 f"parameter threshold is {self.threshold}; expected 0 to 1, or -1 for the model's default"
             )
+        if SAME_THRESHOLD < self.threshold_low < 0.0:
+            raise ConfigError(f"parameter threshold_low is {self.threshold_low}; expected 0 to 1, or -1 for threshold")
+        if self.confirm_hits > self.confirm_window:
+            raise ConfigError(
+                f"parameters confirm_hits and confirm_window are {self.confirm_hits} and {self.confirm_window}; "
+                "expected at most as many hits as frames"
+            )
         if not self.model:
             raise ConfigError("parameter model is empty; expected the name or the path of a model package")
 
@@ -165,3 +250,83 @@ def check_value(item: Field[Any], value: Value) -> None:
         raise ConfigError(f"parameter {item.name} is {value!r}; expected one of {', '.join(rule.choices)}")
     if rule.low is not None and rule.high is not None and not rule.low <= float(value) <= rule.high:
         raise ConfigError(f"parameter {item.name} is {value}; expected {rule.low:g} to {rule.high:g}")
+
+
+_FIELDS = {item.name: item for item in fields(DetectorParameters)}
+
+
+class ParameterServer:
+    """The parameters of a node as one value that is replaced as a whole, so every reader sees a valid set.
+
+    Raises:
+        ConfigError: a value given at start is not allowed.
+    """
+
+    def __init__(self, node: Node, is_configured: Callable[[], bool]) -> None:
+        """Declare all parameters; `is_configured` says whether those of `configure` are in use."""
+        self._is_configured = is_configured
+        try:
+            values = {
+                name: node.declare_parameter(name, item.default, _descriptor(item)).value
+                for name, item in _FIELDS.items()
+            }
+            _adopt_old_names(node, values)
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            raise ConfigError(f"a parameter is not allowed: {error}") from error
+        self._current = DetectorParameters(**values)
+        node.add_on_set_parameters_callback(self._refuse_or_accept)
+        if not IS_HUMBLE:
+            node.add_post_set_parameters_callback(self._adopt)
+
+    @property
+    def current(self) -> DetectorParameters:
+        """The values that hold now."""
+        return self._current
+
+    def _refuse_or_accept(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        try:
+            changed = self._changed(changes)
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if IS_HUMBLE:  # which says nothing once they are set
+            self._current = changed
+        return SetParametersResult(successful=True)
+
+    def _adopt(self, changes: Sequence[Parameter]) -> None:
+        self._current = self._changed(changes)
+
+    def _changed(self, changes: Sequence[Parameter]) -> DetectorParameters:
+        ours = {change.name: change.value for change in changes if change.name in _FIELDS}
+        for name, value in ours.items():
+            if rule_of(_FIELDS[name]).at_configure and self._is_configured() and value != getattr(self._current, name):
+                raise ConfigError(f"parameter {name} is in use; deactivate and clean up the node to change it")
+        return replace(self._current, **ours)
+
+
+def _adopt_old_names(node: Node, values: dict[str, Any]) -> None:
+    """Take over what was given at start under the name of an earlier release."""
+    found = set()
+    for old, new in PARAMETERS.items():
+        given = node.declare_parameter(old, descriptor=ParameterDescriptor(dynamic_typing=True)).value
+        if given is not None:
+            found.add(old)
+            values[new] = given
+            node.set_parameters([Parameter(new, value=given)])
+        node.undeclare_parameter(old)
+    warn_of_old_names(found, PARAMETERS, "parameters")
+
+
+def _descriptor(item: Field[Any]) -> ParameterDescriptor:
+    rule = rule_of(item)
+    descriptor = ParameterDescriptor(
+        name=item.name,
+        description=rule.description,
+        read_only=rule.read_only,
+        additional_constraints=f"one of {', '.join(rule.choices)}" if rule.choices else "",
+    )
+    if rule.low is not None and rule.high is not None:
+        if isinstance(item.default, float):
+            descriptor.floating_point_range = [FloatingPointRange(from_value=rule.low, to_value=rule.high)]
+        else:
+            descriptor.integer_range = [IntegerRange(from_value=int(rule.low), to_value=int(rule.high), step=1)]
+    return descriptor

@@ -12,11 +12,19 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float32
 
 from fishy_ros.imaging import render_overlay
-from fishy_ros.node.camera_info import scale_camera_info
-from fishy_ros.node.image_messages import FrameHeader, color_message, heatmap_message, jpeg_message, label_message
-from fishy_ros.node.latency import Age, latency_message
+from fishy_ros.node.conversions import (
+    FrameHeader,
+    color_message,
+    heatmap_message,
+    jpeg_message,
+    label_message,
+    latency_message,
+    scale_camera_info,
+)
+from fishy_ros.node.obstacle_publishers import ObstaclePublishers
 from fishy_ros.node.parameters import DetectorParameters
-from fishy_ros.node.qos_mismatches import QosMismatches
+from fishy_ros.node.qos import QosMismatches
+from fishy_ros.node.stamps import Age
 from fishy_ros.types import Detection, ImageArray, ScoreMap
 
 
@@ -48,6 +56,7 @@ class Publishers:
         self._segmentation = self._create(Image, "~/segmentation", newest)
         self._latency = self._create(DiagnosticArray, "~/latency", every)
         self._latency_ms = self._create(Float32, "~/latency_ms", every)
+        self.obstacles = ObstaclePublishers(node, self._mismatches)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -66,6 +75,7 @@ class Publishers:
             self._latency_ms,
         ):
             self._node.destroy_lifecycle_publisher(publisher)
+        self.obstacles.destroy()
 
     def publish_heatmap(self, header: FrameHeader, score: ScoreMap) -> None:
         """Publish the score map of a frame, float32 `[h, w]`."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.errors import ImageError
-from fishy_ros.node.distributions import with_info
-from fishy_ros.node.image_messages import CompressedCameraImage, RawImage
-from fishy_ros.node.latency import time_in_middleware_ms
-from fishy_ros.node.pipeline import Frame
-from fishy_ros.node.qos_mismatches import QosMismatches
-from fishy_ros.node.sequence_gaps import SequenceGaps
+from fishy_ros.node.compat import with_info
+from fishy_ros.node.conversions import CameraImage, CompressedCameraImage, RawImage
+from fishy_ros.node.qos import QosMismatches
+from fishy_ros.node.stamps import time_in_middleware_ms
+from fishy_ros.node.state import DetectorState
 
 _IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]]] = {
     "raw": ("image", Image, RawImage),
@@ -31,39 +30,40 @@ REMEMBERED_S: float = 2.0
 """For at least so long one unreadable calibration among good ones is named, so that diagnostics show it."""
 
 
-class CameraSubscriptions:
-    """Hand the newest image to `on_frame`, and what is no image to `on_bad`.
+@dataclass(frozen=True)
+class Frame:
+    """An image as it came off the bus."""
 
-    Where the executor was late, several images wait in the middleware: all but the newest are counted by
-    `on_overtaken` and dropped. (With a queue of one they would be lost without a trace.) What did not fit into the
-    queue, or never arrived, is missing from the numbers of the messages and counted by `on_lost`.
+    image: CameraImage
+    receive_ms: float
+    """From its arrival in the middleware to the node's callback; 0 where that is not known (Humble)."""
+    received_at: float
+    """When the callback had it, by `time.perf_counter`."""
+    camera_info: CameraInfo | None
+    """The latest calibration at that time."""
+
+
+class CameraSubscriptions:
+    """Hand the newest image to `on_frame`, and count what does not get there.
+
+    Where the executor was late, several images wait in the middleware: all but the newest are dropped as overtaken.
+    (With a queue of one they would be lost without a trace.) What did not fit into the queue, or never arrived, is
+    missing from the numbers of the messages.
 
     Messages are taken in serialised form: an exception while rclpy deserialises one would block the
     subscription for good, and an image costs two copies less.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        transport: str,
-        gaps: SequenceGaps,
-        on_frame: Callable[[Frame], None],
-        on_overtaken: Callable[[], None],
-        on_lost: Callable[[int], None],
-        on_bad: Callable[[str], None],
-    ) -> None:
-        """Subscribe; `transport` is `raw` or `compressed`, `gaps` knows the images of an earlier subscription."""
-        self._node = node
+    def __init__(self, state: DetectorState, on_frame: Callable[[Frame], None]) -> None:
+        """Subscribe by the transport of the parameters; the gaps of `state` know images of an earlier subscription."""
+        self._node = state.node
+        self._counters, self._gaps = state.counters, state.gaps
         self._on_frame = on_frame
-        self._on_overtaken = on_overtaken
-        self._on_lost = on_lost
-        self._on_bad = on_bad
         self._camera_info: CameraInfo | None = None
         self._unreadable = ""
         self._unreadable_at = 0.0
-        self._mismatches = QosMismatches(node)
-        self._gaps = gaps
-        topic, message_type, self._image_class = _IMAGES[transport]
+        self._mismatches = QosMismatches(state.node)
+        topic, message_type, self._image_class = _IMAGES[state.parameters.image_transport]
         self._group = MutuallyExclusiveCallbackGroup()
         self._images = self._subscribe(message_type, topic, with_info(self._on_image), QUEUE_DEPTH)
         self._calibrations = self._subscribe(CameraInfo, "camera_info", self._on_camera_info, 1)
@@ -90,7 +90,8 @@ class CameraSubscriptions:
     def _on_image(self, message: bytes, info: Mapping[str, int]) -> None:
         self._count_lost(info)
         while (newer := self._take_waiting()) is not None:
-            self._on_overtaken()
+            self._counters.note_received()
+            self._counters.note_overtaken()
             message, info = newer
             self._count_lost(info)
         received_at = time.perf_counter()
@@ -98,14 +99,16 @@ class CameraSubscriptions:
         try:
             image = self._image_class.deserialize(message)
         except ImageError as error:
-            self._on_bad(str(error))
+            self._counters.note_received()
+            self._counters.note_bad(str(error))
+            self._node.get_logger().warning(f"bad image dropped: {error}", throttle_duration_sec=1.0)
             return
         self._on_frame(Frame(image, receive_ms, received_at, self._camera_info))
 
     def _count_lost(self, info: Mapping[str, int]) -> None:
         lost = self._gaps.lost_before(info.get("publication_sequence_number"), self._count_cameras())
         if lost:
-            self._on_lost(lost)
+            self._counters.note_lost(lost)
 
     def _count_cameras(self) -> int:
         return int(self._node.count_publishers(self._images.topic_name))

@@ -8,7 +8,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, QoSPolicyKind, qos_check_compatible
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from fishy_ros.node.distributions import (
+from fishy_ros.node.compat import (
     PublisherEventCallbacks,
     QoSOfferedIncompatibleQoSInfo,
     QoSRequestedIncompatibleQoSInfo,

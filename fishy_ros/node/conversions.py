@@ -6,19 +6,23 @@ every image. What goes out is written into the message's own buffer.
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from fishy_ros.errors import ImageError
 from fishy_ros.imaging import compressed_size, decode_compressed, to_bgr, to_depth
-from fishy_ros.node.cdr import CdrReader
+from fishy_ros.node.stamps import Age
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
 NANOSECONDS = 1_000_000_000
@@ -177,6 +181,22 @@ def jpeg_message(header: FrameHeader, image: ImageArray, quality: int) -> Compre
     return message
 
 
+def latency_message(header: FrameHeader, source: str, stages_ms: Mapping[str, float], age: Age) -> DiagnosticArray:
+    """Build the message that says what each stage of one frame took, in ms, under `<stage>_ms`.
+
+    An unknown age is `nan`; the status is then a warning that says why.
+    """
+    values = [KeyValue(key=f"{stage}_ms", value=f"{ms:.4f}") for stage, ms in stages_ms.items()]
+    values.append(KeyValue(key="age_ms", value=f"{age.ms:.4f}"))
+    status = DiagnosticStatus(
+        level=DiagnosticStatus.WARN if age.problem else DiagnosticStatus.OK,
+        name=f"{source}: latency",
+        message=f"age is invalid: {age.problem}" if age.problem else "ok",
+        values=values,
+    )
+    return DiagnosticArray(header=header.message(), status=[status])
+
+
 def _read_header(reader: CdrReader) -> FrameHeader:
     return FrameHeader(reader.int32(), reader.uint32(), reader.string())
 
@@ -193,3 +213,96 @@ def _image_message(header: FrameHeader, pixels: NDArray[np.float32] | NDArray[np
     # Assigning bytes instead would check them one by one on older distributions.
     message.data.frombytes(pixels.data.cast("B"))
     return message
+
+
+_PLAIN_REPRESENTATIONS = frozenset({0x0000, 0x0001, 0x0006, 0x0007})
+"""CDR_BE, CDR_LE, CDR2_BE and CDR2_LE: odd ones are little-endian."""
+_HEADER_BYTES = 4
+
+
+class CdrReader:
+    """Read one field after the other from a serialised message.
+
+    Every method raises `ImageError` when the message ends too early.
+    """
+
+    def __init__(self, message: bytes) -> None:
+        """Read the header that names the representation.
+
+        Raises:
+            ImageError: there is no header, or it names a representation that ROS 2 does not use.
+        """
+        if len(message) < _HEADER_BYTES:
+            raise ImageError(f"a serialised message has {len(message)} bytes; expected at least {_HEADER_BYTES}")
+        representation = int.from_bytes(message[:2], "big")
+        if representation not in _PLAIN_REPRESENTATIONS:
+            raise ImageError(f"a serialised message has representation {representation:#06x}; expected plain CDR")
+        self._message = message
+        self._position = _HEADER_BYTES
+        self._order = "<" if representation & 1 else ">"
+
+    def int32(self) -> int:
+        """Read a signed integer of 32 bits."""
+        return self._number("i")
+
+    def uint32(self) -> int:
+        """Read an unsigned integer of 32 bits."""
+        return self._number("I")
+
+    def uint8(self) -> int:
+        """Read one byte."""
+        return self._message[self._skip(1)]
+
+    def string(self) -> str:
+        """Read a string; bytes that are no UTF-8 are replaced."""
+        length = self.uint32()
+        start = self._skip(length)
+        return self._message[start : start + length].rstrip(b"\0").decode("utf-8", "replace")
+
+    def byte_sequence(self) -> NDArray[np.uint8]:
+        """Read a sequence of bytes: a view of the message, uint8 `[N]`."""
+        length = self.uint32()
+        return np.frombuffer(self._message, np.uint8, length, self._skip(length))
+
+    def _number(self, kind: str) -> int:
+        self._position += -self._position % 4
+        value: int = struct.unpack_from(self._order + kind, self._message, self._skip(4))[0]
+        return value
+
+    def _skip(self, count: int) -> int:
+        start = self._position
+        if start + count > len(self._message):
+            raise ImageError(f"a serialised message of {len(self._message)} bytes ends at byte {start} of a longer one")
+        self._position = start + count
+        return start
+
+
+def scale_camera_info(info: CameraInfo, header: FrameHeader, scale_y: float, scale_x: float) -> CameraInfo:
+    """Return the calibration of an image resized by `scale_y`, `scale_x`, with the header of that image.
+
+    Pixel centres lie at whole coordinates and the outer edges of both images coincide, as in OpenCV's
+    resize: u' = (u + 1/2) s - 1/2. Distortion and rotation do not change; the ROI is rounded to pixels.
+    """
+    scaled = deepcopy(info)
+    scaled.header = header.message()
+    scaled.height = round(info.height * scale_y)
+    scaled.width = round(info.width * scale_x)
+    if info.k[0] != 0.0:  # 0 marks a camera that is not calibrated
+        scaled.k[0] *= scale_x
+        scaled.k[1] *= scale_x
+        scaled.k[2] = (info.k[2] + 0.5) * scale_x - 0.5
+        scaled.k[4] *= scale_y
+        scaled.k[5] = (info.k[5] + 0.5) * scale_y - 0.5
+    if info.p[0] != 0.0:
+        scaled.p[0] *= scale_x
+        scaled.p[1] *= scale_x
+        scaled.p[2] = (info.p[2] + 0.5) * scale_x - 0.5
+        scaled.p[3] *= scale_x
+        scaled.p[5] *= scale_y
+        scaled.p[6] = (info.p[6] + 0.5) * scale_y - 0.5
+        scaled.p[7] *= scale_y
+    scaled.roi.x_offset = round(info.roi.x_offset * scale_x)
+    scaled.roi.y_offset = round(info.roi.y_offset * scale_y)
+    scaled.roi.width = round(info.roi.width * scale_x)
+    scaled.roi.height = round(info.roi.height * scale_y)
+    return scaled

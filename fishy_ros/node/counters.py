@@ -1,10 +1,16 @@
-"""Count what happens to every frame that arrives."""
+"""Count what happens to every frame, and remember how long the last ones took."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
+
+PERCENTILES: tuple[int, ...] = (50, 95, 99)
 
 
 @dataclass(frozen=True)
@@ -107,3 +113,29 @@ class FrameCounters:
         """Count frames that the middleware lost."""
         with self._lock:
             self._totals = replace(self._totals, lost=self._totals.lost + count)
+
+
+class LatencyWindow:
+    """Latencies of the last frames. Any thread may use it."""
+
+    def __init__(self, frames: int = 300) -> None:
+        """Remember the last `frames` values of every stage."""
+        self._lock = threading.Lock()
+        self._frames = frames
+        self._stages: dict[str, deque[float]] = {}
+
+    def add(self, stages_ms: Mapping[str, float]) -> None:
+        """Remember one frame; values that are not finite are left out."""
+        with self._lock:
+            for stage, ms in stages_ms.items():
+                if np.isfinite(ms):
+                    self._stages.setdefault(stage, deque(maxlen=self._frames)).append(ms)
+
+    def percentiles(self) -> dict[str, tuple[float, ...]]:
+        """Return `PERCENTILES` of every stage in ms, in the order in which the stages first came."""
+        with self._lock:
+            copies = {stage: list(values) for stage, values in self._stages.items()}
+        return {
+            stage: tuple(float(value) for value in np.percentile(values, PERCENTILES))
+            for stage, values in copies.items()
+        }
