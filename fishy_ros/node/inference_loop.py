@@ -59,6 +59,10 @@ class InferenceLoop:
         """What keeps cameras from being heard."""
         return (*self._camera.problems, *self._obstacles.problems)
 
+    def silence(self) -> str:
+        """Say what keeps images from coming."""
+        return self._camera.silence()
+
     @property
     def threshold_values(self) -> Mapping[str, str]:
         """The threshold in force and what it means, for `/diagnostics`."""
@@ -128,6 +132,8 @@ class InferenceLoop:
         published = time.perf_counter()
         age = age_of(header.stamp_ns, self._node.get_clock().now().nanoseconds)
         self._counters.note_published()
+        if age.problem and header.stamp_ns != UNSTAMPED_NS:
+            self._counters.note_without_age(age.problem)
         stages_ms = {
             "receive": frame.receive_ms,
             "wait": (started - frame.received_at) * 1e3,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -274,6 +275,9 @@ class ParameterServer:
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ConfigError(f"a parameter is not allowed: {error}") from error
         self._current = DetectorParameters(**values)
+        self._unknown = tuple(_unknown_parameters(node))
+        for problem in self._unknown:
+            node.get_logger().warning(problem)
         node.add_on_set_parameters_callback(self._refuse_or_accept)
         if not IS_HUMBLE:
             node.add_post_set_parameters_callback(self._adopt)
@@ -282,6 +286,11 @@ class ParameterServer:
     def current(self) -> DetectorParameters:
         """The values that hold now."""
         return self._current
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Parameters given at start that the node does not have, one line each: a misspelt one changes nothing."""
+        return self._unknown
 
     def _refuse_or_accept(self, changes: Sequence[Parameter]) -> SetParametersResult:
         try:
@@ -314,6 +323,15 @@ def _adopt_old_names(node: Node, values: dict[str, Any]) -> None:
             node.set_parameters([Parameter(new, value=given)])
         node.undeclare_parameter(old)
     warn_of_old_names(found, PARAMETERS, "parameters")
+
+
+def _unknown_parameters(node: Node) -> Iterator[str]:
+    """Name what was given at start and nobody has declared."""
+    for name in sorted(node._parameter_overrides):  # rclpy has no other way to read them undeclared
+        if node.has_parameter(name) or name in PARAMETERS or name.startswith("qos_overrides."):
+            continue
+        near = get_close_matches(name, _FIELDS, n=1)
+        yield f"parameter {name} is not known and changes nothing{f'; {near[0]} may be meant' if near else ''}"
 
 
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:

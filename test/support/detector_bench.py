@@ -190,9 +190,18 @@ class DetectorBench:
 
 
 def node_command(**parameters: object) -> list[str]:
-    """Build the command line of a detector node with these parameters."""
+    """Build the command line of a detector node with these parameters; `remap` renames a topic, FROM:=TO."""
+    remap = parameters.pop("remap", None)
     arguments = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-    return [sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args", *arguments]
+    return [
+        sys.executable,
+        "-u",
+        "-m",
+        "fishy_ros.node.process",
+        "--ros-args",
+        *arguments,
+        *(["-r", str(remap)] if remap else []),
+    ]
 
 
 def header(index: int, frame_id: str = "camera") -> Header:
