@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
@@ -44,7 +45,8 @@ class InferenceLoop:
         package = state.levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.baseline)
         self._visualization = Worker[Picture]("visualization", self._paint, self._on_picture_error)
-        self._worker = Worker[Frame]("inference", self._handle, self._on_frame_error)
+        self._turns, self._ticket = state.pool.turns if state.pool is not None else None, object()
+        self._worker = Worker[Frame]("inference", self._handle, self._on_frame_error, self._turn)
         self._camera = CameraSubscriptions(state, self._on_frame)
         self._visualization.start()
         self._worker.start()
@@ -80,6 +82,8 @@ class InferenceLoop:
     def abandon(self, reason: str) -> None:
         """Unsubscribe and abandon the frame in work; whatever comes of it will not be published."""
         frame = self._guard.give_up()
+        if self._turns is not None:
+            self._turns.give_up(self._ticket)
         self._close_camera()
         self._worker.stop(timeout_s=0.0)
         self._visualization.stop()
@@ -98,6 +102,10 @@ class InferenceLoop:
             self._counters.note_overtaken()
 
     # --- on the worker's thread ---
+
+    def _turn(self) -> AbstractContextManager[object]:
+        """Wait until the engine is free, where other cameras use it too."""
+        return nullcontext() if self._turns is None else self._turns.turn(self._ticket)
 
     def _handle(self, frame: Frame) -> None:
         """Publish the heatmap of a frame, then everything else about it; a frame with a stale stamp is dropped.

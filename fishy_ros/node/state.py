@@ -9,6 +9,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from fishy_ros.errors import describe_error
 from fishy_ros.node.counters import FrameCounters
+from fishy_ros.node.engine_pool import EnginePool
 from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.obstacle_finder import ObstacleFinder
 from fishy_ros.node.parameters import DetectorParameters, ParameterServer
@@ -29,6 +30,8 @@ class DetectorState:
 
     node: LifecycleNode
     settings: ParameterServer
+    pool: EnginePool | None = None
+    """Engines that the nodes of this process share; None where the node has its own."""
     label: str = "unconfigured"
     """Label of the lifecycle state."""
     failure: str = ""

@@ -107,7 +107,7 @@ class Supervisor:
             return state.levels
         wanted = state.parameters
         self._logger.info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
-        levels = state.levels = FallbackLevels(wanted)
+        levels = state.levels = FallbackLevels(wanted, state.pool)
         info = levels.current.runtime_info
         self._logger.info(f"{levels.current.package.name} runs on {info.name} {info.version}: {info.detail}")
         if wanted.frame_deadline_ms > 0.0:

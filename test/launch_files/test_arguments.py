@@ -23,6 +23,7 @@ seen = {{
     "level": node.get_logger().get_effective_level().name,
     "parameters": {{name: p.value for name, p in node._parameters.items() if name != "start_type_description_service"}},
     "image": node.resolve_topic_name("image"),
+    "arguments": rclpy.utilities.remove_ros_args(sys.argv)[1:],
 }}
 with open(os.environ["PROBE_OUT"], "a") as file:
     file.write(json.dumps(seen) + "\\n")
@@ -152,3 +153,19 @@ def test_an_argument_of_the_wrong_type_is_named(run):
     assert status == 1
     assert "argument threads is 'many'" in output
     assert seen == {}
+
+
+def test_several_cameras_are_one_process_with_their_names_and_topics(run):
+    status, output, seen = run(
+        "multi_camera.launch.py", "cameras:=front, rear", "threshold:=0.3", "image_topic:=/{camera}/image"
+    )
+    assert status == 0, output
+    (node,) = seen.values()
+    assert node["arguments"][:5] == ["--cameras", "/front", "/rear", "--image-topic", "/{camera}/image"]
+    assert node["parameters"]["threshold"] == 0.3
+
+
+def test_no_camera_is_a_launch_that_fails(run):
+    status, output, seen = run("multi_camera.launch.py", "cameras:=,")
+    assert (status, seen) == (1, {})
+    assert "argument cameras is empty" in output
