@@ -100,7 +100,10 @@ def _start_nodes(context: LaunchContext) -> list[Node]:
         remappings=[
             ("/camera/image_raw", image_topic),
             ("/camera/camera_info", values["camera_info_topic"]),
-            *((f"/detector/{topic}", f"{prefix}/{name}/{topic}") for topic in ("overlay", "heatmap", "markers")),
+            *(
+                (f"/detector/{topic}", f"{prefix}/{name}/{topic}")
+                for topic in ("overlay", "heatmap", "mask", "markers", "obstacles")
+            ),
         ],
         condition=IfCondition(values["rviz"]),
     )

@@ -33,6 +33,13 @@ def replay(
     timeout: Annotated[float, typer.Option(help="In lockstep, seconds to wait for a heatmap.")] = 30.0,
     attach: Annotated[str | None, typer.Option(help="Score this running node (such as /detector).")] = None,
     play_topic: Annotated[str, typer.Option(help="Topic on which images are played.")] = "/camera/image_raw",
+    record: Annotated[
+        Path | None, typer.Option(help="Bag of everything that the node hears and publishes, such as drive.mcap.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="Parameter of the node, such as camera_height_m=1.4; repeatable."),
+    ] = None,
     domain_id: Annotated[int | None, typer.Option(help="DDS domain; default: one of its own.")] = None,
     peak: Annotated[bool, typer.Option("--peak", help="Find the highest rate with under 1 % dropped.")] = False,
     peak_frames: Annotated[int, typer.Option(help="Frames for each try of --peak.", min=20)] = 120,
@@ -78,6 +85,7 @@ def replay(
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
 
+    parameters = tuple((key, str(value)) for key, value in parse_options(param or []))
     confirmation = parse_confirmation(confirm)
     wanted = RegionRequest(
         threshold, threshold_low, smallest, drivable, confirmation, camera_height, camera_pitch, speed
@@ -85,7 +93,7 @@ def replay(
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
         detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key),
-        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
+        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record) if live else None,
         out=out,
         timing_frames=timing_frames,
         components=components,

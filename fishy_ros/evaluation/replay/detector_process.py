@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from fishy_ros.bags.topics import camera_info_topic
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.package_path import with_package_path
 from fishy_ros.node.dds import remove_abandoned, segments_of
@@ -36,6 +37,8 @@ class DetectorCommand:
     """`raw` or `compressed`."""
     trusted_key: str = ""
     """File of the public key that must have signed the model; empty if none must."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """More parameters of the node, name and value."""
 
     def arguments(self) -> list[str]:
         """Build the command line; the node waits for its lifecycle transitions."""
@@ -47,9 +50,14 @@ class DetectorCommand:
             "threads": str(self.threads),
             "image_transport": self.image_transport,
             **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
+            **dict(self.parameters),
             "autostart": "false",
         }
-        remappings = {"image": self.image_topic, "image/compressed": f"{self.image_topic}/compressed"}
+        remappings = {
+            "image": self.image_topic,
+            "image/compressed": f"{self.image_topic}/compressed",
+            "camera_info": camera_info_topic(self.image_topic),
+        }
         return [
             *(sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args"),
             *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),

@@ -24,6 +24,8 @@ class PlayFrame:
     """When the source recorded the frame, in seconds; only differences matter."""
     stamp_ns: int | None = None
     """The stamp in the recording, 0 where it was missing; None where nothing was recorded."""
+    camera_info: bytes | None = field(default=None, repr=False)
+    """The serialised calibration that belongs to the image, CDR; None where the source has none."""
 
 
 class FrameSource(Protocol):
