@@ -98,7 +98,7 @@ def test_every_entry_point_can_be_called(distribution):
 def test_every_shared_file_is_installed_below_share(distribution):
     shared = {
         str(path.relative_to(ROOT))
-        for folder in ("config", "launch", "models", "rviz")
+        for folder in ("config", "foxglove", "launch", "models", "rviz")
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
@@ -155,7 +155,7 @@ def test_the_library_and_the_metrics_import_without_ros_torch_or_a_runtime():
 
 NOT_IN_THE_CAR = {
     *("fishy_ros.evaluation", "fishy_ros.training", "fishy_ros.commands", "fishy_ros.bags", "fishy_ros.datasets"),
-    *("matplotlib", "jinja2", "jsonschema", "rich", "typer", "rosbags", "scipy", "torch", "onnx", "psutil"),
+    *("matplotlib", "jinja2", "jsonschema", "rich", "typer", "rosbags", "torch", "onnx", "psutil"),
 }
 
 

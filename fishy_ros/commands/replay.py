@@ -41,6 +41,13 @@ def replay(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for a heatmap in lockstep.")] = 30.0,
     attach: Annotated[str | None, typer.Option(help="Score a node that is already running, such as /detector.")] = None,
     play_topic: Annotated[str, typer.Option(help="Topic to publish the images on.")] = "/camera/image_raw",
+    record: Annotated[
+        Path | None, typer.Option(help="Bag of everything that the node hears and publishes, such as drive.mcap.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="Parameter of the node, such as camera_height_m=1.4; repeatable."),
+    ] = None,
     domain_id: Annotated[int | None, typer.Option(help="ROS domain ID. Default: a free one.")] = None,
     peak: Annotated[
         bool,
@@ -96,6 +103,7 @@ def replay(
 
     if out is not None:
         check_output_folder(out)
+    parameters = tuple((key, str(value)) for key, value in parse_options(param or []))
     confirmation = parse_confirmation(confirm)
     wanted = RegionRequest(
         threshold, threshold_low, smallest, drivable, confirmation, camera_height, camera_pitch, speed
@@ -103,7 +111,7 @@ def replay(
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
         detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
-        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
+        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record) if live else None,
         out=out,
         timing_frames=timing_frames,
         components=components,

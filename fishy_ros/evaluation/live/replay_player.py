@@ -17,7 +17,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
@@ -27,6 +27,7 @@ from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
 from fishy_ros.node.discovery import PATIENCE_S, discovery_problem
 from fishy_ros.node.ros_start import init_ros
+from fishy_ros.topics import camera_info_topic
 
 _MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
 _POLL_S = 0.02
@@ -67,6 +68,7 @@ class ReplayPlayer:
             address.image_topic if is_raw else f"{address.image_topic}/compressed",
             QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE),
         )
+        self._calibrations = self._node.create_publisher(CameraInfo, camera_info_topic(address.image_topic), 5)
         self._get_state = self._node.create_client(GetState, f"{address.node}/get_state")
         self._change_state = self._node.create_client(ChangeState, f"{address.node}/change_state")
         self._status: Mapping[str, str] = {}
@@ -132,7 +134,9 @@ class ReplayPlayer:
         self._listener = listener
 
     def publish(self, frame: PlayFrame, stamp_ns: int) -> None:
-        """Publish the image of `frame` with `stamp_ns` in its header."""
+        """Publish the image of `frame`, after its calibration if it has one, with `stamp_ns` in their headers."""
+        if frame.camera_info is not None:
+            self._calibrations.publish(with_stamp(frame.camera_info, stamp_ns))
         self._images.publish(with_stamp(frame.message, stamp_ns))
 
     def node_status(self, timeout_s: float = 2.5) -> Mapping[str, str]:
