@@ -15,7 +15,7 @@ SHARE = Path(__file__).resolve().parents[1]
 NODE_PARAMETERS = {
     "model": "Name of a model package, or path of its folder",
     "trusted_key": "File of the public key that must have signed the model package",
-    "runtime": "Inference runtime: auto, tensorrt, onnxruntime, openvino or torch",
+    "runtime": "Inference runtime: auto, tensorrt, onnxruntime or openvino",
     "device": "Device of the runtime: auto, cpu, cuda or cuda:N",
     "precision": "Precision of the graph: fp32, fp16 or int8",
     "image_transport": "raw subscribes to IMAGE_TOPIC, compressed to IMAGE_TOPIC/compressed",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import typer
 
 COMMANDS: tuple[str, ...] = (
+    "detect",
     "demo",
     "replay",
     "score",

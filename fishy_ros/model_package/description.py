@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +43,22 @@ class Calibration:
     meaning: str
     default_threshold: float
     normal_share_above: tuple[tuple[float, float], ...] = ()
+
+    def share_above(self, threshold: float) -> float | None:
+        """Estimate which share of the normal pixels is scored above a threshold; None where nothing was measured.
+
+        Between two pairs the logarithm of the share is interpolated. Beyond the last pair its share is an upper bound,
+        before the first one the share is taken to rise to 1 at a threshold of 0.
+        """
+        if not self.normal_share_above:
+            return None
+        pairs = [(0.0, 1.0), *self.normal_share_above]
+        floor = 1e-12
+        for (low, more), (high, less) in itertools.pairwise(pairs):
+            if low <= threshold <= high:
+                part = (threshold - low) / (high - low) if high > low else 1.0
+                return math.exp((1 - part) * math.log(max(more, floor)) + part * math.log(max(less, floor)))
+        return pairs[-1][1]
 
 
 @dataclass(frozen=True)
@@ -135,6 +153,19 @@ class ModelPackage:
     def precisions(self) -> tuple[str, ...]:
         """Precisions that the package has a graph for, in some runtime at least."""
         return (FULL_PRECISION, *dict.fromkeys(name.partition("-")[0] for name in self.variants))
+
+    def class_ids(self, names: str) -> frozenset[int]:
+        """Return the ids of classes named in a text such as `road,sidewalk`; empty for an empty text.
+
+        Raises:
+            ConfigError: the model has no such class.
+        """
+        known = {item.name: item.id for item in self.classes}
+        wanted = [name.strip() for name in names.split(",") if name.strip()]
+        for name in wanted:
+            if name not in known:
+                raise ConfigError(f"{self.name} has no class {name!r}; expected any of {', '.join(known)}")
+        return frozenset(known[name] for name in wanted)
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:

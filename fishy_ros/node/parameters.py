@@ -69,7 +69,7 @@ class DetectorParameters:
     runtime: str = _parameter(
         "auto",
         "Inference runtime; auto takes the fastest that works here.",
-        choices=("auto", "tensorrt", "onnxruntime", "openvino", "torch"),
+        choices=("auto", "tensorrt", "onnxruntime", "openvino"),
         at_configure=True,
     )
     device: str = _parameter("auto", "Device of the runtime: auto, cpu, cuda or cuda:N.", at_configure=True)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 
 def test_it_has_the_parameters_of_the_paper() -> None:
-    from fishy_ros.training.nets.erfnet import ErfNet
+    from fishy_ros.evaluation.bench.erfnet import ErfNet
 
     # Table V of the paper: 2.1 M.
     parameters = sum(parameter.numel() for parameter in ErfNet().parameters())
@@ -20,8 +20,8 @@ def test_it_has_the_parameters_of_the_paper() -> None:
 
 def test_it_runs_as_a_package_with_the_scores_of_torch(tiny_package: ModelPackage, tmp_path: Path) -> None:
     from fishy_ros.evaluation.bench.baselines import write_erfnet_package
+    from fishy_ros.evaluation.bench.erfnet import ErfNetDetector
     from fishy_ros.runtimes import create_runtime
-    from fishy_ros.training.nets.erfnet import ErfNetDetector
 
     runtime = create_runtime("onnxruntime", write_erfnet_package(tmp_path / "erfnet", tiny_package), "cpu")
     image = np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8)
