@@ -27,7 +27,7 @@ WORDS = 600
 
 
 def main() -> int:
-    """Run one part and print what it found."""
+    """Run one part and print what it found; return 1 where all of it was refused."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parts = parser.add_subparsers(dest="part", required=True)
     parts.add_parser("machine")
@@ -49,8 +49,9 @@ def main() -> int:
         "node": node_at_rates,
         "collect": lambda given: collected(given.out),
     }
-    print(json.dumps(parts_by_name[options.part](options), indent=1, default=str))
-    return 0
+    result = attempt(lambda: parts_by_name[options.part](options))
+    print(json.dumps(result, indent=1, default=str))
+    return int(isinstance(result, dict) and list(result) == ["refused"])
 
 
 def machine() -> dict[str, Any]:

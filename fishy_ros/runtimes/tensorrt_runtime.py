@@ -39,6 +39,7 @@ class TensorRtRuntime:
         self._buffers: list[DeviceBuffer] = []
         self._stream: CudaStream | None = None
         self._execution: ExecutionContext | None = None
+        self._captured = False
         try:
             self._start(package, options, shrink)
         except CudaError as error:
@@ -49,7 +50,10 @@ class TensorRtRuntime:
             raise
         device = f"cuda:{self._gpu}" if options.dla_core is None else f"dla:{options.dla_core}"
         self._info = RuntimeInfo(
-            "tensorrt", device, library.version, f"{library.product}, {options.precision}, CUDA graph"
+            "tensorrt",
+            device,
+            library.version,
+            f"{library.product}, {options.precision}{', CUDA graph' if self._captured else ''}",
         )
 
     def _start(self, package: ModelPackage, options: RuntimeOptions, shrink: int) -> None:
@@ -70,7 +74,7 @@ class TensorRtRuntime:
         self._queue()  # the first run allocates, which a capture must not
         self._stream.synchronize()
         self._execution.keep_kernels()
-        self._stream.capture(self._queue)
+        self._captured = self._capture(options)
 
     @property
     def info(self) -> RuntimeInfo:
@@ -100,7 +104,10 @@ class TensorRtRuntime:
             raise InferenceError("tensorrt: the runtime is closed")
         try:
             call("cudaSetDevice", self._gpu)  # the caller's thread may have another current device
-            self._stream.launch()
+            if self._captured:
+                self._stream.launch()
+            else:
+                self._queue()
             self._stream.synchronize()
         except CudaError as error:
             raise InferenceError(f"tensorrt: {error}") from error
@@ -122,6 +129,16 @@ class TensorRtRuntime:
         self._buffers.append(buffer)
         self._context.set_tensor_address(name, buffer.device_pointer)
         return buffer
+
+    def _capture(self, options: RuntimeOptions) -> bool:
+        """Record one run as a CUDA graph, where the library allows that."""
+        assert self._stream is not None
+        may = getattr(self._context, "is_stream_capturable", None)
+        if may is not None and not may(int(self._stream.handle)):
+            options.warn(f"{self._library.product} cannot be captured as a CUDA graph; each frame queues its kernels")
+            return False
+        self._stream.capture(self._queue)
+        return True
 
     def _queue(self) -> None:
         assert self._stream is not None
