@@ -154,7 +154,7 @@ def test_the_library_and_the_metrics_import_without_ros_torch_or_a_runtime():
 
 NOT_IN_THE_CAR = {
     *("fishy_ros.evaluation", "fishy_ros.training", "fishy_ros.commands", "fishy_ros.bags", "fishy_ros.datasets"),
-    *("matplotlib", "jinja2", "jsonschema", "rich", "typer", "rosbags", "scipy", "torch", "onnx", "psutil"),
+    *("matplotlib", "jinja2", "jsonschema", "rich", "typer", "rosbags", "torch", "onnx", "psutil"),
 }
 
 

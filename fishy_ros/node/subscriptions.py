@@ -16,6 +16,7 @@ from fishy_ros.errors import ImageError
 from fishy_ros.node.compat import with_info
 from fishy_ros.node.conversions import CameraImage, CompressedCameraImage, RawImage
 from fishy_ros.node.qos import QosMismatches
+from fishy_ros.node.silence import describe_silence, describe_topics
 from fishy_ros.node.stamps import time_in_middleware_ms
 from fishy_ros.node.state import DetectorState
 
@@ -67,6 +68,9 @@ class CameraSubscriptions:
         self._group = MutuallyExclusiveCallbackGroup()
         self._images = self._subscribe(message_type, topic, with_info(self._on_image), QUEUE_DEPTH)
         self._calibrations = self._subscribe(CameraInfo, "camera_info", self._on_camera_info, 1)
+        self._transport = state.parameters.image_transport
+        topics = [self._images.topic_name, self._calibrations.topic_name]
+        self._node.get_logger().info(f"listening to {describe_topics(self._node, topics)}")
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -74,6 +78,10 @@ class CameraSubscriptions:
         cameras = self._count_cameras()
         crowd = (f"{cameras} publishers share {self._images.topic_name}; expected one camera",) if cameras > 1 else ()
         return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd)
+
+    def silence(self) -> str:
+        """Say what keeps images from coming, as far as the graph knows."""
+        return describe_silence(self._node, self._images.topic_name, self._transport, self._counters.totals().lost)
 
     def destroy(self) -> None:
         """Unsubscribe."""
