@@ -115,7 +115,7 @@ sys.exit(not any("run_ms" in row for row in rows))' "$out/engines.json" 2>/dev/n
     runtime=onnxruntime runtimes=(--runtime onnxruntime) precision=fp32
   fi
   step plugin 60 "${probe[@]}" plugin --runs "$runs"
-  step path 30 "${probe[@]}" path --runs "$runs"
+  step path 60 "${probe[@]}" path --runs "$runs"
   step node 90 "${probe[@]}" node "${rates[@]}" --seconds "$seconds" --runtime "$runtime" --device "$device" --precision "$precision"
   if [[ -n $dry ]]; then
     step conformance 120 python3 -m pytest test/runtimes/test_tensorrt.py test/runtimes/test_cuda_buffers.py -q -p no:cacheprovider --junitxml "$out/conformance.xml"

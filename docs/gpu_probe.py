@@ -261,7 +261,7 @@ def node_at_rates(options: argparse.Namespace) -> dict[str, Any]:
     from fishy_ros.evaluation.sources.open_source import SourceChoice
     from fishy_ros.evaluation.sources.source import repeat
 
-    size = (("frames", 8), ("height", 1024), ("width", 2048))
+    size = (("frames", 4), ("height", 1024), ("width", 2048))
     source = SourceChoice(dataset="synthetic", options=size).open()
     frames = hold_in_memory(source)
     choice = DetectorChoice(options.model, options.runtime, options.device, options.precision)
