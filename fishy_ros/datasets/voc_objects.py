@@ -97,7 +97,7 @@ def _read_ids(path: Path) -> NDArray[np.uint8]:
     """Read a mask, stored as numbers or in VOC's palette, which spreads the bits of a number over three channels."""
     picture = decode_file(path, cv2.IMREAD_UNCHANGED)
     if picture.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected a mask of one byte a pixel, found {picture.dtype}")
+        raise DatasetError(f"{path}: expected an 8-bit single-channel mask, found {picture.dtype}")
     if picture.ndim == 2:
         return picture
     red, green, blue = picture[..., 2].astype(int), picture[..., 1].astype(int), picture[..., 0].astype(int)

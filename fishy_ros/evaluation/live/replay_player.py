@@ -87,7 +87,9 @@ class ReplayPlayer:
         Raises:
             ReplayError: the node cannot be reached, is not alone with its name, or refuses a transition.
         """
-        self._wait(self._change_state.service_is_ready, check, timeout_s, "the lifecycle services of the node")
+        self._wait(
+            self._change_state.service_is_ready, check, timeout_s, f"the lifecycle services of {self._address.node}"
+        )
         namesakes = [f"{space.rstrip('/')}/{name}" for name, space in self._node.get_node_names_and_namespaces()]
         if namesakes.count(self._address.node) > 1:
             raise ReplayError(
@@ -112,7 +114,12 @@ class ReplayPlayer:
             ReplayError: the node refuses, or cannot be reached.
         """
         self._transition("deactivate", Transition.TRANSITION_DEACTIVATE, check, timeout_s)
-        self._wait(lambda: not self._is_heard(), check, timeout_s, f"no subscriber to {self._images.topic_name}")
+        self._wait(
+            lambda: not self._is_heard(),
+            check,
+            timeout_s,
+            f"{self._address.node} to unsubscribe from {self._images.topic_name}",
+        )
 
     def connect(self, check: Callable[[], None], timeout_s: float = 30.0) -> None:
         """Wait until the node is active and every topic is matched; then subscribe to what it publishes.
@@ -244,7 +251,10 @@ class ReplayPlayer:
             if problem:
                 raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
             if time.monotonic() > deadline:
-                raise ReplayError(f"waited {timeout_s:g} s for {what} in vain")
+                raise ReplayError(
+                    f"timed out after {timeout_s:g} s waiting for {what}; is the node running in ROS_DOMAIN_ID "
+                    f"{self._context.get_domain_id()}?"
+                )
             time.sleep(_POLL_S)
 
 
