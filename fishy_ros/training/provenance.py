@@ -15,18 +15,18 @@ RUN_FILE = "run.json"
 
 
 def note_run(
-    config: TrainConfig, out: Path, first_step: int, weights: Path | None, environment: Mapping[str, object]
+    config: TrainConfig, out: Path, first_crop: int, weights: Path | None, environment: Mapping[str, object]
 ) -> None:
     """Append to `run.json` of `out` how this part of a run was started; a resumed run has several parts.
 
     `weights` is the file that a new run starts from; `environment` describes the machine.
     """
     path = out / RUN_FILE
-    parts = json.loads(path.read_text()) if path.exists() and first_step > 0 else []
+    parts = json.loads(path.read_text()) if path.exists() and first_crop > 0 else []
     parts.append(
         {
             "command": " ".join(["fishy", *sys.argv[1:]]),
-            "first_step": first_step,
+            "first_crop": first_crop,
             "started_from_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
             "data_sha256": data_sha256(config),
             "configuration": asdict(config),
@@ -46,8 +46,9 @@ def data_sha256(config: TrainConfig) -> str:
 
 
 def _files(config: TrainConfig, root: Path) -> Iterator[Path]:
-    folders = [*config.outliers.rgba, config.outliers.coco, config.outliers.instance_images, config.outliers.instances]
+    bank = config.bank
+    folders = [*bank.objects, *filter(None, (bank.coco, bank.distractor_images, bank.distractor_labels))]
     for source in config.sources:
-        folders += filter(None, (source.images, source.labels, source.confidence, source.coarse, source.label_ids))
+        folders += filter(None, (source.images, source.labels, source.confidence, source.void_ids))
     for folder in folders:
         yield from (path for path in (root / folder).rglob("*") if path.is_file())
