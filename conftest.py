@@ -5,10 +5,14 @@ from importlib.util import find_spec
 
 NEEDS = {
     "torch": (
-        *("fishy_ros/nets", "fishy_ros/heads", "fishy_ros/training", "fishy_ros/runtimes/torch_*"),
-        *("test/nets", "test/heads", "test/training", "test/runtimes/test_torch_*"),
+        *("fishy_ros/training", "fishy_ros/runtimes/torch_*"),
+        *("test/training", "test/runtimes/test_torch_*"),
     ),
-    "rclpy": ("fishy_ros/ros", "test/ros", "test/faults"),
+    "rclpy": (
+        *("fishy_ros/node", "fishy_ros/evaluation/live", "fishy_ros/evaluation/bench/probes"),
+        *(f"fishy_ros/evaluation/soak/{name}.py" for name in ("run_soak", "soak_driver", "soak_faults")),
+        *("test/node", "test/evaluation/live", "test/faults"),
+    ),
     "openvino": ("fishy_ros/runtimes/openvino*",),
     "tensorrt": ("fishy_ros/runtimes/tensorrt*",),
     "cuda": ("fishy_ros/runtimes/cuda_*",),

@@ -87,16 +87,16 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "replay/*.json", "replay/templates/*"]},
+    package_data={NAME: ["py.typed", "evaluation/report/*.json", "evaluation/report/templates/*"]},
     data_files=data_files(),
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     zip_safe=False,
     entry_points={
         "console_scripts": [
-            "fishy = fishy_ros.cli:main",
-            "detector = fishy_ros.ros.detector_main:main",
-            "replay = fishy_ros.ros.replay_node:main",
+            "fishy = fishy_ros.commands.cli:main",
+            "detector = fishy_ros.node.detector_main:main",
+            "replay = fishy_ros.evaluation.live.replay_node:main",
         ],
     },
 )

@@ -22,7 +22,7 @@ RESULTS = ROOT / "docs" / "results" / "faults.json"
 SOAK = ROOT / "docs" / "results" / "soak.json"
 BEGIN = "<!-- measured: written by docs/fault_results.py -->"
 END = "<!-- end of measured -->"
-TESTS = ("test/faults", "test/ros/test_drift.py")
+TESTS = ("test/faults", "test/node/test_drift.py")
 COMMAND = ("python", "docs/fault_results.py")
 
 
@@ -44,7 +44,7 @@ def main() -> int:
 def measure() -> int:
     """Run the tests of faults and write what they recorded; returns their exit status."""
     sys.path.insert(0, str(ROOT))
-    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.evaluation.environment import describe_environment
 
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")

@@ -8,7 +8,7 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from fishy_ros.ros.dds_profile import dds_environment
+from fishy_ros.node.dds_profile import dds_environment
 
 SHARE = Path(__file__).resolve().parents[1]
 

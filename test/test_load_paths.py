@@ -55,7 +55,7 @@ def test_only_the_pool_of_own_processes_unpickles():
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
         if name.split(".")[0] in UNSAFE_MODULES
     }
-    assert importing == {"replay/file_pool.py"}
+    assert importing == {"evaluation/sweep/file_pool.py"}
 
 
 @pytest.mark.parametrize("function", ONLY_IN)

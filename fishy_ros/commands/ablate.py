@@ -34,7 +34,7 @@ def ablate(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.training.ablation.plan import load_plan
     from fishy_ros.training.ablation.study import Ablation
     from fishy_ros.training.ablation.table import ablation_table
@@ -65,7 +65,7 @@ def ablate(
 
 def graph_size(graph: bytes) -> GraphSize:
     """Count the weights of an ONNX graph, and the multiply-adds of its convolutions and matrix products."""
-    from fishy_ros.bench.graph_cost import graph_cost
+    from fishy_ros.evaluation.bench.graph_cost import graph_cost
     from fishy_ros.training.ablation.cost import GraphSize
 
     cost = graph_cost(graph)

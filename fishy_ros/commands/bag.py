@@ -48,7 +48,7 @@ def bag(
     from fishy_ros.datasets.overlay import OverlayDataset, OverlaySettings
     from fishy_ros.datasets.registry import dataset_info, dataset_options, open_dataset
     from fishy_ros.errors import ConfigError
-    from fishy_ros.replay.open_source import parse_options
+    from fishy_ros.evaluation.sources.open_source import parse_options
 
     options = bag_options(storage, image_format, compression, rate)
     known = dataset_options(dataset_info(dataset))

@@ -13,8 +13,8 @@ from fishy_ros.model_package.finding import DEFAULT_MODEL
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fishy_ros.bench.result import BenchResult
-    from fishy_ros.bench.sampling import Plan
+    from fishy_ros.evaluation.bench.result import BenchResult
+    from fishy_ros.evaluation.bench.sampling import Plan
 
 Rounds = Annotated[int, typer.Option(help="Rounds; in each, every configuration has its turn.", min=1)]
 Frames = Annotated[int, typer.Option(help="Frames of a configuration in a round.", min=1)]
@@ -64,9 +64,9 @@ def detect(
     """Measure the detector in this process; every combination of the given values is one configuration."""
     if context.invoked_subcommand is not None:
         return
-    from fishy_ros.bench.cases import Case, grid
-    from fishy_ros.bench.detect import run_detect
-    from fishy_ros.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.cases import Case, grid
+    from fishy_ros.evaluation.bench.detect import run_detect
+    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
 
     base = Case(DEFAULT_MODEL, device=device, transport=transport)
     sizes = [_parse_size(text) for text in size or [CAMERA_SIZE]]
@@ -88,8 +88,8 @@ def settings(
     out: Out = None,
 ) -> None:
     """Compare the settings of a runtime on the CPU, one changed at a time; `cpu` is processor time of all threads."""
-    from fishy_ros.bench.sampling import TOTAL, Plan
-    from fishy_ros.bench.settings import candidates, run_settings
+    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.settings import candidates, run_settings
 
     plan = Plan(rounds, frames, warm_up)
     with _Turns(plan, len(candidates(runtime))) as turns:
@@ -112,10 +112,10 @@ def roofline(
     out: Out = None,
 ) -> None:
     """Compare a runtime with the shortest time that arithmetic and memory allow for the graph."""
-    from fishy_ros.bench.machine_limits import MachineLimits, measure_limits
-    from fishy_ros.bench.result import machine_line
-    from fishy_ros.bench.roofline import roofline_table, run_roofline
-    from fishy_ros.bench.sampling import Plan
+    from fishy_ros.evaluation.bench.machine_limits import MachineLimits, measure_limits
+    from fishy_ros.evaluation.bench.result import machine_line
+    from fishy_ros.evaluation.bench.roofline import roofline_table, run_roofline
+    from fishy_ros.evaluation.bench.sampling import Plan
 
     if gflops and bandwidth:
         limits = MachineLimits(gflops * 1e9, bandwidth * 1e9, "given on the command line")
@@ -148,9 +148,9 @@ def node(
     round_trip: image published to heatmap received by the publisher of the image;
     path: that without inference.
     """
-    from fishy_ros.bench.node import run_node
-    from fishy_ros.bench.sampling import Plan
-    from fishy_ros.replay.bus_path import AGE, AROUND, CONTESTANTS, THIS_NODE, PathRequest
+    from fishy_ros.evaluation.bench.bus_path import AGE, AROUND, CONTESTANTS, THIS_NODE, PathRequest
+    from fishy_ros.evaluation.bench.node import run_node
+    from fishy_ros.evaluation.bench.sampling import Plan
 
     height, width = _parse_size(size)
     request = PathRequest(THIS_NODE, model, runtime, device, precision, frames, height, width)
@@ -175,9 +175,9 @@ def start(
     """
     import itertools
 
-    from fishy_ros.bench.sampling import TOTAL, Plan
-    from fishy_ros.bench.start import run_start
-    from fishy_ros.replay.bus_path import THIS_NODE, PathRequest
+    from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
+    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.start import run_start
 
     height, width = _parse_size(size)
     requests = [
@@ -199,8 +199,8 @@ def memory(
     out: Out = None,
 ) -> None:
     """Measure the memory of the node while frames go through it, one after the other."""
-    from fishy_ros.bench.memory import run_memory, write_memory_picture
-    from fishy_ros.replay.bus_path import THIS_NODE, PathRequest
+    from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
+    from fishy_ros.evaluation.bench.memory import run_memory, write_memory_picture
 
     height, width = _parse_size(size)
     console = _console()
@@ -227,9 +227,9 @@ def baselines(
     plain-onnxruntime is a session with its default settings; onnxruntime is the runtime of the detector; torch runs the
     same graph node by node; erfnet has random weights.
     """
-    from fishy_ros.bench.baselines import CASES, run_baselines
-    from fishy_ros.bench.cases import Case
-    from fishy_ros.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.baselines import CASES, run_baselines
+    from fishy_ros.evaluation.bench.cases import Case
+    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
 
     plan = Plan(rounds, frames, warm_up)
     with _Turns(plan, CASES) as turns:
@@ -252,8 +252,8 @@ def precisions(
     """Measure what each precision of a model costs in AP, FPR95, AUROC and mean IoU."""
     from rich.progress import Progress
 
-    from fishy_ros.bench.precisions import compare_precisions, count_segmented, quality_table
     from fishy_ros.datasets.registry import open_dataset
+    from fishy_ros.evaluation.bench.precisions import compare_precisions, count_segmented, quality_table
     from fishy_ros.model_package import load_model_package
 
     names = precision or load_model_package(model).precisions
@@ -274,8 +274,8 @@ def metrics(
     import json
     from dataclasses import asdict
 
-    from fishy_ros.bench.metrics import FrameSet, benchmark_table, run
-    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.evaluation.bench.metrics import FrameSet, benchmark_table, run
+    from fishy_ros.evaluation.environment import describe_environment
 
     result = run(FrameSet(frames))
     _console().print(benchmark_table(result), markup=False, highlight=False)
@@ -307,8 +307,8 @@ class _Turns:
 
 
 def _present(result: BenchResult, compared: str, out: Path | None, pictured: str | None = None) -> None:
-    from fishy_ros.bench.picture import write_stage_picture
-    from fishy_ros.bench.result import machine_line, stage_table
+    from fishy_ros.evaluation.bench.picture import write_stage_picture
+    from fishy_ros.evaluation.bench.result import machine_line, stage_table
 
     console = _console()
     console.print(machine_line(result.environment), highlight=False)

@@ -20,8 +20,8 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Compare two reports, with bootstrap intervals over frames."""
-    from fishy_ros.replay.compare import compare_reports, read_report
-    from fishy_ros.replay.compare_output import comparison_table, write_comparison
+    from fishy_ros.evaluation.report.compare import compare_reports, read_report
+    from fishy_ros.evaluation.report.compare_output import comparison_table, write_comparison
 
     comparison = compare_reports(read_report(a), read_report(b), seed)
     if out is not None:

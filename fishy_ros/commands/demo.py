@@ -29,12 +29,12 @@ def demo(
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
 ) -> None:
     """Render a drive as a bag, replay it through the detector node over DDS, leave a report, a film and pictures."""
-    from fishy_ros.replay.demo_bag import write_demo_bag
-    from fishy_ros.replay.open_source import SourceChoice
-    from fishy_ros.replay.request import DetectorChoice, LiveOptions, ReplayRequest
-    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
-    from fishy_ros.replay.table import result_table
-    from fishy_ros.ros.run_replay import run_replay
+    from fishy_ros.evaluation.live.run_replay import run_replay
+    from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
+    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.table import result_table
+    from fishy_ros.evaluation.sources.demo_bag import write_demo_bag
+    from fishy_ros.evaluation.sources.open_source import SourceChoice
 
     bag = out / "street"
     request = ReplayRequest(

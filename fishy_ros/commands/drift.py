@@ -34,9 +34,9 @@ def drift(
     from rich.console import Console
     from rich.progress import Progress
 
-    from fishy_ros.replay.environment import describe_environment
-    from fishy_ros.replay.request import DetectorChoice
-    from fishy_ros.training.drift_study import CONDITIONS, choose_images, drift_table, measure_drift
+    from fishy_ros.evaluation.drift_study import CONDITIONS, choose_images, drift_table, measure_drift
+    from fishy_ros.evaluation.environment import describe_environment
+    from fishy_ros.evaluation.replay.request import DetectorChoice
 
     chosen = {str(part): choose_images(root / part, images) for part in folder}
     console = Console()

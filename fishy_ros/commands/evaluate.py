@@ -28,7 +28,7 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.head_study import HeadStudy, study_table
 

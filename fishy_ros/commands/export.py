@@ -47,12 +47,12 @@ def export(
     With --config, the package also says what ordinary input looks like (`fishy reference` does that alone).
     --precision int8 and --reduced give the node something to fall back on where it misses its deadline.
     """
+    from fishy_ros.drift.reference import write_reference
     from fishy_ros.errors import ConfigError
     from fishy_ros.model_package.description import FULL_PRECISION
     from fishy_ros.training.package import build_package
     from fishy_ros.training.precision.variants import add_precisions, check_precisions, training_pictures
     from fishy_ros.training.reduced import add_reduced_size, parse_size
-    from fishy_ros.training.reference import write_reference
 
     wanted = [name for name in precision or [] if name != FULL_PRECISION]
     pictures = training_pictures(config, data, images)

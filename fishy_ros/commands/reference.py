@@ -34,8 +34,8 @@ def reference(
     """Write the statistics of ordinary images into a package; the node warns when its input differs from them."""
     from rich.progress import track
 
+    from fishy_ros.drift.reference import write_reference
     from fishy_ros.model_package import load_model_package
-    from fishy_ros.training.reference import write_reference
 
     package = load_model_package(model)
     pictures = track(_ordinary(config, data, folder, images), "ordinary images", total=images)

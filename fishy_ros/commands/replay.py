@@ -10,8 +10,8 @@ import typer
 from fishy_ros.commands.options import TrustedKey
 
 if TYPE_CHECKING:
-    from fishy_ros.replay.request import ReplayRequest
-    from fishy_ros.replay.result import ReplayResult
+    from fishy_ros.evaluation.replay.request import ReplayRequest
+    from fishy_ros.evaluation.result import ReplayResult
 
 
 def register(app: typer.Typer) -> None:
@@ -52,10 +52,10 @@ def replay(
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
     """Play a bag or a dataset through the detector, score every heatmap, and print and write the result."""
-    from fishy_ros.replay.open_source import SourceChoice, parse_options
-    from fishy_ros.replay.ranking import Contestant, ranking_table
-    from fishy_ros.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
-    from fishy_ros.replay.table import result_table
+    from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
+    from fishy_ros.evaluation.report.ranking import Contestant, ranking_table
+    from fishy_ros.evaluation.report.table import result_table
+    from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
 
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
@@ -78,20 +78,20 @@ def replay(
 
 
 def _run(request: ReplayRequest) -> ReplayResult:
-    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
-    from fishy_ros.ros.run_replay import run_replay
+    from fishy_ros.evaluation.live.run_replay import run_replay
+    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
 
     with StageProgress() as progress, exit_when_interrupted(progress):
         return run_replay(request, progress)
 
 
 def _find_peak(request: ReplayRequest, frames: int) -> str:
-    from fishy_ros.replay.peak import peak_text, write_peak
-    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
-    from fishy_ros.ros.run_replay import require_ros
+    from fishy_ros.evaluation.live.run_replay import require_ros
+    from fishy_ros.evaluation.replay.peak import peak_text, write_peak
+    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
 
     require_ros()
-    from fishy_ros.ros.run_peak import run_peak
+    from fishy_ros.evaluation.live.run_peak import run_peak
 
     with StageProgress() as progress, exit_when_interrupted(progress):
         peak = run_peak(request, frames, progress)

@@ -29,13 +29,13 @@ def score(
     from rich.console import Console
     from rich.progress import Progress
 
+    from fishy_ros.evaluation.environment import describe_environment
+    from fishy_ros.evaluation.report.report import write_report
+    from fishy_ros.evaluation.report.table import result_table
+    from fishy_ros.evaluation.result import FrameCounts, ReplayResult, SourceDescription
+    from fishy_ros.evaluation.scoring.evaluate import score_frames
+    from fishy_ros.evaluation.scoring.saved_maps import SavedMaps
     from fishy_ros.metrics.component import find_track
-    from fishy_ros.replay.environment import describe_environment
-    from fishy_ros.replay.evaluate import score_frames
-    from fishy_ros.replay.report import write_report
-    from fishy_ros.replay.result import FrameCounts, ReplayResult, SourceDescription
-    from fishy_ros.replay.saved_maps import SavedMaps
-    from fishy_ros.replay.table import result_table
 
     track = find_track(components) if components else None
     maps = SavedMaps(scores, labels, images)

@@ -32,13 +32,13 @@ def soak(
     out: Annotated[Path, typer.Option(help="Folder for soak.json, soak.png and the node's log.")] = Path("out/soak"),
 ) -> None:
     """Play a synthetic camera to a detector process under random faults; exit status 1 if the contract was broken."""
-    from fishy_ros.replay.request import DetectorChoice
-    from fishy_ros.replay.soak_picture import write_soak_picture
-    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
-    from fishy_ros.ros.run_replay import require_ros
+    from fishy_ros.evaluation.live.run_replay import require_ros
+    from fishy_ros.evaluation.replay.request import DetectorChoice
+    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.soak.soak_picture import write_soak_picture
 
     require_ros()
-    from fishy_ros.ros.run_soak import SoakRequest, run_soak
+    from fishy_ros.evaluation.soak.run_soak import SoakRequest, run_soak
 
     choice = DetectorChoice(model, runtime, device, precision, threads, trusted_key)
     request = SoakRequest(hours * 3600, choice, rate, fault_every, seed, recovery, height)

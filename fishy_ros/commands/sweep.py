@@ -10,7 +10,7 @@ import typer
 from fishy_ros.commands.options import TrustedKey
 
 if TYPE_CHECKING:
-    from fishy_ros.replay.sweep import SweepOutcome
+    from fishy_ros.evaluation.sweep.sweep import SweepOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +37,11 @@ def sweep(
 
     Run it again after an interruption: jobs whose report is there are not repeated.
     """
-    from fishy_ros.replay.executors import dask_cluster, process_pool
-    from fishy_ros.replay.request import DetectorChoice, model_names
-    from fishy_ros.replay.stage_progress import StageProgress, exit_when_interrupted
-    from fishy_ros.replay.sweep import Sweep
-    from fishy_ros.replay.sweep_plan import plan_jobs
+    from fishy_ros.evaluation.replay.request import DetectorChoice, model_names
+    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
+    from fishy_ros.evaluation.sweep.sweep import Sweep
+    from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
     from fishy_ros.runtimes.options import default_threads
 
     choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
@@ -57,9 +57,9 @@ def sweep(
 
 
 def _print(outcome: SweepOutcome, out: Path) -> None:
-    from fishy_ros.replay.ranking import Contestant, ranking_table
-    from fishy_ros.replay.report import JSON_FILE
-    from fishy_ros.replay.report_json import load_report
+    from fishy_ros.evaluation.report.ranking import Contestant, ranking_table
+    from fishy_ros.evaluation.report.report import JSON_FILE
+    from fishy_ros.evaluation.report.report_json import load_report
 
     for job in outcome.kept:
         typer.echo(f"{out / job.name}: kept from before")

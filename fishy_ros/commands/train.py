@@ -81,9 +81,9 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, sta
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from fishy_ros.errors import ConfigError
-    from fishy_ros.nets.registry import TRUNKS
-    from fishy_ros.replay.environment import describe_environment
+    from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.training.loop import Trainer
+    from fishy_ros.training.nets.registry import TRUNKS
     from fishy_ros.training.provenance import note_run
 
     trainer = Trainer(settings, out, device)

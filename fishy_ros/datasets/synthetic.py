@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.datasets.info import DatasetInfo
-from fishy_ros.datasets.street.canvas import UNKNOWN, VOID, Canvas
-from fishy_ros.datasets.street.render import StreetRenderer
 from fishy_ros.errors import ConfigError, DatasetError
+from fishy_ros.synthetic.canvas import UNKNOWN, VOID, Canvas
+from fishy_ros.synthetic.render import StreetRenderer
 from fishy_ros.types import ANOMALY, IGNORED, LabelMap, Sample
 
 NAME = "synthetic"

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from fishy_ros.errors import TrainingError
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.model_package import Calibration
 from fishy_ros.training.graph import ScoreScale
+from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.sources import TrainingSource, ordinary_pictures
 from fishy_ros.training.statistics import to_tensor
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from fishy_ros.errors import TrainingError
-from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.nets.registry import NETWORKS, TRUNKS
+from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.nets.registry import NETWORKS, TRUNKS
 
 NETWORK = "network"
 """Key of the metadata of a weights file that names its network."""

@@ -16,7 +16,7 @@ from fishy_ros.training.losses import LossConfig
 from fishy_ros.training.object_bank import BankConfig
 from fishy_ros.training.paste import PasteConfig
 from fishy_ros.training.schedule import StageConfig
-from fishy_ros.training.sources import MAX_WIDTH, SourceConfig
+from fishy_ros.training.sources import MAX_WIDTH, SourceConfig, TrainingSource, open_sources
 from fishy_ros.training.validation import ValidationConfig
 
 Section = TypeVar("Section")
@@ -48,7 +48,7 @@ class TrainConfig:
     bank: BankConfig
     stages: tuple[StageConfig, ...]
     size: str = "s"
-    """Name of the network, one of `fishy_ros.nets.registry.NETWORKS`."""
+    """Name of the network, one of `fishy_ros.training.nets.registry.NETWORKS`."""
     seed: int = 1
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     paste: PasteConfig = field(default_factory=PasteConfig)
@@ -62,6 +62,19 @@ class TrainConfig:
     workers: int = 0
     """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
     checkpoint_minutes: float = 3.0
+
+    def open_sources(self, data: str | None = None) -> list[TrainingSource]:
+        """Open the training images below the configured data root, or below `data`.
+
+        Raises:
+            TrainingError: the root or a folder is missing, empty or incomplete.
+        """
+        return open_sources(Path(data or self.data), self.sources, self.max_width, self.cache_folder)
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of the decoded images and objects."""
+        return Path(self.cache).expanduser()
 
 
 def load_train_config(path: Path) -> TrainConfig:

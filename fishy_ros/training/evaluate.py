@@ -13,10 +13,10 @@ from torch import nn
 
 from fishy_ros.datasets.registry import open_dataset
 from fishy_ros.errors import ConfigError
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.imaging import resize_score
 from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
 from fishy_ros.metrics.segmentation import SegmentationAccumulator, SegmentationMetrics
+from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.sources import image_files, read_image
 from fishy_ros.training.statistics import to_tensor
 from fishy_ros.types import ImageArray, LabelMap

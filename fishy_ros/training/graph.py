@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.nets.blocks import upsample
-from fishy_ros.nets.reparameterised import fuse_branches
+from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.nets.blocks import upsample
+from fishy_ros.training.nets.reparameterised import fuse_branches
 
 OPSET: int = 18
 """Up to 17, reductions name their axes in an attribute, which OpenVINO ignores for ReduceLogSumExp."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph, export_network
+from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.latency import median_ratio, time_in_turns
 
 NETWORK = "network alone"

@@ -16,8 +16,6 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
 from fishy_ros.errors import ConfigError
-from fishy_ros.heads.model import AnomalyModel, initialise
-from fishy_ros.nets.registry import TRUNKS
 from fishy_ros.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -32,12 +30,14 @@ from fishy_ros.training.checkpoint import (
 from fishy_ros.training.class_balance import class_shares, class_weights
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.crops import Crop, CropStream
+from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.losses import total_loss
+from fishy_ros.training.nets.registry import TRUNKS
 from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.parallel import distributed, processes, rank
 from fishy_ros.training.pictures import write_prediction_picture
 from fishy_ros.training.schedule import Schedule, StageConfig
-from fishy_ros.training.sources import TrainingSource, open_sources
+from fishy_ros.training.sources import TrainingSource
 from fishy_ros.training.validation import validate
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -58,9 +58,8 @@ class Trainer:
         self.config = config
         self.out = out
         self.device = torch.device(device)
-        root, cache = Path(config.data), Path(config.cache).expanduser()
-        self.sources = open_sources(root, config.sources, config.max_width, cache)
-        self.bank = load_object_bank(root, config.bank, cache)
+        self.sources = config.open_sources()
+        self.bank = load_object_bank(Path(config.data), config.bank, config.cache_folder)
         images = sum(len(source) for source in self.sources)
         self.schedule = Schedule(config.stages, images, settings.warmup_epochs)
         self.model = AnomalyModel(config.size)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from fishy_ros.heads.dissimilarity import DissimilarityHead
-from fishy_ros.heads.model import AnomalyModel, ModelOutput
 from fishy_ros.training.crops import Crop
+from fishy_ros.training.heads.dissimilarity import DissimilarityHead
+from fishy_ros.training.heads.model import AnomalyModel, ModelOutput
 from fishy_ros.training.sources import IGNORE
 from fishy_ros.types import ANOMALY, ORDINARY
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fishy_ros.heads.gaussian import whitening
+from fishy_ros.training.heads.gaussian import whitening
 
 COMPONENTS: int = 24
 PIXELS_PER_COMPONENT: int = 20

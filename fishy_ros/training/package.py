@@ -10,14 +10,14 @@ from typing import Any
 
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
-from fishy_ros.heads.model import count_parameters
-from fishy_ros.heads.registry import create_head
 from fishy_ros.model_package import ModelPackage, write_model_package
 from fishy_ros.model_package.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.training.calibrate import load_calibration
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import MAX_CONFIG_BYTES
 from fishy_ros.training.graph import DeployedModel, export_graph
+from fishy_ros.training.heads.model import count_parameters
+from fishy_ros.training.heads.registry import create_head
 from fishy_ros.training.statistics import load_statistics
 
 REQUIRED: tuple[str, ...] = ("name", "version", "description", "licence", "training_data", "card")

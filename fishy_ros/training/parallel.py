@@ -33,7 +33,7 @@ def run_in_processes(job: Job, processes: int) -> None:
 
 def distributed(model: nn.Module) -> nn.Module:
     """Wrap a model so that all processes average their gradients; alone in one process, return it as it is."""
-    return DistributedDataParallel(model, broadcast_buffers=False) if dist.is_initialized() else model
+    return DistributedDataParallel(model) if dist.is_initialized() else model
 
 
 def processes() -> int:

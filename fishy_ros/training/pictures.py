@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import torch
 
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.model_package.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.training.crops import Crop
+from fishy_ros.training.heads.model import AnomalyModel
 
 ROWS: int = 4
 

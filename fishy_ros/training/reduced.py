@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fishy_ros.errors import ConfigError
-from fishy_ros.heads.registry import create_head
 from fishy_ros.model_package import ModelPackage, add_reduced_graph
 from fishy_ros.training.calibrate import load_calibration, measure_calibration
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.graph import DeployedModel, export_graph
+from fishy_ros.training.heads.registry import create_head
 from fishy_ros.training.statistics import load_statistics, to_tensor
 from fishy_ros.types import ImageArray
 

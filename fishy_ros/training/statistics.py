@@ -13,9 +13,9 @@ from torch import Tensor
 
 from fishy_ros.detector import resize_into
 from fishy_ros.errors import TrainingError
-from fishy_ros.heads.model import AnomalyModel
-from fishy_ros.heads.registry import FeatureStatistics
-from fishy_ros.heads.statistics import halve
+from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.heads.registry import FeatureStatistics
+from fishy_ros.training.heads.statistics import halve
 from fishy_ros.training.mixture import fit_mixture, pick_pixels
 from fishy_ros.types import ImageArray
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
 from fishy_ros.training.augment import AugmentConfig, random_crop
 from fishy_ros.training.crops import thin_out
 from fishy_ros.training.evaluate import Progress, SegmentationSet, evaluate_heads, evaluate_segmentation
+from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.paste import populate
 from fishy_ros.training.sources import SourceConfig, TrainingSource, image_files
@@ -101,9 +101,9 @@ def score_pasted(model: AnomalyModel, config: TrainConfig, source_config: Source
     No label of an evaluation set is read, so this may choose between weights. Scores are compared at 1/4 resolution.
     """
     model.eval()
-    root, cache, watched = Path(config.data), Path(config.cache).expanduser(), config.validation
-    source = TrainingSource(root, source_config, config.max_width, cache)
-    bank = load_object_bank(root, config.bank, cache, held_out=True)
+    root, watched = Path(config.data), config.validation
+    source = TrainingSource(root, source_config, config.max_width, config.cache_folder)
+    bank = load_object_bank(root, config.bank, config.cache_folder, held_out=True)
     whole = AugmentConfig(watched.height, watched.width, watched.width, (1.0, 1.0), 0.0)
     pool = PixelAccumulator()
     for index in source.spread(watched.pasted_images):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.sources import ROOT
 
-from fishy_ros import cli
+from fishy_ros.commands import cli
 
 
 def test_the_oldest_libraries_are_those_that_the_package_asks_for():

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from fishy_ros.commands import build, drift, replay, soak, sweep
 from fishy_ros.errors import ConfigError
+from fishy_ros.evaluation.replay.detector_process import DetectorCommand
+from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
+from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.model_package import create_keys, sign_description
-from fishy_ros.replay.detector_process import DetectorCommand
-from fishy_ros.replay.open_source import SourceChoice
-from fishy_ros.replay.request import DetectorChoice, LiveOptions, ReplayRequest
 
 pytest.importorskip("cryptography", reason="needs cryptography")
 

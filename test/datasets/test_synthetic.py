@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from fishy_ros.datasets.registry import open_dataset
-from fishy_ros.datasets.street.camera import StreetCamera
-from fishy_ros.datasets.street.canvas import BUILDING, PAVEMENT, ROAD, SKY, UNKNOWN, VEGETATION, Canvas
-from fishy_ros.datasets.street.mesh import cuboid, sphere
-from fishy_ros.datasets.street.objects import KINDS, build_unknown_object
-from fishy_ros.datasets.street.raster import View, draw_mesh
-from fishy_ros.datasets.street.style import draw_style
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.errors import ConfigError, DatasetError
+from fishy_ros.synthetic.camera import StreetCamera
+from fishy_ros.synthetic.canvas import BUILDING, PAVEMENT, ROAD, SKY, UNKNOWN, VEGETATION, Canvas
+from fishy_ros.synthetic.mesh import cuboid, sphere
+from fishy_ros.synthetic.objects import KINDS, build_unknown_object
+from fishy_ros.synthetic.raster import View, draw_mesh
+from fishy_ros.synthetic.style import draw_style
 
 
 @pytest.fixture(scope="module")

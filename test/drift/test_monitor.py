@@ -10,10 +10,10 @@ from support.street_package import REASONS
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.drift.monitor import Drift, DriftMonitor
+from fishy_ros.drift.reference import measure_reference
 from fishy_ros.drift.spoiling import SPOILED
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import Calibration, Reference, Spread, load_model_package
-from fishy_ros.training.reference import measure_reference
 from fishy_ros.types import Detection
 
 

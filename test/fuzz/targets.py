@@ -27,13 +27,13 @@ from fishy_ros.datasets.caos import read_odgt
 from fishy_ros.datasets.images import read_label_ids
 from fishy_ros.datasets.label_mapping import FISHYSCAPES_LABELS, parse_label_mapping
 from fishy_ros.errors import FishyError
+from fishy_ros.evaluation.report.compare import compare_reports, read_report
+from fishy_ros.evaluation.report.compare_output import comparison_table
+from fishy_ros.evaluation.scoring.frame_bins import FrameBins
+from fishy_ros.evaluation.scoring.saved_maps import SavedMaps
 from fishy_ros.imaging import decode_picture
 from fishy_ros.model_package.external_data import has_external_data
 from fishy_ros.model_package.reading import parse_description
-from fishy_ros.replay.compare import compare_reports, read_report
-from fishy_ros.replay.compare_output import comparison_table
-from fishy_ros.replay.frame_bins import FrameBins
-from fishy_ros.replay.saved_maps import SavedMaps
 from fishy_ros.types import Sample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,13 +46,13 @@ def check(name: str, data: bytes) -> None:
 
 
 def raw_image(data: bytes) -> None:
-    from fishy_ros.ros.image_messages import RawImage
+    from fishy_ros.node.image_messages import RawImage
 
     RawImage.deserialize(data).to_bgr()
 
 
 def compressed_image(data: bytes) -> None:
-    from fishy_ros.ros.image_messages import CompressedCameraImage
+    from fishy_ros.node.image_messages import CompressedCameraImage
 
     CompressedCameraImage.deserialize(data).to_bgr()
 

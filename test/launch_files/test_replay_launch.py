@@ -12,8 +12,8 @@ from support.sources import python_path
 
 from fishy_ros.bags import BagWriter
 from fishy_ros.datasets.synthetic import SyntheticStreet
-from fishy_ros.replay.domain import private_domain
-from fishy_ros.replay.report_json import load_report
+from fishy_ros.evaluation.replay.domain import private_domain
+from fishy_ros.evaluation.report.report_json import load_report
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fishy_ros.replay.score import ScoredFrame
+from fishy_ros.evaluation.scoring.score import ScoredFrame
 
 
 def scored_frames(count: int, seed: int = 0, skill: float = 2.0) -> list[ScoredFrame]:

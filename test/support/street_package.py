@@ -8,8 +8,8 @@ import numpy as np
 
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift.reference import MIN_IMAGES, measure_reference
 from fishy_ros.model_package import ModelPackage, add_reference
-from fishy_ros.training.reference import MIN_IMAGES, measure_reference
 from fishy_ros.types import ImageArray
 from support.tiny_model import build_tiny_package
 

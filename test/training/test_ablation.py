@@ -16,11 +16,11 @@ from training.street import run_commands, write_street  # noqa: E402
 
 from fishy_ros.commands import ablate  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
-from fishy_ros.heads.model import AnomalyModel  # noqa: E402
 from fishy_ros.training.ablation.plan import load_plan, merge  # noqa: E402
 from fishy_ros.training.checkpoint import load_checkpoint  # noqa: E402
 from fishy_ros.training.config import load_train_config  # noqa: E402
 from fishy_ros.training.graph import export_network  # noqa: E402
+from fishy_ros.training.heads.model import AnomalyModel  # noqa: E402
 from fishy_ros.training.validation import score_sets  # noqa: E402
 
 PLAN = {

@@ -6,9 +6,9 @@ from sklearn.mixture import GaussianMixture
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
 
-from fishy_ros.heads.gaussian import GaussianMixtureHead  # noqa: E402
-from fishy_ros.nets.network import NetOutput  # noqa: E402
+from fishy_ros.training.heads.gaussian import GaussianMixtureHead  # noqa: E402
 from fishy_ros.training.mixture import COMPONENTS, PIXELS_PER_CLASS, fit_mixture, pick_pixels  # noqa: E402
+from fishy_ros.training.nets.network import NetOutput  # noqa: E402
 
 WIDTH = 8
 

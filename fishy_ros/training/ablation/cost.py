@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fishy_ros.heads.model import AnomalyModel
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.graph import export_network
+from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.latency import median_ratio, time_in_turns
 
 Design = tuple[str, int, int]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from fishy_ros.errors import ConfigError, TrainingError
-from fishy_ros.heads.registry import create_head, no_statistics
 from fishy_ros.training.ablation.plan import Variant
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
+from fishy_ros.training.heads.registry import create_head, no_statistics
 from fishy_ros.training.loop import Trainer
 from fishy_ros.training.provenance import RUN_FILE, data_sha256, note_run
 from fishy_ros.training.validation import LEARNED, count_watched, score_sets

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
-from fishy_ros.ros.replay_messages import score_of
-from fishy_ros.ros.stamp_order import UNSTAMPED_NS
+from fishy_ros.evaluation.live.replay_messages import score_of
+from fishy_ros.node.stamp_order import UNSTAMPED_NS
 from support.faults.camera import SECOND, SentFrame
 
 

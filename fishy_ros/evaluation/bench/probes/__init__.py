@@ -1,0 +1,1 @@
+"""Programs that measure a running node from outside, each in a process of its own."""

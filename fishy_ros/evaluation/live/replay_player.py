@@ -1,0 +1,231 @@
+"""The harness's side of the bus: publish images to a detector node, receive its heatmaps and latencies."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import CompressedImage, Image
+
+from fishy_ros.bags.messages import with_stamp
+from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
+from fishy_ros.errors import ReplayError
+from fishy_ros.evaluation.live.replay_messages import score_of, stages_of, stamp_of
+from fishy_ros.evaluation.replay.play import Listener
+from fishy_ros.evaluation.sources.source import PlayFrame
+
+_MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class NodeAddress:
+    """Where a detector node is found on the bus."""
+
+    node: str = "/detector"
+    """Fully qualified name of the node."""
+    image_topic: str = "/camera/image_raw"
+    """The topic of raw images it subscribes to; compressed ones lie under `<image_topic>/compressed`."""
+    domain_id: int | None = None
+    """DDS domain; None takes `ROS_DOMAIN_ID`."""
+
+
+class ReplayPlayer:
+    """A connection to a detector node, a `NodeChannel` of `fishy_ros.evaluation.replay.play`.
+
+    Everything that arrives is handed to the current listener on a thread of its own.
+    """
+
+    def __init__(self, address: NodeAddress, message_type: str) -> None:
+        """Join the bus and prepare to publish images of `message_type`."""
+        self._address = address
+        self._listener: Listener | None = None
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=address.domain_id, signal_handler_options=SignalHandlerOptions.NO)
+        self._node = Node("fishy_replay", context=self._context, start_parameter_services=False)
+        is_raw = message_type == IMAGE_TYPE
+        self._images = self._node.create_publisher(
+            _MESSAGE_CLASSES[message_type],
+            address.image_topic if is_raw else f"{address.image_topic}/compressed",
+            QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE),
+        )
+        self._get_state = self._node.create_client(GetState, f"{address.node}/get_state")
+        self._change_state = self._node.create_client(ChangeState, f"{address.node}/change_state")
+        self._status: Mapping[str, str] = {}
+        self._status_count = 0
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, name="replay_player", daemon=True)
+        self._thread.start()
+
+    def start_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+        """Configure and activate the node.
+
+        `check` is called while waiting and raises when the node is gone.
+
+        Raises:
+            ReplayError: the node cannot be reached, is not alone with its name, or refuses a transition.
+        """
+        self._wait(self._change_state.service_is_ready, check, timeout_s, "the lifecycle services of the node")
+        namesakes = [f"{space.rstrip('/')}/{name}" for name, space in self._node.get_node_names_and_namespaces()]
+        if namesakes.count(self._address.node) > 1:
+            raise ReplayError(
+                f"there are {namesakes.count(self._address.node)} nodes {self._address.node} in the domain"
+            )
+        self._transition("configure", Transition.TRANSITION_CONFIGURE, check, timeout_s)
+        self.activate_node(check, timeout_s)
+
+    def activate_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+        """Activate a configured node and wait until it listens to the camera.
+
+        Raises:
+            ReplayError: the node refuses, or cannot be reached.
+        """
+        self._transition("activate", Transition.TRANSITION_ACTIVATE, check, timeout_s)
+        self._wait(self._is_heard, check, timeout_s, f"a subscriber to {self._images.topic_name}")
+
+    def deactivate_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+        """Deactivate the node and wait until it no longer listens.
+
+        Raises:
+            ReplayError: the node refuses, or cannot be reached.
+        """
+        self._transition("deactivate", Transition.TRANSITION_DEACTIVATE, check, timeout_s)
+        self._wait(lambda: not self._is_heard(), check, timeout_s, f"no subscriber to {self._images.topic_name}")
+
+    def connect(self, check: Callable[[], None], timeout_s: float = 30.0) -> None:
+        """Wait until the node is active and every topic is matched; then subscribe to what it publishes.
+
+        Raises:
+            ReplayError: something is still missing after `timeout_s`; it is named.
+        """
+        heatmap, latency = f"{self._address.node}/heatmap", f"{self._address.node}/latency"
+        self._wait(lambda: self._count_publishers(heatmap) > 0, check, timeout_s, f"a publisher of {heatmap}")
+        heatmaps = self._node.create_subscription(Image, heatmap, self._on_heatmap, self._matching_qos(heatmap))
+        self._node.create_subscription(DiagnosticArray, latency, self._on_latency, self._matching_qos(latency))
+        self._wait(self._is_heard, check, timeout_s, f"a subscriber to {self._images.topic_name}")
+        self._wait(lambda: _is_matched(heatmaps), check, timeout_s, f"a connection to {heatmap}")
+        if self._get_state.service_is_ready():
+            self._wait(lambda: self._is_active(check), check, timeout_s, f"{self._address.node} to be active")
+
+    def listen(self, listener: Listener) -> None:
+        """Hand everything that arrives from now on to `listener`."""
+        self._listener = listener
+
+    def publish(self, frame: PlayFrame, stamp_ns: int) -> None:
+        """Publish the image of `frame` with `stamp_ns` in its header."""
+        self._images.publish(with_stamp(frame.message, stamp_ns))
+
+    def node_status(self, timeout_s: float = 2.5) -> Mapping[str, str]:
+        """Wait for what the node says next of itself on `/diagnostics`; empty when it says nothing in `timeout_s`."""
+        before, deadline = self._status_count, time.monotonic() + timeout_s
+        while self._status_count == before:
+            if time.monotonic() > deadline:
+                return {}
+            time.sleep(_POLL_S)
+        return self._status
+
+    @contextmanager
+    def crowd(self, count: int) -> Iterator[None]:
+        """Subscribe `count` times more to every image that the node publishes, while the context is open.
+
+        The subscribers belong to a node that nobody spins: destroying them under the executor would end its thread.
+        """
+        node = Node("fishy_crowd", context=self._context, start_parameter_services=False)
+        topics = [f"{self._address.node}/{name}" for name in ("heatmap", "overlay", "segmentation")]
+        try:
+            for topic in topics * count:
+                node.create_subscription(Image, topic, lambda message: None, 10)
+            yield
+        finally:
+            node.destroy_node()
+
+    def close(self) -> None:
+        """Leave the bus."""
+        self._context.try_shutdown()
+        self._thread.join(5.0)
+        self._executor.shutdown()
+        self._node.destroy_node()
+
+    def __enter__(self) -> ReplayPlayer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            return
+
+    def _on_heatmap(self, message: Image) -> None:
+        if self._listener is not None:
+            self._listener.note_heatmap(stamp_of(message), score_of(message))
+
+    def _on_latency(self, message: DiagnosticArray) -> None:
+        if self._listener is not None:
+            self._listener.note_latency(stamp_of(message), stages_of(message))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == f"{self._address.node}: detector":
+                self._status = {"message": status.message, **{pair.key: pair.value for pair in status.values}}
+                self._status_count += 1
+
+    def _count_publishers(self, topic: str) -> int:
+        return int(self._node.count_publishers(topic))
+
+    def _matching_qos(self, topic: str) -> QoSProfile:
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        is_reliable = all(p.qos_profile.reliability == ReliabilityPolicy.RELIABLE for p in publishers)
+        reliability = ReliabilityPolicy.RELIABLE if is_reliable else ReliabilityPolicy.BEST_EFFORT
+        return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=20, reliability=reliability)
+
+    def _is_heard(self) -> bool:
+        return bool(self._images.get_subscription_count() > 0)
+
+    def _transition(self, name: str, transition: int, check: Callable[[], None], timeout_s: float) -> None:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        response = self._call(self._change_state, request, check, timeout_s, f"the node to {name}")
+        if not response.success:
+            raise ReplayError(f"the detector node could not {name}")
+
+    def _is_active(self, check: Callable[[], None]) -> bool:
+        response = self._call(self._get_state, GetState.Request(), check, 5.0, "the node's lifecycle state")
+        return bool(response.current_state.id == State.PRIMARY_STATE_ACTIVE)
+
+    def _call(self, client: Any, request: Any, check: Callable[[], None], timeout_s: float, what: str) -> Any:
+        future = client.call_async(request)
+        self._wait(future.done, check, timeout_s, what)
+        return future.result()
+
+    def _wait(self, is_done: Callable[[], bool], check: Callable[[], None], timeout_s: float, what: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not is_done():
+            check()
+            if time.monotonic() > deadline:
+                raise ReplayError(f"waited {timeout_s:g} s for {what} in vain")
+            time.sleep(_POLL_S)
+
+
+def _is_matched(subscription: Any) -> bool:
+    count = getattr(subscription, "get_publisher_count", None)
+    return count is None or count() > 0

@@ -1,0 +1,82 @@
+"""A whole replay through a node: start or find it, play, score what it published, result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from fishy_ros.evaluation.live.replay_session import replay_session
+from fishy_ros.evaluation.replay.answer import Answer, answers_of
+from fishy_ros.evaluation.replay.live import replay_live, time_live
+from fishy_ros.evaluation.replay.match import Playback
+from fishy_ros.evaluation.replay.play import Lockstep
+from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, StartStage
+from fishy_ros.evaluation.replay.spool import HeatmapSpool
+from fishy_ros.evaluation.result import ReplayResult, describe_model
+from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
+from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.metrics.component import Track
+from fishy_ros.runtimes.base import RuntimeInfo
+
+
+def run_live(
+    source: FrameSource,
+    choice: DetectorChoice,
+    options: LiveOptions,
+    folder: Path,
+    start_stage: StartStage,
+    timing_frames: int = 0,
+    on_answer: Callable[[Answer], object] = lambda answer: None,
+    track: Track | None = None,
+) -> ReplayResult:
+    """Play every frame of `source` through a detector node, then score what it published.
+
+    Heatmaps are collected first and scored after the node has been stopped, so that scoring takes nothing from
+    it. The log of a node of our own goes into `folder`, and heatmaps wait there for being scored. `track` asks for the
+    component metrics.
+
+    Raises:
+        FishyError: the node cannot be started or reached, stopped answering, or a frame cannot be scored.
+    """
+    pacing = options.pacing(source.has_own_rate)
+    extra: dict[str, object] = {}
+    with HeatmapSpool(folder) as spool:
+        start_stage("starting the detector" if options.attach is None else f"looking for {options.attach}", 0)
+        with replay_session(choice, options, source.message_type, folder) as session:
+            progress = start_stage("playing", len(source))
+            playback = replay_live(source, session.player, pacing, spool, progress, session.detector)
+            status = session.player.node_status()
+            if timing_frames:
+                timing_progress = start_stage(f"timing {timing_frames} frames", timing_frames)
+                timing = time_live(source, session.player, timing_frames, folder, timing_progress, session.detector)
+                extra["timing"] = asdict(timing)
+        mode = "attach" if options.attach is not None else "lockstep" if isinstance(pacing, Lockstep) else "live"
+        run = RunDescription(
+            mode=mode,
+            source=source.describe(),
+            model=None if options.attach is not None else describe_model(choice.load()),
+            runtime=_runtime_of(status),
+            warnings=_warnings(playback),
+            extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},
+        )
+        components = None
+        if track is not None:
+            components = ComponentPass(track, lambda: answers_of(source, playback, spool))
+        answers = answers_of(source, playback, spool)
+        return build_result(run, answers, start_stage("scoring", len(source)), on_answer, components)
+
+
+def _warnings(playback: Playback) -> tuple[str, ...]:
+    warnings = list(playback.notes)
+    warnings += [f"frame {frame}: its heatmap arrived twice; the first one counts" for frame in playback.duplicates]
+    if playback.unexpected:
+        warnings.append(f"{playback.unexpected} heatmaps belonged to no frame that was played")
+    return tuple(warnings)
+
+
+def _runtime_of(status: Mapping[str, str]) -> RuntimeInfo | None:
+    if "runtime" not in status:
+        return None
+    name, _, version = status["runtime"].partition(" ")
+    return RuntimeInfo(name, status.get("device", ""), version, status.get("runtime_detail", ""))

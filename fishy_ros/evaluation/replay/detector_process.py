@@ -1,0 +1,132 @@
+"""Run the detector node as a process of its own, with its log in a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from fishy_ros.errors import ReplayError
+from fishy_ros.evaluation.package_path import with_package_path
+from fishy_ros.node.shared_memory import remove_abandoned, segments_of
+
+LOG_LINES_SHOWN = 15
+_STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
+
+
+@dataclass(frozen=True)
+class DetectorCommand:
+    """What the detector node is started with."""
+
+    model: str
+    """Name of a model package, or path to one."""
+    runtime: str = "auto"
+    device: str = "auto"
+    precision: str = "fp32"
+    threads: int = 0
+    image_topic: str = "/camera/image_raw"
+    """Where it listens for images; the compressed ones are expected under `<image_topic>/compressed`."""
+    image_transport: str = "raw"
+    """`raw` or `compressed`."""
+    trusted_key: str = ""
+    """File of the public key that must have signed the model; empty if none must."""
+
+    def arguments(self) -> list[str]:
+        """Build the command line; the node waits for its lifecycle transitions."""
+        parameters = {
+            "model": self.model,
+            "runtime": self.runtime,
+            "device": self.device,
+            "precision": self.precision,
+            "threads": str(self.threads),
+            "image_transport": self.image_transport,
+            **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
+            "autostart": "false",
+        }
+        remappings = {"image": self.image_topic, "image/compressed": f"{self.image_topic}/compressed"}
+        return [
+            *(sys.executable, "-u", "-m", "fishy_ros.node.detector_main", "--ros-args"),
+            *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),
+            *(word for name, topic in remappings.items() for word in ("-r", f"{name}:={topic}")),
+        ]
+
+
+class NodeCommand(Protocol):
+    """Anything that can be started as a node."""
+
+    def arguments(self) -> list[str]:
+        """Build the command line."""
+        ...
+
+
+class DetectorProcess:
+    """A detector node that runs while the context is open.
+
+    It has its own session, so that Ctrl-C reaches only the harness, which then stops it.
+    """
+
+    def __init__(self, command: NodeCommand, environment: Mapping[str, str], log_path: Path) -> None:
+        """Start the node with `environment` on top of this process's own."""
+        self.log_path = log_path
+        with log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                command.arguments(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=with_package_path({**os.environ, **environment}),
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id of the node."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise when the node has ended.
+
+        Raises:
+            ReplayError: with the exit status and the last lines of its log.
+        """
+        status = self._process.poll()
+        if status is not None:
+            raise self.failure(f"the detector node ended with exit status {status}")
+
+    def failure(self, reason: str) -> ReplayError:
+        """Build an error that shows the last lines of the node's log."""
+        lines = self.log_path.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        tail = "\n".join(f"  | {line}" for line in lines) or "  | (empty)"
+        return ReplayError(f"{reason}; the end of its log {self.log_path}:\n{tail}")
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the node has ended by itself; False when it still runs after `timeout_s`."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the node: politely first, then by force, which leaves its shared memory to be removed here."""
+        for stop_signal, patience_s in _STOP_SIGNALS:
+            if self._process.poll() is not None:
+                return
+            left_behind = segments_of(self.pid) if stop_signal == signal.SIGKILL else []
+            self._process.send_signal(stop_signal)
+            if self.wait(patience_s):
+                remove_abandoned(left_behind, min_age_s=0.0)
+
+    def __enter__(self) -> DetectorProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

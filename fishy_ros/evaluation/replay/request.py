@@ -1,0 +1,147 @@
+"""What to replay, through what, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from fishy_ros.bags import IMAGE_TOPIC
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.errors import ConfigError
+from fishy_ros.evaluation.replay.play import Lockstep, Pacing, Progress, Timed
+from fishy_ros.evaluation.sources.open_source import SourceChoice
+from fishy_ros.metrics.component import find_track
+from fishy_ros.model_package import ModelPackage, load_model_package
+from fishy_ros.model_package.finding import DEFAULT_MODEL
+
+StartStage: TypeAlias = Callable[[str, int], Progress]
+"""Announces a stage of a run with its number of steps; what it returns is told how many are done."""
+
+
+@dataclass(frozen=True)
+class DetectorChoice:
+    """The detector that answers."""
+
+    model: str = DEFAULT_MODEL
+    """Name of a model package, or path to one."""
+    runtime: str = "auto"
+    device: str = "auto"
+    precision: str = "fp32"
+    threads: int = 0
+    """Processor threads of a CPU runtime; 0 takes all processors."""
+    trusted_key: str = ""
+    """File of the public key that must have signed the package; empty if none must."""
+
+    def load(self) -> ModelPackage:
+        """Load the package, without a runtime.
+
+        Raises:
+            ModelPackageError: the package is damaged, or not signed as it must be.
+            ConfigError: the key is none.
+        """
+        return load_model_package(self.model, self.trusted_key)
+
+    def open(self) -> AnomalyDetector:
+        """Load the detector into this process.
+
+        Raises:
+            FishyError: the model or the runtime cannot be loaded.
+        """
+        return AnomalyDetector(self.load(), self.runtime, self.device, self.precision, self.threads)
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a replay reaches its node.
+
+    Raises:
+        ConfigError: a value is outside its range, or two contradict each other.
+    """
+
+    rate_hz: float | None = None
+    """Frames a second; None plays at the bag's own rate."""
+    lockstep: bool = False
+    """Play each frame only after the heatmap of the previous one."""
+    timeout_s: float = 30.0
+    """In lockstep, give up on a frame after this time."""
+    domain_id: int | None = None
+    """DDS domain; None takes a private one, or the environment's where a running node is scored."""
+    attach: str | None = None
+    """Name of a running node to score; None starts one."""
+    image_topic: str = IMAGE_TOPIC
+    """Where the node listens for images."""
+
+    def __post_init__(self) -> None:
+        if self.rate_hz is not None and not 0 < self.rate_hz <= 1000:
+            raise ConfigError(f"rate {self.rate_hz}: expected a number of frames a second in (0, 1000]")
+        if self.rate_hz is not None and self.lockstep:
+            raise ConfigError("a rate and lockstep were both asked for; lockstep has no rate")
+        if not self.timeout_s > 0:
+            raise ConfigError(f"timeout {self.timeout_s}: expected a positive number of seconds")
+        if self.domain_id is not None and not 0 <= self.domain_id <= 232:
+            raise ConfigError(f"domain id {self.domain_id}: expected 0 to 232")
+
+    def pacing(self, has_own_rate: bool) -> Pacing:
+        """Choose how frames follow each other; without any rate that is lockstep."""
+        if self.lockstep or (self.rate_hz is None and not has_own_rate):
+            return Lockstep(self.timeout_s)
+        return Timed(self.rate_hz)
+
+
+@dataclass(frozen=True)
+class ReplayRequest:
+    """One replay from beginning to end.
+
+    Raises:
+        ScoreError: there is no such track of component metrics.
+        ConfigError: a running node is asked to trust a key.
+    """
+
+    source: SourceChoice
+    detector: DetectorChoice = DetectorChoice()
+    live: LiveOptions | None = LiveOptions()
+    """None replays in this process."""
+    out: Path | None = None
+    """Folder of the report; None writes none."""
+    timing_frames: int = 0
+    """So many frames are timed by themselves."""
+    components: str | None = None
+    """Track of the component metrics, `anomaly` or `obstacle`; None leaves them out."""
+    video: bool = False
+    """Write the overlays as a film; without ground truth a report has one anyway."""
+
+    def __post_init__(self) -> None:
+        if self.components is not None:
+            find_track(self.components)
+        if self.detector.trusted_key and self.live is not None and self.live.attach is not None:
+            raise ConfigError(
+                f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"
+            )
+
+    def for_model(self, name: str, in_folder: bool) -> ReplayRequest:
+        """Replace the model; `in_folder` gives its report a folder of its own."""
+        out = self.out / Path(name).name if self.out is not None and in_folder else self.out
+        return replace(self, detector=replace(self.detector, model=name), out=out)
+
+
+def model_names(model: str, models: str | None, scores: str | None) -> tuple[str, ...]:
+    """List the model packages of a comparison.
+
+    A score is compiled into the graph of its package: a model `M` with a score `S` is the package `M-S`.
+
+    >>> model_names("fishy-s", "a,b", "msp,entropy")
+    ('a-msp', 'a-entropy', 'b-msp', 'b-entropy')
+    """
+    bases = _split(models) if models is not None else (model,)
+    if scores is None:
+        return bases
+    return tuple(f"{base}-{score}" for base in bases for score in _split(scores))
+
+
+def _split(names: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in names.split(",") if name.strip())
+    if not found or len(set(found)) < len(found):
+        raise ConfigError(f"{names!r}: expected different names, separated by commas")
+    return found

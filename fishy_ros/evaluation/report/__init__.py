@@ -1,0 +1,1 @@
+"""Reports of a result: JSON, HTML, pictures, tables and comparisons."""

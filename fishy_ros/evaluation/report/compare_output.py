@@ -1,0 +1,103 @@
+"""Print and draw a comparison of two reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from fishy_ros.errors import ScoreError
+from fishy_ros.evaluation.report import plots
+from fishy_ros.evaluation.report.compare import Comparison, LoadedReport, MetricComparison
+from fishy_ros.evaluation.report.table import percent
+from fishy_ros.evaluation.scoring.bootstrap import Interval
+
+_LATENCIES = (("total", "p50"), ("total", "p95"), ("inference", "p50"), ("age", "p95"))
+
+
+def comparison_table(comparison: Comparison) -> str:
+    """Lay a comparison out as text, what limits it last."""
+    rows = [("", f"A: {comparison.a.label}", f"B: {comparison.b.label}", "B - A", "B larger")]
+    rows += [_metric_row(metric) for metric in comparison.metrics]
+    rows += _frame_rows(comparison) + _latency_rows(comparison.a, comparison.b)
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if comparison.paired_frames:
+        lines.append(f"[ ]: 95 % bootstrap intervals over {comparison.paired_frames} frames, the same ones for A and B")
+    return "\n".join([*lines, *(f"note: {note}" for note in comparison.notes)])
+
+
+def write_comparison(comparison: Comparison, out: Path) -> Path:
+    """Write `comparison.json` and `comparison.png` into a folder; each appears whole or not at all.
+
+    Raises:
+        ScoreError: the folder cannot be written.
+    """
+    content = {
+        "a": str(comparison.a.path),
+        "b": str(comparison.b.path),
+        "metrics": [{**asdict(metric), "difference": metric.difference} for metric in comparison.metrics],
+        "paired_frames": comparison.paired_frames,
+        "notes": list(comparison.notes),
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".comparison-", dir=out) as scratch:
+            (Path(scratch) / "comparison.png").write_bytes(draw_comparison(comparison))
+            (Path(scratch) / "comparison.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            for name in ("comparison.png", "comparison.json"):
+                os.replace(Path(scratch) / name, out / name)
+    except OSError as error:
+        raise ScoreError(f"{out}: the comparison cannot be written: {error.strerror or error}") from error
+    return out / "comparison.png"
+
+
+def draw_comparison(comparison: Comparison) -> bytes:
+    """Draw both curves, and each metric with its interval, as PNG."""
+    names = (f"A: {comparison.a.label}", f"B: {comparison.b.label}")
+    curves = {
+        name: curve
+        for name, curve in zip(names, (comparison.a.curve, comparison.b.curve), strict=True)
+        if curve is not None
+    }
+    metrics = [
+        (metric.name, ((metric.a, metric.a_interval), (metric.b, metric.b_interval))) for metric in comparison.metrics
+    ]
+    return plots.plot_comparison(curves, names, metrics)
+
+
+def _metric_row(metric: MetricComparison) -> tuple[str, str, str, str, str]:
+    difference = "-" if metric.difference is None else f"{100 * metric.difference:+.2f}"
+    if metric.difference_interval:
+        low, high = metric.difference_interval.low, metric.difference_interval.high
+        difference += f" [{100 * low:+.2f}, {100 * high:+.2f}]"
+    return (
+        metric.name,
+        _with_interval(metric.a, metric.a_interval),
+        _with_interval(metric.b, metric.b_interval),
+        difference,
+        "" if metric.b_larger is None else percent(metric.b_larger),
+    )
+
+
+def _with_interval(value: float | None, interval: Interval | None) -> str:
+    text = "-" if value is None else percent(value)
+    return text if interval is None else f"{text} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
+
+
+def _frame_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:
+    counts = (comparison.a.report["frames"], comparison.b.report["frames"])
+    return [(f"frames {name}", str(counts[0][name]), str(counts[1][name]), "", "") for name in ("played", "dropped")]
+
+
+def _latency_rows(a: LoadedReport, b: LoadedReport) -> list[tuple[str, str, str, str, str]]:
+    rows = []
+    for stage, quantile in _LATENCIES:
+        values = [loaded.report["latency_ms"].get(stage, {}).get(quantile) for loaded in (a, b)]
+        if None not in values:
+            rows.append(
+                (f"{stage} {quantile} ms", f"{values[0]:.1f}", f"{values[1]:.1f}", f"{values[1] - values[0]:+.1f}", "")
+            )
+    return rows

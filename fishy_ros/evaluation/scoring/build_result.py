@@ -1,0 +1,109 @@
+"""Score the answers of a replay, and put together everything that its report holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fishy_ros.evaluation.environment import describe_environment
+from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.play import Progress
+from fishy_ros.evaluation.result import (
+    FrameCounts,
+    FrameLatency,
+    ModelDescription,
+    ReplayResult,
+    SourceDescription,
+)
+from fishy_ros.evaluation.scoring.evaluate import score_components, score_frames
+from fishy_ros.evaluation.scoring.score import ScoredFrame
+from fishy_ros.evaluation.scoring.summary import ScoreSummary
+from fishy_ros.metrics.component import Track
+from fishy_ros.runtimes.base import RuntimeInfo
+
+_NAMED = 10
+"""So many missing frames are named one by one."""
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What is known of a replay beside its answers."""
+
+    mode: str
+    """`live`, `lockstep`, `offline` or `attach`."""
+    source: SourceDescription
+    model: ModelDescription | None = None
+    runtime: RuntimeInfo | None = None
+    warnings: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ComponentPass:
+    """What the component metrics need: their threshold comes from all frames, so they see the frames a second time."""
+
+    track: Track
+    answers: Callable[[], Iterable[Answer]]
+    """Gives the answers once more."""
+
+
+def build_result(
+    run: RunDescription,
+    answers: Iterable[Answer],
+    progress: Progress,
+    on_answer: Callable[[Answer], object] = lambda answer: None,
+    components: ComponentPass | None = None,
+) -> ReplayResult:
+    """Score every answer that has a heatmap and ground truth.
+
+    `on_answer` sees every answer in order of play; `progress` is told how many have been taken. `components` asks
+    for the component metrics, which need the answers once more.
+
+    Raises:
+        ScoreError: a heatmap cannot be scored; the frame is named.
+    """
+    latencies: list[FrameLatency] = []
+    missing: list[str] = []
+
+    def scored() -> Iterator[ScoredFrame]:
+        for count, answer in enumerate(answers, start=1):
+            on_answer(answer)
+            latencies.append(FrameLatency(answer.sample.id, answer.stages_ms))
+            if answer.score is None:
+                missing.append(answer.sample.id)
+            else:
+                yield answer.scored(answer.score)
+            progress(count)
+
+    summary = score_frames(scored)
+    if components is not None and summary.pixel is not None:
+        frames = (answer.scored(answer.score) for answer in components.answers() if answer.score is not None)
+        found = score_components(frames, summary.pixel.best_f1_threshold, components.track)
+        summary = replace(summary, component=found)
+    return assemble_result(run, summary, latencies, missing)
+
+
+def assemble_result(
+    run: RunDescription, summary: ScoreSummary, latencies: Sequence[FrameLatency], missing: Sequence[str]
+) -> ReplayResult:
+    """Put a result together from its parts; `latencies` has an entry for every frame played."""
+    played = len(latencies)
+    return ReplayResult(
+        mode=run.mode,
+        source=run.source,
+        frames=FrameCounts(played, played - len(missing), len(missing)),
+        environment=describe_environment(),
+        score=summary,
+        latencies=tuple(latency for latency in latencies if latency.stages_ms),
+        model=run.model,
+        runtime=run.runtime,
+        warnings=(*run.warnings, *_describe_missing(missing)),
+        extra=run.extra,
+    )
+
+
+def _describe_missing(missing: Sequence[str]) -> tuple[str, ...]:
+    if not missing:
+        return ()
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return (f"no heatmap for {len(missing)} frames: {', '.join(missing[:_NAMED])}{more}",)

@@ -1,0 +1,1 @@
+"""Frames with their ground truth, from data sets and from bags."""

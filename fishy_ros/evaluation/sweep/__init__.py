@@ -1,0 +1,1 @@
+"""Many settings over the same frames."""

@@ -1,0 +1,172 @@
+"""The configurations of a model that are loaded, from the best to the cheapest, and which of them is in use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.errors import FishyError
+from fishy_ros.model_package import ModelPackage, load_model_package
+from fishy_ros.model_package.description import FULL_PRECISION
+from fishy_ros.node.degradation import DeadlineRules, Degradation
+from fishy_ros.node.parameters import DetectorParameters
+
+PRECISIONS: tuple[str, ...] = (FULL_PRECISION, "fp16", "int8")
+"""Precisions from the dearest to the cheapest."""
+TRIALS: int = 3
+WORTHWHILE: float = 0.9
+"""A configuration is cheaper if it takes at most this fraction of the time of the one before it."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One way to run a model, and its name on `/diagnostics`."""
+
+    name: str
+    package: ModelPackage
+    precision: str
+
+
+@dataclass
+class _Rung:
+    name: str
+    open: Callable[[], AnomalyDetector]
+    detector: AnomalyDetector | None
+
+
+class DetectorLadder:
+    """Detectors that take turns, chosen between two frames by how long frames take.
+
+    With a `frame_deadline_ms` the cheaper configurations of the package are loaded too, so that a change takes no time;
+    one that is not faster on this machine is left out. One thread runs frames, another opens and closes.
+
+    Raises:
+        FishyError: the configuration that the parameters ask for cannot be loaded.
+    """
+
+    def __init__(self, parameters: DetectorParameters) -> None:
+        best = _Rung(parameters.precision, lambda: _open(parameters), None)
+        first = best.detector = best.open()
+        self._warnings = tuple(note.text for note in first.selection_notes if note.level == "warning")
+        self._left_out: tuple[str, ...] = ()
+        self._rungs = [best]
+        if parameters.frame_deadline_ms > 0.0:
+            for configuration in cheaper_configurations(first.package, parameters.precision, first.runtime_info.device):
+                self._add(configuration, first.runtime_info.name, parameters)
+        self._degradation = Degradation(len(self._rungs))
+
+    @property
+    def current(self) -> AnomalyDetector:
+        """The detector for the next frame."""
+        detector = self._rungs[self._degradation.level].detector
+        assert detector is not None, "a ladder that was left behind has to be mended first"
+        return detector
+
+    @property
+    def in_use(self) -> AnomalyDetector | None:
+        """The detector in use; None while it is left behind."""
+        return self._rungs[self._degradation.level].detector
+
+    @property
+    def degradation(self) -> Degradation:
+        """How deadlines are kept, and since when the best configuration is not in use."""
+        return self._degradation
+
+    @property
+    def configuration(self) -> str:
+        """Name of the configuration in use."""
+        return self._rungs[self._degradation.level].name
+
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """Names of all configurations that are loaded."""
+        return tuple(rung.name for rung in self._rungs)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why the runtime is not the one that it should be, and which configurations cannot be used."""
+        return self._warnings
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Which configurations are not cheaper here."""
+        return self._left_out
+
+    def note_frame(self, took_ms: float, rules: DeadlineRules) -> bool:
+        """Take in what a frame took; returns whether the next one has another configuration."""
+        return self._degradation.note_frame(took_ms, time.monotonic(), rules)
+
+    def leave_current_behind(self) -> None:
+        """Forget the detector in use, in which a thread hangs: to close it under that thread would not be safe."""
+        self._rungs[self._degradation.level].detector = None
+
+    def mend(self) -> None:
+        """Load again what was left behind.
+
+        Raises:
+            FishyError: it cannot be loaded.
+        """
+        for rung in self._rungs:
+            rung.detector = rung.detector or rung.open()
+
+    def close(self) -> None:
+        """Free all engines but those that were left behind."""
+        for rung in self._rungs:
+            if rung.detector is not None:
+                rung.detector.close()
+
+    def _add(self, configuration: Configuration, runtime: str, parameters: DetectorParameters) -> None:
+        def open_it() -> AnomalyDetector:
+            return AnomalyDetector(
+                configuration.package, runtime, parameters.device, configuration.precision, parameters.threads
+            )
+
+        try:
+            detector = open_it()
+            before, now = (_fastest_ms(part) for part in (self._rungs[-1].detector, detector))
+        except FishyError as error:
+            self._warnings += (f"configuration {configuration.name} cannot be used: {error}",)
+            return
+        if now > WORTHWHILE * before:
+            detector.close()
+            self._left_out += (
+                f"configuration {configuration.name} is not cheaper here: {now:.1f} ms a frame, {before:.1f} ms before",
+            )
+            return
+        self._rungs.append(_Rung(configuration.name, open_it, detector))
+
+
+def cheaper_configurations(package: ModelPackage, precision: str, device: str) -> list[Configuration]:
+    """List what a package has that is cheaper than a precision: lower ones, then smaller inputs, named after them.
+
+    FP16 is not cheaper on a processor (`docs/decisions.md`).
+    """
+    lower = PRECISIONS[PRECISIONS.index(precision) + 1 :]
+    return [
+        *(
+            Configuration(name, package, name)
+            for name in lower
+            if name in package.precisions and not (name == "fp16" and device == "cpu")
+        ),
+        *(
+            Configuration(f"{graph.height}x{graph.width}", package.at_reduced_size(index), FULL_PRECISION)
+            for index, graph in enumerate(package.reduced)
+        ),
+    ]
+
+
+def _open(parameters: DetectorParameters) -> AnomalyDetector:
+    package = load_model_package(parameters.model, parameters.trusted_key)
+    return AnomalyDetector(package, parameters.runtime, parameters.device, parameters.precision, parameters.threads)
+
+
+def _fastest_ms(detector: AnomalyDetector | None) -> float:
+    """Run a grey image a few times; returns the time of the fastest, in ms."""
+    assert detector is not None
+    height, width = detector.package.input_shape[1:3]
+    grey = np.full((height, width, 3), 96, np.uint8)
+    return min(detector.detect(grey).timings_ms["inference"] for _ in range(TRIALS))

@@ -1,0 +1,185 @@
+"""What `/diagnostics` says about the detector node once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Header
+
+from fishy_ros.drift.monitor import Drift
+from fishy_ros.node.frame_ledger import FrameTotals
+from fishy_ros.node.latency import PERCENTILES
+from fishy_ros.node.parameters import DetectorParameters
+
+ACTIVE = "active"
+_REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How the deadline of frames is kept, and what that has led to."""
+
+    configuration: str = ""
+    """Name of the configuration of the model in use."""
+    missed: int = 0
+    """Frames that missed the deadline since the model was loaded."""
+    degraded_since: float | None = None
+    """Monotonic time in s since when the configuration is a cheaper one than was asked for; None if it is not."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The state of the node at one moment."""
+
+    at: float
+    """Monotonic time in s."""
+    state: str
+    """Label of the lifecycle state."""
+    active_since: float | None
+    """Monotonic time of the activation in s; None while the node is not active."""
+    totals: FrameTotals
+    busy_s: float
+    """For how long the frame in work has been in work."""
+    engine: Mapping[str, str] = field(default_factory=dict)
+    """Model and runtime, as they are shown."""
+    failures: tuple[str, ...] = ()
+    """Why the last transition failed, and what callbacks raised since the last observation."""
+    warnings: tuple[str, ...] = ()
+    """What stays wrong: a runtime that fell back, subscriptions that do not match."""
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    drift: Drift = field(default_factory=Drift)
+    """What the frames of the last moments are like."""
+    latencies_ms: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What happened between two observations."""
+
+    seconds: float
+    received: int
+    published: int
+    dropped: int
+    bad: int
+    failed: int
+    stale: int
+    unstamped: int
+    missed: int
+
+    @classmethod
+    def between(cls, before: Observation | None, now: Observation) -> Rates:
+        """Compare with an earlier observation; counts that started anew since then are taken whole."""
+        start = FrameTotals() if before is None or before.totals.received > now.totals.received else before.totals
+        return cls(
+            seconds=now.at - before.at if before is not None else 1.0,
+            received=now.totals.received - start.received,
+            published=now.totals.published - start.published,
+            dropped=now.totals.dropped - start.dropped,
+            bad=now.totals.bad - start.bad,
+            failed=now.totals.failed - start.failed,
+            stale=now.totals.stale - start.stale,
+            unstamped=now.totals.unstamped - start.unstamped,
+            missed=max(0, now.deadlines.missed - (before.deadlines.missed if before is not None else 0)),
+        )
+
+    def per_second(self, count: int) -> float:
+        """Convert a count to Hz."""
+        return count / self.seconds if self.seconds > 0.0 else 0.0
+
+
+def assess(now: Observation, rates: Rates, parameters: DetectorParameters) -> tuple[bytes, str]:
+    """Judge an observation.
+
+    Returns:
+        The level of a `DiagnosticStatus`, and all its reasons.
+    """
+    errors, warnings = list(_errors(now, rates, parameters)), list(_warnings(now, rates, parameters))
+    if errors:
+        return DiagnosticStatus.ERROR, "; ".join(errors + warnings)
+    if warnings:
+        return DiagnosticStatus.WARN, "; ".join(warnings)
+    return DiagnosticStatus.OK, "ok" if now.state == ACTIVE else now.state
+
+
+def diagnostics_message(
+    source: str, stamp: Time, now: Observation, rates: Rates, parameters: DetectorParameters
+) -> DiagnosticArray:
+    """Build the message for `/diagnostics`; rates are in Hz, latencies in ms."""
+    level, message = assess(now, rates, parameters)
+    values = {
+        "state": now.state,
+        **now.engine,
+        "mode": "full" if now.deadlines.degraded_since is None else "degraded",
+        "configuration": now.deadlines.configuration or "none",
+        "degraded_s": f"{_degraded_s(now):.1f}",
+        "drift": f"{now.drift.distance:.2f} {now.drift.statistic}".rstrip(),
+        "input_rate_hz": f"{rates.per_second(rates.received):.2f}",
+        "output_rate_hz": f"{rates.per_second(rates.published):.2f}",
+        "frames_received": now.totals.received,
+        "frames_published": now.totals.published,
+        "frames_dropped": now.totals.dropped,
+        "frames_overtaken": now.totals.overtaken,
+        "frames_bad": now.totals.bad,
+        "frames_failed": now.totals.failed,
+        "frames_unknown": now.totals.unknown,
+        "frames_late": now.deadlines.missed,
+        "frames_stale": now.totals.stale,
+        "frames_unstamped": now.totals.unstamped,
+        "frames_lost": now.totals.lost,
+        "stamp_restarts": now.totals.stamp_restarts,
+        "last_bad_image": now.totals.last_bad or "none",
+        "last_error": now.totals.last_error or "; ".join(now.failures) or "none",
+    }
+    for stage, percentiles in now.latencies_ms.items():
+        for percent, value in zip(PERCENTILES, percentiles, strict=True):
+            values[f"{stage}_ms_p{percent}"] = f"{value:.3f}"
+    status = DiagnosticStatus(
+        level=level,
+        name=f"{source}: detector",
+        message=message,
+        hardware_id=now.engine.get("device", ""),
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )
+    return DiagnosticArray(header=Header(stamp=stamp), status=[status])
+
+
+def _errors(now: Observation, rates: Rates, parameters: DetectorParameters) -> list[str]:
+    errors = list(now.failures)
+    if rates.failed or now.totals.is_failing:
+        errors.append(f"inference failed on {now.totals.failed} frames, last: {now.totals.last_error}")
+    if now.busy_s > parameters.inference_deadline_s:
+        errors.append(f"one frame has been in work for {now.busy_s:.1f} s")
+    return errors
+
+
+def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) -> list[str]:
+    warnings = list(now.warnings)
+    if now.state != ACTIVE or now.active_since is None:
+        return warnings
+    if now.deadlines.degraded_since is not None:
+        warnings.append(f"degraded to {now.deadlines.configuration} for {_degraded_s(now):.1f} s: too slow")
+    if rates.missed:
+        warnings.append(f"{rates.missed} frames took longer than {parameters.frame_deadline_ms:g} ms")
+    if now.drift.reasons:
+        warnings.append(f"input is not like the training data: {', '.join(now.drift.reasons[:_REASONS_SHOWN])}")
+    quiet_s = now.at - max(now.active_since, now.totals.last_image_at or 0.0)
+    if quiet_s >= parameters.no_image_timeout_s:
+        warnings.append(f"no image for {quiet_s:.1f} s")
+    if rates.bad:
+        warnings.append(f"{rates.bad} bad images, last: {now.totals.last_bad}")
+    if rates.stale:
+        warnings.append(f"{rates.stale} stale images, last: {now.totals.last_stale}")
+    if rates.unstamped:
+        warnings.append(f"camera stamps are zero on {rates.unstamped} images: ages and stale detection are off")
+    offered = max(rates.received, rates.dropped)
+    if rates.dropped > parameters.max_drop_share * offered:
+        warnings.append(f"{rates.dropped} of {offered} images dropped")
+    return warnings
+
+
+def _degraded_s(now: Observation) -> float:
+    since = now.deadlines.degraded_since
+    return now.at - since if since is not None else 0.0

@@ -1,0 +1,40 @@
+"""Segmentation networks by the name that a training configuration calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fishy_ros.errors import ConfigError
+from fishy_ros.training.nets.cascade import CascadeConfig, CascadeNet
+from fishy_ros.training.nets.ddrnet import DdrNet
+from fishy_ros.training.nets.fishy_net import FishyNet, FishyNetConfig
+from fishy_ros.training.nets.network import Network
+from fishy_ros.training.nets.pidnet import PidNet
+from fishy_ros.training.nets.repvgg import RepVggNet
+from fishy_ros.training.nets.stdc import StdcNet
+from fishy_ros.training.nets.trainable_erfnet import TrainableErfNet
+
+NETWORKS: dict[str, Callable[[], Network]] = {
+    "s": lambda: FishyNet(FishyNetConfig()),
+    "m": lambda: CascadeNet(CascadeConfig()),
+    "ddrnet_slim": DdrNet,
+    "pidnet_s": PidNet,
+    "stdc": StdcNet,
+    "repvgg": RepVggNet,
+    "erfnet": TrainableErfNet,
+}
+"""This project's own, `s` for 512x1024 and `m`, which refines it, for 1024x2048; designs of others to compare with."""
+
+TRUNKS: dict[str, str] = {"m": "s"}
+"""For each cascade the network inside, whose trained weights it starts from."""
+
+
+def create_network(name: str) -> Network:
+    """Build a network with untrained weights.
+
+    Raises:
+        ConfigError: no network has that name.
+    """
+    if name not in NETWORKS:
+        raise ConfigError(f"network {name!r} is unknown; known are {sorted(NETWORKS)}")
+    return NETWORKS[name]()

@@ -1,0 +1,141 @@
+"""Replays in process: answers, result, timing, film and ranking."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+from fishy_ros.datasets.synthetic import SyntheticStreet
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.errors import ReplayError
+from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.offline import replay_offline
+from fishy_ros.evaluation.replay.request import DetectorChoice
+from fishy_ros.evaluation.replay.run_offline import run_offline
+from fishy_ros.evaluation.replay.timing import time_detector
+from fishy_ros.evaluation.replay.video import OverlayVideo
+from fishy_ros.evaluation.report.ranking import Contestant, ranking_table
+from fishy_ros.evaluation.report.report_json import result_to_json
+from fishy_ros.evaluation.result import SourceDescription
+from fishy_ros.evaluation.scoring.build_result import RunDescription, build_result
+from fishy_ros.evaluation.sources.dataset_source import DatasetSource
+from fishy_ros.evaluation.sources.source import PlayFrame
+from fishy_ros.imaging import resize_score
+from fishy_ros.metrics.component import ComponentAccumulator, find_track
+from fishy_ros.metrics.pixel import PixelAccumulator
+
+
+@pytest.fixture(scope="module")
+def choice(tiny_package):
+    return DetectorChoice(str(tiny_package.folder), "onnxruntime")
+
+
+def test_the_result_is_that_of_the_detector_and_the_pixel_metrics_by_hand(street, choice, no_stages):
+    result = run_offline(DatasetSource(street), choice, no_stages)
+    pixels = PixelAccumulator()
+    with AnomalyDetector(choice.model, choice.runtime) as detector:
+        for sample in street:
+            score = resize_score(detector.detect(sample.image).score, *sample.labels.shape)
+            pixels.update(score, sample.labels, sample.id)
+    expected = pixels.compute()
+    assert (result.score.pixel.ap, result.score.pixel.auroc) == (expected.ap, expected.auroc)
+    assert result.frames.played == result.frames.published == len(street)
+    assert result.latency_ms()["inference"].count == len(street)
+    assert result.model.name == "tiny"
+
+
+def test_components_are_those_at_the_threshold_of_all_frames(street, choice, no_stages):
+    result = run_offline(DatasetSource(street), choice, no_stages, track=find_track("obstacle"))
+    components = ComponentAccumulator(result.score.pixel.best_f1_threshold, find_track("obstacle"))
+    with AnomalyDetector(choice.model, choice.runtime) as detector:
+        for sample in street:
+            score = resize_score(detector.detect(sample.image).score, *sample.labels.shape)
+            components.update(score, sample.labels, sample.id)
+    assert result.score.component == components.compute()
+    assert result.score.component.true_components > 0
+
+
+class StreetWithClasses(SyntheticStreet):
+    """The street as a dataset that has classes, as Cityscapes has."""
+
+    def __getitem__(self, index):
+        return replace(super().__getitem__(index), classes=self.segmentation(index))
+
+
+def test_true_classes_give_miou_and_misclassification(choice, no_stages):
+    street = StreetWithClasses(3, 96, 192, 3)
+    result = run_offline(DatasetSource(street), choice, no_stages)
+    right = np.zeros((19, 3))
+    with AnomalyDetector(choice.model, choice.runtime) as detector:
+        for sample in street:
+            found = cv2.resize(detector.detect(sample.image).labels, (192, 96), interpolation=cv2.INTER_NEAREST_EXACT)
+            valid = sample.classes < 19
+            for index in range(19):
+                masks = (found == index) & valid, (sample.classes == index) & valid
+                right[index] += [np.sum(masks[0] & masks[1]), np.sum(masks[0] | masks[1]), np.sum(masks[1])]
+    present = right[:, 1] > 0
+    assert result.score.segmentation.miou == pytest.approx(np.mean(right[present, 0] / right[present, 1]), abs=1e-12)
+    assert result.score.misclassification.wrong == right[:, 2].sum() - right[:, 0].sum()
+    assert result_to_json(result)["metrics"]["segmentation"]["miou"] == result.score.segmentation.miou
+
+
+def test_frames_without_a_heatmap_are_counted_and_named(street, choice):
+    with AnomalyDetector(choice.model, choice.runtime) as detector:
+        answers = [
+            Answer(answer.sample, None) if index in (1, 4) else answer
+            for index, answer in enumerate(replay_offline(DatasetSource(street), detector))
+        ]
+    done = []
+    result = build_result(RunDescription("live", SourceDescription("dataset", "street")), answers, done.append)
+    assert (result.frames.played, result.frames.published, result.frames.dropped) == (6, 4, 2)
+    assert "no heatmap for 2 frames: 000001, 000004" in result.warnings
+    assert done == [1, 2, 3, 4, 5, 6]
+
+
+def test_nothing_to_play_is_an_error(tiny_package):
+    class Nothing:
+        name = "nothing"
+
+        def __len__(self):
+            return 0
+
+    with AnomalyDetector(tiny_package, "onnxruntime") as detector, pytest.raises(ReplayError, match="nothing has no"):
+        next(replay_offline(Nothing(), detector))
+
+
+def test_timing_covers_the_number_of_frames_that_was_asked_for(street, tiny_package):
+    with AnomalyDetector(tiny_package, "onnxruntime") as detector:
+        timing = time_detector(detector, DatasetSource(street), 25)
+    assert timing.frames == 25
+    assert 0 < timing.p50_ms <= timing.p99_ms
+
+
+def test_the_film_has_every_frame_dropped_ones_too(street, choice, tmp_path):
+    with AnomalyDetector(choice.model, choice.runtime) as detector, OverlayVideo(tmp_path, threshold=0.5) as video:
+        for index, answer in enumerate(replay_offline(DatasetSource(street), detector)):
+            video.add(Answer(answer.sample, None) if index == 2 else answer)
+    film = cv2.VideoCapture(str(video.path))
+    pictures = []
+    while (frame := film.read())[0]:
+        pictures.append(frame[1])
+    assert len(pictures) == len(street)
+    assert pictures[0].shape == street[0].image.shape
+    assert np.abs(pictures[2].astype(int) - street[2].image).mean() < 10  # only what the encoder lost
+
+
+def test_the_best_model_comes_first_and_one_without_metrics_last(street, choice, no_stages):
+    result = run_offline(DatasetSource(street), choice, no_stages)
+    good = Contestant.of_result("good", result)
+    bad = Contestant("bad", (0.0, 1.0, 0.5), 6, 6, None)
+    unknown = Contestant("unknown", (None, None, None), 6, 5, (1.0, 2.0, 3.0))
+    lines = ranking_table([unknown, bad, good]).splitlines()
+    assert [line.split()[1] for line in lines[1:]] == ["good", "bad", "unknown"]
+
+
+def test_a_frame_shows_no_pixels_when_it_is_printed():
+    console = Console(width=80)
+    with console.capture() as printed:
+        console.print(repr(PlayFrame(0, "a", b"\0" * 1000)))
+    assert len(printed.get()) < 200

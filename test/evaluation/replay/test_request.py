@@ -1,0 +1,53 @@
+"""What may be asked of a replay, and what follows from it."""
+
+from pathlib import Path
+
+import pytest
+
+from fishy_ros.errors import ConfigError
+from fishy_ros.evaluation.replay.domain import DOMAINS, private_domain
+from fishy_ros.evaluation.replay.play import Lockstep, Timed
+from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest, model_names
+from fishy_ros.evaluation.sources.open_source import SourceChoice
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"rate_hz": 0.0}, "rate 0.0"),
+        ({"rate_hz": 10.0, "lockstep": True}, "lockstep"),
+        ({"timeout_s": 0.0}, "timeout"),
+        ({"domain_id": 233}, "233"),
+    ],
+)
+def test_options_outside_their_range_are_named(wrong, named):
+    with pytest.raises(ConfigError, match=named):
+        LiveOptions(**wrong)
+
+
+def test_frames_come_at_the_rate_of_a_bag_and_a_dataset_in_lockstep_unless_a_rate_is_given():
+    assert LiveOptions().pacing(has_own_rate=True) == Timed(None)
+    assert LiveOptions(timeout_s=5.0).pacing(has_own_rate=False) == Lockstep(5.0)
+    assert LiveOptions(rate_hz=7.0).pacing(has_own_rate=False) == Timed(7.0)
+    assert LiveOptions(lockstep=True).pacing(has_own_rate=True) == Lockstep()
+
+
+def test_models_to_compare_must_differ():
+    assert model_names("one", None, None) == ("one",)
+    assert model_names("one", "a, b", None) == ("a", "b")
+    for names in ("a,a", ",", ""):
+        with pytest.raises(ConfigError):
+            model_names("one", names, None)
+
+
+def test_every_model_of_a_comparison_has_a_report_of_its_own():
+    request = ReplayRequest(SourceChoice(dataset="synthetic"), out=Path("out"))
+    assert request.for_model("models/a", in_folder=True).out == Path("out/a")
+    assert request.for_model("a", in_folder=False).out == Path("out")
+    assert request.for_model("a", in_folder=True).detector.model == "a"
+
+
+def test_two_replays_at_once_get_different_domains():
+    with private_domain() as one, private_domain() as two:
+        assert one != two
+        assert {one, two} <= set(DOMAINS)

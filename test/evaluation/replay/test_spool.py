@@ -1,0 +1,43 @@
+"""Heatmaps come back from the spool bit by bit, and a full disk is an error that says so."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fishy_ros.errors import ScoreError
+from fishy_ros.evaluation.replay.spool import HeatmapSpool
+
+MAPS = st.lists(
+    hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.floats(width=32)),
+    max_size=5,
+)
+
+
+@given(MAPS)
+def test_maps_of_any_size_are_read_back_bit_by_bit(maps):
+    with HeatmapSpool() as spool:
+        slots = [spool.append(score) for score in maps]
+        for slot, score in zip(reversed(slots), reversed(maps), strict=True):
+            assert spool.read(slot).tobytes() == score.tobytes()
+
+
+def test_the_spool_leaves_nothing_behind(tmp_path):
+    with HeatmapSpool(tmp_path) as spool:
+        spool.append(np.zeros((4, 4), np.float32))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_takes_no_more_is_named(tmp_path):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal = pytest.importorskip("signal")
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with HeatmapSpool(tmp_path) as spool, pytest.raises(ScoreError, match="16x32 on disk"):
+            spool.append(np.zeros((16, 32), np.float32))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from fishy_ros.evaluation.scoring.bootstrap import METRICS, draw_frames, intervals, metric_intervals, resample
+from fishy_ros.evaluation.scoring.frame_bins import FrameBinner
+from fishy_ros.metrics.pixel import PixelAccumulator, sort_frame
+
+
+def frames(count, seed=0):
+    rng = np.random.default_rng(seed)
+    for index in range(count):
+        labels = rng.choice(np.uint8([0, 1]), (1, 20_000), p=[0.97, 0.03])
+        skill = rng.uniform(0, 4)
+        score = 1 / (1 + np.exp(-rng.normal(-2, 1.5, labels.shape) - skill * (labels == 1)))
+        yield sort_frame(score.astype(np.float32), labels, str(index))
+
+
+def exact(pixels):
+    accumulator = PixelAccumulator()
+    for one in pixels:
+        accumulator.add(one)
+    metrics = accumulator.compute()
+    return metrics.ap, metrics.fpr95, metrics.auroc
+
+
+def binned(pixels):
+    binner = FrameBinner()
+    for index, one in enumerate(pixels):
+        binner.update(f"{index:03}", one)
+    return binner.compute()
+
+
+def test_drawing_every_frame_once_gives_nearly_the_exact_metrics():
+    pixels = list(frames(8))
+
+    ours = resample(binned(pixels), [np.ones((1, 8), np.int64)])[0]
+
+    assert ours == pytest.approx(exact(pixels), abs=2e-3)
+
+
+def test_a_sample_equals_metrics_of_the_frames_that_it_draws():
+    pixels = list(frames(6))
+    (draws,) = draw_frames(6, samples=3, seed=1)
+
+    ours = resample(binned(pixels), [draws])
+
+    for sample, draw in zip(ours, draws, strict=True):
+        drawn = [pixels[index] for index in np.repeat(np.arange(6), draw)]
+        assert sample == pytest.approx(exact(drawn), abs=4e-3)
+
+
+def test_blocks_of_draws_are_those_of_one_draw_and_stay_small():
+    blocks = list(draw_frames(3000, samples=100, seed=2))
+
+    whole = np.random.default_rng(2).multinomial(3000, np.full(3000, 1 / 3000), size=100)
+    assert len(blocks) > 1
+    assert max(block.nbytes for block in blocks) <= 1 << 20
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def test_a_drive_of_days_takes_one_sample_at_a_time():
+    assert next(draw_frames(1_000_000)).shape == (1, 1_000_000)
+
+
+def test_intervals_hold_the_metric_and_narrow_with_more_frames():
+    widths = []
+    for count in (10, 90):
+        pixels = list(frames(count, seed=4))
+        found = metric_intervals(binned(pixels))
+        for name, value in zip(METRICS, exact(pixels), strict=True):
+            assert found[name].low < value < found[name].high
+        widths.append(found["AP"].high - found["AP"].low)
+    assert widths[1] < 0.6 * widths[0]
+
+
+def test_samples_without_anomalies_are_left_out():
+    samples = np.array([[0.5, 0.1, 0.9], [np.nan, np.nan, np.nan], [0.7, 0.3, 0.8]])
+
+    assert intervals(samples, level=1.0)["AP"].low == 0.5
+    assert intervals(samples[1:2]) == {}
+
+
+def test_one_frame_has_no_interval():
+    assert metric_intervals(binned(list(frames(1)))) == {}

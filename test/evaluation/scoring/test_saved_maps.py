@@ -1,0 +1,104 @@
+import hashlib
+
+import cv2
+import numpy as np
+import pytest
+from support.scored_frames import save_maps, scored_frames
+
+from fishy_ros.errors import ScoreError
+from fishy_ros.evaluation.scoring.saved_maps import SavedMaps
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tiff"])
+def test_saved_maps_come_back_in_natural_order(tmp_path, suffix):
+    frames = scored_frames(3)
+    maps = SavedMaps(*save_maps(frames, tmp_path, suffix))
+
+    read = list(maps)
+
+    assert [frame.id for frame in read] == ["frame 00", "frame 01", "frame 02"]
+    for ours, theirs in zip(read, frames, strict=True):
+        assert np.array_equal(ours.score, theirs.score)
+        assert np.array_equal(ours.labels, theirs.labels)
+
+
+def test_maps_of_other_float_types_and_with_a_batch_axis_are_accepted(tmp_path):
+    frame = scored_frames(1)[0]
+    scores, labels = save_maps([frame], tmp_path)
+    np.save(scores / f"{frame.id}.npy", frame.score[None].astype(np.float64))
+
+    assert np.array_equal(next(iter(SavedMaps(scores, labels))).score, frame.score)
+
+
+def test_the_hash_covers_contents_and_is_known_after_reading(tmp_path):
+    frames = scored_frames(2)
+    maps = SavedMaps(*save_maps(frames, tmp_path / "a"))
+    assert maps.sha256 is None
+    list(maps)
+    other = scored_frames(2)
+    other[1].score[0, 0] += 1
+    changed = SavedMaps(*save_maps(other, tmp_path / "b"))
+    list(changed)
+
+    lines = []
+    for frame in frames:
+        paths = tmp_path / "a/scores" / f"{frame.id}.npy", tmp_path / "a/labels" / f"{frame.id}.png"
+        lines.append(f"{frame.id} {hashlib.sha256(b''.join(path.read_bytes() for path in paths)).hexdigest()}\n")
+    assert maps.sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert changed.sha256 != maps.sha256
+
+
+def test_labels_without_a_map_are_told(tmp_path):
+    scores, labels = save_maps(scored_frames(2), tmp_path)
+    (scores / "frame 01.npy").unlink()
+
+    assert SavedMaps(scores, labels).unscored == ("frame 01",)
+
+
+def test_a_map_without_labels_is_an_error_that_names_both(tmp_path):
+    scores, labels = save_maps(scored_frames(2), tmp_path)
+    (labels / "frame 01.png").unlink()
+
+    with pytest.raises(ScoreError, match=r"no frame 01\.png for .*frame 01\.npy \(1 of 2"):
+        SavedMaps(scores, labels)
+
+
+def test_folders_without_maps_say_what_they_hold(tmp_path):
+    scores, labels = save_maps(scored_frames(1), tmp_path)
+
+    with pytest.raises(ScoreError, match=r"no score maps .*it holds frame 00\.png"):
+        SavedMaps(labels, labels)
+    with pytest.raises(ScoreError, match="nowhere: no such folder; expected labels"):
+        SavedMaps(scores, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x93NUMPY\x01\x00", b"no array at all"],
+    ids=["empty", "truncated", "text"],
+)
+def test_a_damaged_map_is_an_error_that_names_the_file(tmp_path, content):
+    scores, labels = save_maps(scored_frames(1), tmp_path)
+    (scores / "frame 00.npy").write_bytes(content)
+
+    with pytest.raises(ScoreError, match=r"frame 00\.npy"):
+        list(SavedMaps(scores, labels))
+
+
+def test_pickles_integers_and_colour_labels_are_refused(tmp_path):
+    frame = scored_frames(1)[0]
+    scores, labels = save_maps([frame], tmp_path)
+    np.save(scores / f"{frame.id}.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(ScoreError, match="no NumPy array"):
+        list(SavedMaps(scores, labels))
+    np.save(scores / f"{frame.id}.npy", np.zeros((3, 4), int))
+    with pytest.raises(ScoreError, match=r"int64 \(3, 4\), expected floats"):
+        list(SavedMaps(scores, labels))
+    np.save(scores / f"{frame.id}.npy", frame.score)
+    (labels / f"{frame.id}.png").write_bytes(_png(np.zeros((3, 4, 3), np.uint8)))
+    with pytest.raises(ScoreError, match="expected one byte a pixel"):
+        list(SavedMaps(scores, labels))
+
+
+def _png(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".png", picture)[1].tobytes()
