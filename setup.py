@@ -34,7 +34,14 @@ EXTRAS = {
     "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
-    "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
+    "train": [
+        "torch==2.13.0",
+        "onnx>=1.16",
+        "onnxscript>=0.3",
+        "safetensors>=0.4",
+        "scikit-learn>=1.3",
+        "tensorboard>=2.14",
+    ],
     "sweep": ["distributed>=2023.5"],
     "signing": ["cryptography>=3.4"],
     "test": [

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
     from fishy_ros.training.config import TrainConfig
+
+STEPS_SHOWN: int = 50
+"""After every so many steps the progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,9 @@ def train(
         Path | None,
         typer.Option("--continue", help="Averaged weights of a run that goes on here: same place in the schedule."),
     ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Length of the run; its schedule is scaled to the speed of the machine.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")] = False,
     validation: Annotated[
         bool, typer.Option(help="Score the labelled sets that the configuration names during the run.")
@@ -66,7 +76,7 @@ def train(
         settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=0))
     out.mkdir(parents=True, exist_ok=True)
     start = Start(weights, new_head, averaged, fresh)
-    job = functools.partial(run_training, settings=settings, out=out, device=device, start=start)
+    job = functools.partial(run_training, settings=settings, out=out, device=device, start=start, minutes=minutes)
     if processes == 1:
         job(0)
     else:
@@ -75,7 +85,9 @@ def train(
         run_in_processes(job, processes)
 
 
-def run_training(number: int, settings: TrainConfig, out: Path, device: str, start: Start) -> None:
+def run_training(
+    number: int, settings: TrainConfig, out: Path, device: str, start: Start, minutes: float | None = None
+) -> None:
     """Train in this process; process 0 shows the progress."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -105,11 +117,14 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, sta
         task = bar.add_task(settings.name, total=trainer.schedule.epoch(trainer.schedule.total))
         steps = itertools.count(1)
 
-        def show(epoch: float, epochs: float, terms: dict[str, float]) -> None:
-            losses = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
+        def show(epoch: float, epochs: float, terms: Mapping[str, Tensor]) -> None:
+            # Reading a loss waits for a GPU, so it is not read after every step.
+            if next(steps) % STEPS_SHOWN:
+                return
+            losses = "  ".join(f"{name} {float(value):.3f}" for name, value in terms.items())
             bar.update(task, completed=epoch, description=f"{settings.name}  {losses}")
-            if not console.is_terminal and next(steps) % 50 == 0:
+            if not console.is_terminal:
                 console.print(f"{time.strftime('%H:%M:%S')} epoch {epoch:.2f} of {epochs:.0f}  {losses}")
 
-        trainer.run(show)
+        trainer.run(show, minutes)
     console.print(f"{trainer.checkpoint_path}: {trainer.epoch:.1f} epochs")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import overload
 
@@ -82,7 +84,28 @@ def write_store(path: Path, arrays: Iterable[NDArray[np.uint8]]) -> None:
 
 
 def open_store(path: Path, arrays: Iterable[NDArray[np.uint8]]) -> ArrayStore:
-    """Open the store at `path`; write `arrays` there first if it does not exist."""
+    """Open the store at `path`; write `arrays` there first if it does not exist.
+
+    Of several processes that want the same store, one writes it and the others wait.
+
+    Raises:
+        TrainingError: it cannot be written, or is damaged.
+    """
     if not path.with_suffix(INDEX_SUFFIX).exists():
-        write_store(path, arrays)
+        with _only_one(path.with_suffix(".lock")):
+            if not path.with_suffix(INDEX_SUFFIX).exists():
+                write_store(path, arrays)
     return ArrayStore(path)
+
+
+@contextmanager
+def _only_one(lock: Path) -> Iterator[None]:
+    """Wait until no other process holds `lock`; the system frees the lock of a process that dies."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise TrainingError(f"{lock.parent}: decoded arrays cannot be written: {error}") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -19,7 +19,8 @@ def class_shares(sources: Sequence[TrainingSource], classes: int) -> Tensor:
     for source in sources:
         count = np.zeros(classes)
         for image in map(source.load, source.spread(IMAGES_PER_SOURCE)):
-            pixels = np.bincount(image.labels.ravel(), np.square(image.confidence.ravel() / SURE), minlength=256)[:classes]
+            weight = np.square(image.confidence.ravel() / SURE)
+            pixels = np.bincount(image.labels.ravel(), weight, minlength=256)[:classes]
             count += pixels / max(1.0, pixels.sum())
         total += source.config.weight * count / max(1.0, count.sum())
     return torch.from_numpy(total / total.sum()).float()

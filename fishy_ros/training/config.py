@@ -15,8 +15,8 @@ from fishy_ros.training.augment import AugmentConfig
 from fishy_ros.training.losses import LossConfig
 from fishy_ros.training.object_bank import BankConfig
 from fishy_ros.training.paste import PasteConfig
-from fishy_ros.training.schedule import StageConfig
-from fishy_ros.training.sources import MAX_WIDTH, SourceConfig, TrainingSource, open_sources
+from fishy_ros.training.schedule import Schedule, StageConfig
+from fishy_ros.training.sources import MAX_WIDTH, SourceConfig, TrainingSource, image_files, open_sources
 from fishy_ros.training.validation import ValidationConfig
 
 Section = TypeVar("Section")
@@ -54,6 +54,8 @@ class TrainConfig:
     paste: PasteConfig = field(default_factory=PasteConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    epoch_crops: int | None = None
+    """Crops in an epoch; unless given, as many as there are training images."""
     max_width: int = MAX_WIDTH
     """Images are kept at most this wide, in px."""
     cache: str = "~/.cache/fishy_ros/training"
@@ -70,6 +72,17 @@ class TrainConfig:
             TrainingError: the root or a folder is missing, empty or incomplete.
         """
         return open_sources(Path(data or self.data), self.sources, self.max_width, self.cache_folder)
+
+    def schedule(self, data: str | None = None) -> Schedule:
+        """Plan the run with the training images below the configured data root, or below `data`.
+
+        Raises:
+            TrainingError: a folder of images is missing or empty.
+        """
+        crops = self.epoch_crops
+        if crops is None:
+            crops = sum(len(image_files(Path(data or self.data) / source.images)) for source in self.sources)
+        return Schedule(self.stages, crops, self.optimiser.warmup_epochs)
 
     @property
     def cache_folder(self) -> Path:
@@ -119,7 +132,9 @@ def _convert(kind: Any, value: object, where: str) -> Any:
         inner = typing.get_args(kind)[0]
         return tuple(_convert(inner, item, f"{where}[{index}]") for index, item in enumerate(value))
     allowed = typing.get_args(kind) or (kind,)
-    section = next((option for option in allowed if dataclasses.is_dataclass(option)), None)
+    section = next(
+        (option for option in allowed if isinstance(option, type) and dataclasses.is_dataclass(option)), None
+    )
     if section is not None and value is not None:
         return _build(section, value, where)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):

@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from torch.utils.tensorboard import SummaryWriter
 
 from fishy_ros.errors import ConfigError
+from fishy_ros.training.bfloat16 import uses_bfloat16
 from fishy_ros.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -34,16 +35,15 @@ from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.losses import total_loss
 from fishy_ros.training.nets.registry import TRUNKS
 from fishy_ros.training.object_bank import load_object_bank
-from fishy_ros.training.parallel import distributed, processes, rank
+from fishy_ros.training.parallel import agree, distributed, processes, rank
 from fishy_ros.training.pictures import write_prediction_picture
-from fishy_ros.training.schedule import Schedule, StageConfig
+from fishy_ros.training.schedule import StageConfig
 from fishy_ros.training.sources import TrainingSource
-from fishy_ros.training.validation import validate
+from fishy_ros.training.time_budget import TimeBudget
+from fishy_ros.training.watch import Watch
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
-Progress = Callable[[float, float, dict[str, float]], None]
-"""Called after every step with the epoch, the number of epochs and the terms of the loss."""
+Progress = Callable[[float, float, Mapping[str, Tensor]], None]
+"""Called after every step with the epoch, the number of epochs and the terms of the loss, still on the device."""
 
 
 class Trainer:
@@ -60,8 +60,7 @@ class Trainer:
         self.device = torch.device(device)
         self.sources = config.open_sources()
         self.bank = load_object_bank(Path(config.data), config.bank, config.cache_folder)
-        images = sum(len(source) for source in self.sources)
-        self.schedule = Schedule(config.stages, images, settings.warmup_epochs)
+        self.schedule = config.schedule()
         self.model = AnomalyModel(config.size)
         initialise(self.model, config.seed)
         self.model = self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -128,37 +127,40 @@ class Trainer:
         self.averaged = self._average_anew()
         self.crops = self.first_crop = seen_crops(averaged)
 
-    def run(self, progress: Progress) -> None:
-        """Train until the configured number of epochs is reached."""
+    def run(self, progress: Progress, minutes: float | None = None) -> None:
+        """Train until the configured number of epochs is reached.
+
+        With `minutes` the run takes as long as that: it walks through the same schedule faster or more slowly.
+        """
         model = distributed(self.model)
-        scheduler = LambdaLR(
-            self.optimiser, lambda _: self.schedule.rate(self.crops, self.crops - self.first_crop)
-        )
+        scheduler = LambdaLR(self.optimiser, lambda _: self.schedule.rate(self.crops, self.crops - self.first_crop))
         weights = self._class_weights(self.sources)
-        curves = SummaryWriter(self.out / "curves") if rank() == 0 else None
-        stage, batches, saved = None, iter(()), time.monotonic()
+        watch = Watch(self.config, self.out) if rank() == 0 else None
+        budget = None if minutes is None else TimeBudget(self.schedule, 60 * minutes)
+        stage: StageConfig | None = None
+        batches: Iterator[Crop] = iter(())
+        saved = time.monotonic()
         self.model.train()
         while self.crops < self.schedule.total:
             if stage != (stage := self.schedule.stage(self.crops)):
                 batches = self._batches(stage)
-            before = self.epoch
             terms, batch = self._optimise(model, next(batches), weights)
-            self.crops += stage.batch * processes()
+            self._advance(stage.batch * processes(), budget)
             self.averaged.update_parameters(self.model)
             scheduler.step()
             progress(self.epoch, self.schedule.epoch(self.schedule.total), terms)
-            if curves is None:
+            if watch is None:
                 continue
-            self._validate(before, curves)
-            if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+            watch.validate(self._averaged_model, self.crops, self.epoch)
+            done = self.crops >= self.schedule.total
+            if done or time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
-                self._write(curves, {"learning_rate": scheduler.get_last_lr()[0], **terms})
-                write_prediction_picture(self.averaged.module, batch, self.out / "predictions.png")
-        if curves is not None:
-            self.save()
-            curves.close()
+                watch.note(self.crops, {"learning_rate": scheduler.get_last_lr()[0], **terms})
+                write_prediction_picture(self._averaged_model, batch, self.out / "predictions.png")
+        if watch is not None:
             save_weights(self.out / "weights.safetensors", self.averaged.module, self.crops)
+            watch.finish(self._averaged_model, self.crops, self.epoch)
 
     def save(self) -> None:
         """Write the newest checkpoint, and the averaged weights alone in half precision."""
@@ -173,6 +175,10 @@ class Trainer:
         save_checkpoint(self.checkpoint_path, state)
         save_weights(self.out / "averaged.safetensors", self.averaged.module, self.crops, half=True)
 
+    @property
+    def _averaged_model(self) -> AnomalyModel:
+        return cast(AnomalyModel, self.averaged.module)
+
     def _average_anew(self) -> AveragedModel:
         average = get_ema_multi_avg_fn(self.config.optimiser.ema)
         return AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
@@ -181,7 +187,7 @@ class Trainer:
         constant, classes = self.config.loss.rare_classes, self.model.net.classes
         return None if constant is None else class_weights(class_shares(sources, classes), constant).to(self.device)
 
-    def _optimise(self, model: nn.Module, batch: Crop, weights: Tensor | None) -> tuple[dict[str, float], Crop]:
+    def _optimise(self, model: nn.Module, batch: Crop, weights: Tensor | None) -> tuple[dict[str, Tensor], Crop]:
         self.optimiser.zero_grad(set_to_none=True)
         batch = Crop(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
         image = batch.image.float().contiguous(memory_format=torch.channels_last)
@@ -204,35 +210,8 @@ class Trainer:
         # OpenCV's thread pool does not survive a fork.
         return iter(DataLoader(stream, stage.batch, num_workers=config.workers, multiprocessing_context="spawn"))
 
-    def _validate(self, epoch_before: float, curves: SummaryWriter) -> None:
-        every = self.config.validation.every
-        if every and self.epoch // every > epoch_before // every:
-            self._write(curves, validate(self.averaged.module, self.config))
-
-    def _write(self, curves: SummaryWriter, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            curves.add_scalar(name, value, self.crops)
-        curves.flush()
-
-
-def uses_bfloat16(precision: str, device_type: str) -> bool:
-    """Decide whether convolutions run in bfloat16: where `precision` says so, and for `auto` where it is fast.
-
-    Raises:
-        ConfigError: `precision` is none of `auto`, `float32` and `bfloat16`.
-    """
-    if precision not in PRECISIONS:
-        raise ConfigError(f"optimiser: precision {precision!r} is unknown; known are {list(PRECISIONS)}")
-    if precision == "auto":
-        return device_type == "cuda" or cpu_has_bfloat16()
-    return precision == "bfloat16"
-
-
-def cpu_has_bfloat16() -> bool:
-    """Tell whether the processor multiplies bfloat16 in hardware (x86 with AVX-512 BF16 or AMX, Linux)."""
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    def _advance(self, seen: int, budget: TimeBudget | None) -> None:
+        self.crops = self.crops + seen if budget is None else agree(budget.advance(self.crops, seen))
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

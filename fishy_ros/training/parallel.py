@@ -46,6 +46,15 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def agree(number: float) -> int:
+    """Return the number that process 0 has, rounded, in every process."""
+    if not dist.is_initialized():
+        return round(number)
+    value = torch.tensor(round(number))
+    dist.broadcast(value, src=0)
+    return int(value)
+
+
 def end_with_parent() -> None:
     """Have Linux end this process when its parent dies, which otherwise leaves it training for nobody."""
     if sys.platform == "linux":

@@ -74,7 +74,7 @@ def populate(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator
 
 
 def _paste_outlier(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator) -> None:
-    drawn = rng.random() < config.procedural
+    drawn = rng.random() < config.procedural or not bank.objects
     cutout = random_object(rng, bank.textures) if drawn else draw(bank.objects, rng)
     place = None if rng.random() < config.anywhere else _place_on_ground(scene, rng, 0.05, 0.9)
     _paste(scene, cutout, place or _place_anywhere(scene, rng), rng)
@@ -82,7 +82,7 @@ def _paste_outlier(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Gen
 
 def _paste_decoy(scene: Scene, bank: ObjectBank, rng: Generator) -> None:
     place = _place_on_ground(scene, rng, 0.5, 1.6)
-    if place is not None:
+    if place is not None and bank.distractors:
         _paste(scene, draw(bank.distractors, rng), place, rng)
 
 

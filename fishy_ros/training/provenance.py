@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from fishy_ros.training.config import TrainConfig
+from fishy_ros.training.data_files import training_files
 
 RUN_FILE = "run.json"
 
@@ -40,15 +41,6 @@ def data_sha256(config: TrainConfig) -> str:
     """Hash names and contents of every file that a run learns from."""
     root = Path(config.data)
     total = hashlib.sha256()
-    for path in sorted(set(_files(config, root))):
+    for path in training_files(config, root):
         total.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def _files(config: TrainConfig, root: Path) -> Iterator[Path]:
-    bank = config.bank
-    folders = [*bank.objects, *filter(None, (bank.coco, bank.distractor_images, bank.distractor_labels))]
-    for source in config.sources:
-        folders += filter(None, (source.images, source.labels, source.confidence, source.void_ids))
-    for folder in folders:
-        yield from (path for path in (root / folder).rglob("*") if path.is_file())

@@ -45,6 +45,16 @@ class Schedule:
         """Crops of the whole run."""
         return sum(self._crops)
 
+    def steps(self, crops: int, processes: int = 1) -> int:
+        """Count the steps of `processes` processes until `crops` crops are reached."""
+        steps = position = begin = 0
+        for stage, count in zip(self._stages, self._crops, strict=True):
+            begin += count
+            each = stage.batch * processes
+            more = max(0, -(-(min(begin, crops) - position) // each))
+            steps, position = steps + more, position + more * each
+        return steps
+
     def epoch(self, crops: int) -> float:
         """Epochs after `crops` crops."""
         return crops / self.images
@@ -63,9 +73,13 @@ class Schedule:
         `since_start` are the crops since the weights were loaded: a run that goes on without the state of its optimiser
         warms up again. Source of the exponent: Chen et al., DeepLab, 2018, section 4.
         """
-        left, done = crops, 0
-        for count, pixels in zip(self._crops, self._pixels, strict=True):
-            done += min(left, count) * pixels
-            left -= min(left, count)
-        whole = sum(count * pixels for count, pixels in zip(self._crops, self._pixels, strict=True))
-        return min(1.0, (since_start + 1) / self._warmup) * float(max(0.0, 1 - done / whole) ** 0.9)
+        left = self.pixels_after(crops) / self.pixels_after(0)
+        return min(1.0, (since_start + 1) / self._warmup) * float(left**0.9)
+
+    def pixels_after(self, crops: float) -> float:
+        """Count the pixels of all crops after the first `crops`."""
+        left, pixels = crops, 0.0
+        for count, each in zip(self._crops, self._pixels, strict=True):
+            pixels += max(0.0, count - left) * each
+            left = max(0.0, left - count)
+        return pixels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ class SourceConfig:
     """One folder of training images.
 
     `images`, `labels`, `confidence` and `void_ids` are folders relative to the data root. `labels` are Cityscapes train
-    ids, `confidence` says how sure a teacher was of them (0 to 255). `void_ids` are Cityscapes label ids, at least where
-    there is no train id: they tell what is an outlier by itself (see `void_outliers`).
+    ids, `confidence` says how sure a teacher was of them (0 to 255). `void_ids` are Cityscapes label ids, at least
+    where there is no train id: they tell what is an outlier by itself (see `void_outliers`).
     """
 
     images: str
@@ -99,7 +99,8 @@ class TrainingSource:
 
     def load(self, index: int) -> TrainingImage:
         """Return image `index`."""
-        return TrainingImage(*self._arrays[4 * index : 4 * index + 4], self.config.horizon)
+        image, labels, outlier, confidence = self._arrays[4 * index : 4 * index + 4]
+        return TrainingImage(image, labels, outlier, confidence, self.config.horizon)
 
     def picture(self, index: int) -> ImageArray:
         """Return image `index` alone, uint8 `[H, W, 3]` BGR, read-only."""
@@ -107,7 +108,9 @@ class TrainingSource:
 
     def _open(self, cache: Path) -> ArrayStore:
         folders = [self.config.images, self.config.labels, self.config.confidence, self.config.void_ids]
-        content = hashlib.sha256(repr((asdict(self.config), self.max_width, VOID_OUTLIERS, VOID_IGNORED)).encode())
+        # Weight and horizon are left out: they change nothing that is stored.
+        settings = folders, self.config.ignore_box, self.max_width, VOID_OUTLIERS, VOID_IGNORED
+        content = hashlib.sha256(repr(settings).encode())
         for folder in filter(None, folders):
             for path in image_files(self.root / folder):
                 content.update(path.name.encode())
