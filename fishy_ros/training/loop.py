@@ -135,7 +135,7 @@ class Trainer:
         model = distributed(self.model)
         scheduler = LambdaLR(self.optimiser, lambda _: self.schedule.rate(self.crops, self.crops - self.first_crop))
         weights = self._class_weights(self.sources)
-        watch = Watch(self.config, self.out) if rank() == 0 else None
+        watch = Watch(self.config, self.out, self.epoch) if rank() == 0 else None
         budget = None if minutes is None else TimeBudget(self.schedule, 60 * minutes)
         stage: StageConfig | None = None
         batches: Iterator[Crop] = iter(())

@@ -20,18 +20,18 @@ SCORES_FILE = "scores.json"
 class Watch:
     """Score a network every so many epochs and write curves below `out`; the last scores go to `scores.json`."""
 
-    def __init__(self, config: TrainConfig, out: Path) -> None:
+    def __init__(self, config: TrainConfig, out: Path, epoch: float) -> None:
         self._config = config
         self._out = out
         self._curves = SummaryWriter(out / CURVES_FOLDER)
-        self._epoch: float | None = None
+        self._epoch = epoch
         self._scores: tuple[int, dict[str, float]] | None = None
 
     def validate(self, model: AnomalyModel, crops: int, epoch: float) -> None:
         """Score the watched sets if the configured number of epochs has passed since it was last done."""
         every, before = self._config.validation.every, self._epoch
         self._epoch = epoch
-        if every and before is not None and epoch // every > before // every:
+        if every and epoch // every > before // every:
             self._validate(model, crops)
 
     def note(self, crops: int, values: Mapping[str, float | Tensor]) -> None:
