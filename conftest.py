@@ -25,7 +25,7 @@ collect_ignore_glob = [pattern for places in MISSING.values() for place in place
 
 
 def pytest_report_header() -> list[str]:
-    """Say which rooms are left out because a module is not installed."""
+    """Say which packages are left out because a module is not installed."""
     return [f"skipped: {', '.join(places)}, because {module} is not installed" for module, places in MISSING.items()]
 
 

@@ -97,9 +97,9 @@ def quote(faults: dict[str, Any], soak: dict[str, Any]) -> str:
 
 
 def _drift(rows: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Drift, at 10 Hz: from the first spoiled image to its warning, from the first good one to the end of it."
+    yield "Drift, at 10 Hz: from the first corrupted image to its warning, from the first good one to the end of it."
     yield ""
-    header = ("images", "model", "spoiled", "time to warn", "time to end")
+    header = ("images", "model", "corrupted", "time to warn", "time to end")
     yield _table(
         header,
         [

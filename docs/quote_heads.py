@@ -1,7 +1,7 @@
 """Quote in docs/model.md what `fishy evaluate` and `fishy ablate` measured.
 
-Every head of the shipped weights comes from docs/results/heads_*.json, the course of training from
-docs/results/course/STEP.json, ingredients and designs from docs/results/ablation.json.
+Every head of the shipped weights comes from docs/results/heads_*.json, the training curve from
+docs/results/training_curve/STEP.json, ingredients and designs from docs/results/ablation.json.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def main() -> None:
     text = PAGE.read_text(encoding="utf-8")
     studies = [(path, read(path)) for path in sorted(RESULTS.glob("heads_*.json"))]
     text = between(text, "heads", "\n\n".join(heads_table(path, study) for path, study in studies))
-    course = [(int(path.stem), read(path)) for path in (RESULTS / "course").glob("*.json")]
-    text = between(text, "course", course_table(sorted(course, key=lambda row: row[0])))
+    curve = [(int(path.stem), read(path)) for path in (RESULTS / "training_curve").glob("*.json")]
+    text = between(text, "training_curve", training_curve_table(sorted(curve, key=lambda row: row[0])))
     text = between(text, "ablation", ablation_tables(RESULTS / "ablation.json"))
     PAGE.write_text(text, encoding="utf-8")
 
@@ -59,18 +59,22 @@ def heads_table(path: Path, study: Any) -> str:
     return "\n".join(words)
 
 
-def course_table(course: list[tuple[int, Any]]) -> str:
+def training_curve_table(curve: list[tuple[int, Any]]) -> str:
     """Lay out one row a checkpoint: the score of its first head on every set, and mean IoU."""
-    first = course[0][1]
+    first = curve[0][1]
     folders, labelled = list(first["heads"][0]["sets"]), list(first["segmentation"])
-    header = ("step of part 2 to 5", *(Path(folder).name for folder in folders), *(f"mIoU {name}" for name in labelled))
+    header = (
+        "step of stage 2 to 5",
+        *(Path(folder).name for folder in folders),
+        *(f"mIoU {name}" for name in labelled),
+    )
     rows = [
         (
             f"{step:,}",
             *(rates(study["heads"][0]["sets"][folder]) for folder in folders),
             *(f"{100 * study['segmentation'][name]:.1f}" for name in labelled),
         )
-        for step, study in course
+        for step, study in curve
     ]
     return f"AP / FPR95 / AUROC in % of head `{first['heads'][0]['head']}`:\n\n{table(header, rows)}"
 

@@ -24,7 +24,7 @@ CAPTIONS = {
 }
 """What is quoted of `fishy bench`; other kinds (settings) stay in their files."""
 COMPARED = ("total", "around")
-"""The stage whose ratio to the first case is quoted: the first of these that a measurement has."""
+"""The stage whose ratio to the first method is quoted: the first of these that a measurement has."""
 
 
 def main() -> int:
@@ -74,16 +74,19 @@ def replay_table(reports: dict[str, Any]) -> str:
 
 
 def bench_table(name: str, bench: dict[str, Any]) -> str:
-    """Lay out the median of every stage of every case of a benchmark in ms, and the ratio to the first case."""
-    compared = next(stage for stage in COMPARED if stage in bench["cases"][0]["stages_ms"])
-    stages = list(dict.fromkeys(stage for case in bench["cases"] for stage in case["stages_ms"]))
+    """Lay out the median of every stage of every method of a benchmark in ms, and the ratio to the first method."""
+    compared = next(stage for stage in COMPARED if stage in bench["methods"][0]["stages_ms"])
+    stages = list(dict.fromkeys(stage for method in bench["methods"] for stage in method["stages_ms"]))
     rows = [
         (
-            case["name"],
-            *(f"{case['stages_ms'][stage]['median']:.2f}" if stage in case["stages_ms"] else "" for stage in stages),
-            f"x {case['ratio_to_first'][compared]['median']:.2f}" if compared in case["ratio_to_first"] else "",
+            method["name"],
+            *(
+                f"{method['stages_ms'][stage]['median']:.2f}" if stage in method["stages_ms"] else ""
+                for stage in stages
+            ),
+            f"x {method['ratio_to_first'][compared]['median']:.2f}" if compared in method["ratio_to_first"] else "",
         )
-        for case in bench["cases"]
+        for method in bench["methods"]
     ]
     table = _table((bench["kind"], *stages, f"{compared} against the first"), rows)
     return "\n".join((CAPTIONS[bench["kind"]], "", table, "", _made_by(name, bench["environment"])))
@@ -111,7 +114,7 @@ def memory_line(name: str, result: dict[str, Any]) -> str:
     text = (
         f"Memory of the node over {result['frames'][-1]} frames: {result['settled_mib']:.1f} MiB in the second half, "
         f"where it grows by {result['growth_kib_per_1000_frames']:.1f} KiB a thousand frames; "
-        f"{result['unanswered']} frames lost."
+        f"{result['missing']} frames lost."
     )
     return "\n".join((text, "", _made_by(name, result["environment"])))
 

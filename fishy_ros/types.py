@@ -1,4 +1,4 @@
-"""Value objects that cross the boundaries between the rooms of the package."""
+"""Value objects that cross the boundaries between the layers of the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ImageArray: TypeAlias = NDArray[np.uint8]
-"""A colour image, uint8 `[H, W, 3]`, BGR."""
+"""A color image, uint8 `[H, W, 3]`, BGR."""
 
 ScoreMap: TypeAlias = NDArray[np.float32]
 """An anomaly score a pixel, float32 `[h, w]`; larger is more anomalous."""
@@ -18,7 +18,7 @@ ScoreMap: TypeAlias = NDArray[np.float32]
 LabelMap: TypeAlias = NDArray[np.uint8]
 """A label a pixel, uint8 `[H, W]`."""
 
-ORDINARY: int = 0
+NORMAL: int = 0
 ANOMALY: int = 1
 IGNORED: int = 255
 
@@ -27,7 +27,7 @@ IGNORED: int = 255
 class Sample:
     """One labelled (or unlabelled) frame of a dataset.
 
-    `labels` is uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`, of the size of `image`, or
+    `labels` is uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`, of the size of `image`, or
     None where the dataset has no labels for the frame. `classes` is uint8 `[H, W]` with the true Cityscapes
     train ids, 255 where a pixel has none, or None where the dataset has no classes.
     """

@@ -27,7 +27,7 @@ FOR_REPLAY = {
     "image_topic": ("/camera/image_raw", "Topic on which the images are played", str),
     "scorer": ("true", "Write a report; false only prints the table: true or false", bool),
     "out": ("fishy_replay", "Folder of the report", str),
-    "video": ("false", "Write the overlays as a film: true or false", bool),
+    "video": ("false", "Write the overlays as a video: true or false", bool),
 }
 """Arguments that become parameters of the executable `replay`: default, meaning and type."""
 

@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share."""
+"""Fixtures that several packages share."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ def tiny_package(tmp_path_factory: pytest.TempPathFactory) -> ModelPackage:
 
 @pytest.fixture(scope="session")
 def street_package(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelPackage, list[ImageArray]]:
-    """A tiny package with a reference measured on a rendered street, and frames of it that are not in there."""
+    """A tiny package with a baseline measured on a rendered street, and frames of it that are not in there."""
     return build_street_package(tmp_path_factory.mktemp("street") / "tiny")
 
 

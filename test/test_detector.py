@@ -77,7 +77,7 @@ def test_the_arrays_belong_to_the_caller(detector: AnomalyDetector) -> None:
         (None, "NoneType"),
     ],
 )
-def test_what_is_no_colour_image_is_refused_and_the_next_image_is_scored(
+def test_what_is_no_color_image_is_refused_and_the_next_image_is_scored(
     detector: AnomalyDetector, image: ImageArray, named: str
 ) -> None:
     with pytest.raises(ImageError, match=named):

@@ -125,7 +125,7 @@ class BagWriter:
         """Finish the bag and move it to its place.
 
         Raises:
-            BagError: no frame was written, or the bag cannot be finished; nothing is left behind.
+            BagError: no frame was written, or the bag cannot be finished; nothing is left on the disk.
         """
         if not self._frames:
             self.abort()

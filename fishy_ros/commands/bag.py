@@ -34,8 +34,8 @@ def bag(
     image_format: Annotated[str, typer.Option(help="raw, png or jpeg.")] = "raw",
     jpeg_quality: Annotated[int, typer.Option(help="Quality of JPEG images, 1 to 100.")] = 95,
     compression: Annotated[str, typer.Option(help="Compression of the bag: none or zstd.")] = "none",
-    overlay: Annotated[Path | None, typer.Option(help="Paste the cut-outs (RGBA) in this folder as anomalies.")] = None,
-    decoys: Annotated[Path | None, typer.Option(help="With --overlay: cut-outs of ordinary things to paste.")] = None,
+    overlay: Annotated[Path | None, typer.Option(help="Paste the RGBA crops in this folder as anomalies.")] = None,
+    distractors: Annotated[Path | None, typer.Option(help="With --overlay: crops of normal things to paste.")] = None,
     horizon: Annotated[float, typer.Option(help="With --overlay: row of the horizon, share of the height.")] = 0.44,
 ) -> None:
     """Write a dataset as a rosbag2 bag.
@@ -62,9 +62,9 @@ def bag(
     source: Dataset = open_dataset(dataset, root, **given)
     intrinsics = intrinsics_of(source)
     if overlay is not None:
-        source = OverlayDataset(source, overlay, decoys, seed or 0, OverlaySettings(horizon=horizon))
-    elif decoys is not None:
-        raise ConfigError("--decoys needs --overlay")
+        source = OverlayDataset(source, overlay, distractors, seed or 0, OverlaySettings(horizon=horizon))
+    elif distractors is not None:
+        raise ConfigError("--distractors needs --overlay")
     count = len(source) if frames is None else min(frames, len(source))
     writer = BagWriter(
         out,

@@ -64,17 +64,17 @@ def detect(
     """Measure the detector in this process; every combination of the given values is one configuration."""
     if context.invoked_subcommand is not None:
         return
-    from fishy_ros.evaluation.bench.cases import Case, grid
     from fishy_ros.evaluation.bench.detect import run_detect
+    from fishy_ros.evaluation.bench.methods import Method, grid
     from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
 
-    base = Case(DEFAULT_MODEL, device=device, transport=transport)
+    base = Method(DEFAULT_MODEL, device=device, transport=transport)
     sizes = [_parse_size(text) for text in size or [CAMERA_SIZE]]
-    cases = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], sizes, base)
-    cases += [cases[0].changed(text) for text in vs or []]
+    methods = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], sizes, base)
+    methods += [methods[0].changed(text) for text in vs or []]
     plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, len(cases)) as turns:
-        result = run_detect(cases, plan, turns.advance)
+    with _Turns(plan, len(methods)) as turns:
+        result = run_detect(methods, plan, turns.advance)
     _present(result, TOTAL, out)
 
 
@@ -141,21 +141,21 @@ def node(
     rounds: Annotated[int, typer.Option(help="Rounds; each starts every node anew.", min=1)] = 3,
     out: Out = None,
 ) -> None:
-    """Measure the path through DDS: this node against the naive one.
+    """Measure the path through DDS: this node against the baseline node.
 
     arrive: image published to its arrival in the node's middleware; handling: everything from then to the publication
     of the heatmap, without inference; age: image published to heatmap published; around: that without inference;
     round_trip: image published to heatmap received by the publisher of the image;
     path: that without inference.
     """
-    from fishy_ros.evaluation.bench.bus_path import AGE, AROUND, CONTESTANTS, THIS_NODE, PathRequest
+    from fishy_ros.evaluation.bench.bus_path import AGE, AROUND, METHODS, THIS_NODE, PathRequest
     from fishy_ros.evaluation.bench.node import run_node
     from fishy_ros.evaluation.bench.sampling import Plan
 
     height, width = _parse_size(size)
     request = PathRequest(THIS_NODE, model, runtime, device, precision, frames, height, width)
-    with _Turns(Plan(rounds, frames), len(CONTESTANTS)) as turns:
-        result = run_node(CONTESTANTS, request, rounds, turns.advance)
+    with _Turns(Plan(rounds, frames), len(METHODS)) as turns:
+        result = run_node(METHODS, request, rounds, turns.advance)
     _present(result, AROUND, out, pictured=AGE)
 
 
@@ -227,13 +227,13 @@ def baselines(
     plain-onnxruntime is a session with its default settings; onnxruntime is the runtime of the detector; torch runs the
     same graph node by node; erfnet has random weights.
     """
-    from fishy_ros.evaluation.bench.baselines import CASES, run_baselines
-    from fishy_ros.evaluation.bench.cases import Case
+    from fishy_ros.evaluation.bench.baselines import METHOD_COUNT, run_baselines
+    from fishy_ros.evaluation.bench.methods import Method
     from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
 
     plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, CASES) as turns:
-        result = run_baselines(Case(model, runtime, device, precision), plan, turns.advance)
+    with _Turns(plan, METHOD_COUNT) as turns:
+        result = run_baselines(Method(model, runtime, device, precision), plan, turns.advance)
     _present(result, TOTAL, out)
 
 
@@ -288,11 +288,11 @@ def metrics(
 class _Turns:
     """A progress bar over the turns of a measurement."""
 
-    def __init__(self, plan: Plan, cases: int) -> None:
+    def __init__(self, plan: Plan, methods: int) -> None:
         from rich.progress import Progress
 
         self._progress = Progress(transient=True)
-        self._task = self._progress.add_task("measuring", total=plan.rounds * cases)
+        self._task = self._progress.add_task("measuring", total=plan.rounds * methods)
 
     def advance(self) -> None:
         """Count one turn."""

@@ -1,4 +1,4 @@
-"""`fishy calibrate`: measure statistics and calibration of a trained network on ordinary images."""
+"""`fishy calibrate`: measure statistics and calibration of a trained network on normal images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
-    config: Annotated[Path, typer.Argument(help="The training configuration; it names the ordinary images.")],
+    config: Annotated[Path, typer.Argument(help="The training configuration; it names the normal images.")],
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     head: Annotated[str, typer.Option(help="Head whose score becomes the heatmap.")] = "dissimilarity",
     out: Annotated[Path | None, typer.Option(help="Output folder; default: that of the checkpoint.")] = None,
@@ -23,10 +23,10 @@ def calibrate(
     height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
 ) -> None:
-    """Write `statistics.safetensors` and `calibration.json`, both from ordinary training images only."""
+    """Write `statistics.safetensors` and `calibration.json`, both from normal training images only."""
     from rich.progress import track
 
-    from fishy_ros.training.calibrate import measure_calibration, ordinary_images
+    from fishy_ros.training.calibrate import measure_calibration, normal_images
     from fishy_ros.training.checkpoint import load_model
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.heads.registry import create_head
@@ -37,10 +37,10 @@ def calibrate(
     folder = out or checkpoint.parent
     folder.mkdir(parents=True, exist_ok=True)
     sources = settings.open_sources(data)
-    street = list(track(ordinary_images(sources, images, height, width), "reading images", total=images))
+    street = list(track(normal_images(sources, images, height, width), "reading images", total=images))
     statistics = measure_statistics(model, track(street, "statistics"))
     save_statistics(folder / "statistics.safetensors", statistics)
     measured = measure_calibration(head, model, create_head(head, model, statistics), track(street, "calibration"))
     measured.save(folder / "calibration.json")
     for share, threshold in zip(measured.shares, measured.thresholds, strict=True):
-        typer.echo(f"heatmap above {threshold:.4f}: {100 * share:g} % of ordinary pixels")
+        typer.echo(f"heatmap above {threshold:.4f}: {100 * share:g} % of normal pixels")

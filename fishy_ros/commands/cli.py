@@ -10,6 +10,7 @@ from importlib import metadata
 import typer
 from rich.console import Console
 
+from fishy_ros.deprecated_names import with_current_arguments
 from fishy_ros.errors import ConfigError, FishyError
 from fishy_ros.terminal import printable
 
@@ -32,7 +33,7 @@ COMMANDS: tuple[str, ...] = (
     "calibrate",
     "export",
     "convert",
-    "reference",
+    "baseline",
     "drift",
     "build",
 )
@@ -73,7 +74,7 @@ def _check_libraries() -> None:
 def main() -> None:
     """Run the command line; an expected error ends it with one line and exit status 2."""
     try:
-        build_app()()
+        build_app()(with_current_arguments(sys.argv[1:]))
     except FishyError as error:
         Console(stderr=True).print(f"fishy: {printable(str(error))}", style="red", markup=False, highlight=False)
         sys.exit(2)

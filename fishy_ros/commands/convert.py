@@ -19,7 +19,7 @@ def convert(
     model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
     precision: Annotated[list[str] | None, typer.Option(help="fp16 or int8; repeatable. Default: both.")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Training configuration; it names the ordinary images that int8 needs.")
+        Path | None, typer.Option(help="Training configuration; it names the normal images that int8 needs.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
     images: Annotated[int, typer.Option(help="Number of training images to measure activations on.", min=1)] = 64,

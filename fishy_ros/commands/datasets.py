@@ -23,7 +23,7 @@ def list_datasets(
     context: typer.Context,
     root: Annotated[Path | None, typer.Option(help="Count the frames under this folder (or DIR/NAME).")] = None,
 ) -> None:
-    """List the datasets: options, licence, where to get them, and how many frames are under --root."""
+    """List the datasets: options, license, where to get them, and how many frames are under --root."""
     if context.invoked_subcommand is not None:
         return
     from fishy_ros.datasets.registry import DATASETS, dataset_options
@@ -33,7 +33,7 @@ def list_datasets(
         typer.echo(f"{info.name}{_found(info, root)}")
         typer.echo(f"    {info.title}")
         typer.echo(f"    from     {info.source}{' (fishy datasets fetch)' if info.downloads else ''}")
-        typer.echo(f"    licence  {info.licence}")
+        typer.echo(f"    license  {info.license}")
         if options:
             typer.echo(f"    options  {options}")
 
@@ -61,7 +61,7 @@ def fetch(
         typer.echo(f"{path}: {path.stat().st_size} bytes, {checked}")
         if unpack and extract(path, root):
             typer.echo(f"{path}: unpacked to {root}")
-    typer.echo(f"licence: {info.licence}\nsource: {info.source}{_found(info, root)}")
+    typer.echo(f"license: {info.license}\nsource: {info.source}{_found(info, root)}")
 
 
 def _download(item: Download, root: Path) -> Path:
@@ -77,9 +77,9 @@ def _download(item: Download, root: Path) -> Path:
 
 
 def _found(info: DatasetInfo, root: Path | None) -> str:
-    from fishy_ros.datasets.census import count_frames
+    from fishy_ros.datasets.dataset_summary import count_frames
 
     if root is None or not info.needs_root:
         return ""
-    census = count_frames(info, root)
-    return f": {census.frames} frames in {census.folder}" if census.frames else f": none found ({census.problem})"
+    summary = count_frames(info, root)
+    return f": {summary.frames} frames in {summary.folder}" if summary.frames else f": none found ({summary.problem})"

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the bag, the report, the film and pictures.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for the bag, the report, the video and pictures.")] = Path(
         "fishy_demo"
     ),
     frames: Annotated[int, typer.Option(help="Frames of the drive, ten a second.", min=1)] = 60,
@@ -28,7 +28,7 @@ def demo(
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
 ) -> None:
-    """Render a drive as a bag, replay it through the detector node over DDS, leave a report, a film and pictures."""
+    """Render a drive as a bag, replay it through the detector node over DDS, leave a report, a video and pictures."""
     from fishy_ros.evaluation.live.run_replay import run_replay
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
     from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
@@ -50,8 +50,8 @@ def demo(
         result = run_replay(request, progress)
     for name, meaning in (
         ("report.html", "the report"),
-        ("overlay.mp4", "the film"),
-        ("overlay.webp", "the film"),
+        ("overlay.mp4", "the video"),
+        ("overlay.webp", "the video"),
         ("pictures", "best, median and worst frames as RViz would show them"),
         ("street", "the bag; play it again with: fishy replay --bag"),
     ):

@@ -1,4 +1,4 @@
-"""`fishy drift`: how often the drift monitor would warn of images, as they are and spoiled."""
+"""`fishy drift`: how often the drift monitor would warn of images, as they are and corrupted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def drift(
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("out/drift.json"),
 ) -> None:
-    """Count the warnings "input is not like the training data": of ordinary images, and of dark, foggy, muddy ones."""
+    """Count the warnings "input is not like the training data": of normal images, and of dark, foggy, muddy ones."""
     import dataclasses
 
     from rich.console import Console

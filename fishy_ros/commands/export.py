@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     out: Annotated[Path, typer.Argument(help="Folder of the model package, such as models/fishy-s.")],
-    description: Annotated[Path, typer.Option(help="YAML with name, version, description, licence and training data.")],
+    description: Annotated[Path, typer.Option(help="YAML with name, version, description, license and training data.")],
     calibration: Annotated[
         Path | None, typer.Option(help="Folder that `fishy calibrate` wrote; default: that of the checkpoint.")
     ] = None,
@@ -28,12 +28,12 @@ def export(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Training configuration; it names the ordinary images that int8 and the reference need."),
+        typer.Option(help="Training configuration; it names the normal images that int8 and the baseline need."),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
     images: Annotated[int, typer.Option(help="Number of training images that int8 is measured on.", min=1)] = 64,
-    reference_images: Annotated[
-        int, typer.Option(help="Training images for reference and reduced sizes; 0 writes no reference.", min=0)
+    baseline_images: Annotated[
+        int, typer.Option(help="Training images for baseline and reduced sizes; 0 writes no baseline.", min=0)
     ] = 200,
     reduced: Annotated[
         list[str] | None,
@@ -44,10 +44,10 @@ def export(
 ) -> None:
     """Write `model.onnx`, `model.yaml` and `card.md`; the head and the calibration become part of the graph.
 
-    With --config, the package also says what ordinary input looks like (`fishy reference` does that alone).
+    With --config, the package also says what normal input looks like (`fishy baseline` does that alone).
     --precision int8 and --reduced give the node something to fall back on where it misses its deadline.
     """
-    from fishy_ros.drift.reference import write_reference
+    from fishy_ros.drift.baseline import write_baseline
     from fishy_ros.errors import ConfigError
     from fishy_ros.model_package.description import FULL_PRECISION
     from fishy_ros.training.package import build_package
@@ -58,18 +58,18 @@ def export(
     pictures = training_pictures(config, data, images)
     check_precisions(wanted, pictures)
     sizes = [parse_size(text, height, width) for text in reduced or []]
-    ordinary = training_pictures(config, data, reference_images)
-    if sizes and ordinary is None:
-        raise ConfigError("reduced sizes need ordinary images; name a training configuration with --config")
+    normal = training_pictures(config, data, baseline_images)
+    if sizes and normal is None:
+        raise ConfigError("reduced sizes need normal images; name a training configuration with --config")
     reports = {name: Path(path) for name, _, path in (entry.partition("=") for entry in report or [])}
     folder = calibration or checkpoint.parent
     package = build_package(checkpoint, folder, description, out, height, width, reports)
     package = add_precisions(package, wanted, pictures)
-    if ordinary is not None:
+    if normal is not None:
         for size in sizes:
-            package = add_reduced_size(package, checkpoint, folder, size, ordinary())
-        if reference_images:
-            package = write_reference(package, ordinary())
+            package = add_reduced_size(package, checkpoint, folder, size, normal())
+        if baseline_images:
+            package = write_baseline(package, normal())
     typer.echo(
         f"{package.folder}: {package.name} {package.version}, sha256 {package.sha256}, {', '.join(package.precisions)}"
     )

@@ -76,12 +76,12 @@ def _show(package: ModelPackage, console: Console) -> None:
         "what": package.description,
         "folder": str(package.folder),
         "graph": f"{package.graph_path.name}, sha256 {package.sha256}",
-        "input": f"{package.input_height} x {package.input_width} pixels, {package.colour_order}",
+        "input": f"{package.input_height} x {package.input_width} pixels, {package.color_order}",
         "precisions": ", ".join(package.precisions),
         "classes": ", ".join(f"{item.id} {item.name}" for item in package.classes),
         "score": f"{package.calibration.meaning} (default threshold {package.calibration.default_threshold:g})",
         "training data": "; ".join(package.training_data),
-        "licence": package.licence,
+        "license": package.license,
         "metrics": _brief(package),
     }
     for label, value in rows.items():

@@ -48,12 +48,12 @@ def replay(
     components: Annotated[
         str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'.")
     ] = None,
-    video: Annotated[bool, typer.Option("--video", help="Write the overlays as a film.")] = False,
+    video: Annotated[bool, typer.Option("--video", help="Write the overlays as a video.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
     """Play a bag or a dataset through the detector, score every heatmap, and print and write the result."""
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
-    from fishy_ros.evaluation.report.ranking import Contestant, ranking_table
+    from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
 
@@ -74,7 +74,7 @@ def replay(
     for _, result in results:
         typer.echo(result_table(result))
     if len(results) > 1:
-        typer.echo(ranking_table([Contestant.of_result(name, result) for name, result in results]))
+        typer.echo(ranking_table([RankedRun.of_result(name, result) for name, result in results]))
 
 
 def _run(request: ReplayRequest) -> ReplayResult:

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def score(
     scores: Annotated[Path, typer.Option(help="Folder with NAME.npy or NAME.tiff, float [h, w], larger = stranger.")],
-    labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 ordinary, 1 anomaly, 255 ignored.")],
+    labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 normal, 1 anomaly, 255 ignored.")],
     images: Annotated[Path | None, typer.Option(help="Folder with the images themselves, for the report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
     components: Annotated[

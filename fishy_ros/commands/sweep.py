@@ -57,7 +57,7 @@ def sweep(
 
 
 def _print(outcome: SweepOutcome, out: Path) -> None:
-    from fishy_ros.evaluation.report.ranking import Contestant, ranking_table
+    from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.report import JSON_FILE
     from fishy_ros.evaluation.report.report_json import load_report
 
@@ -65,9 +65,9 @@ def _print(outcome: SweepOutcome, out: Path) -> None:
         typer.echo(f"{out / job.name}: kept from before")
     for job, error in outcome.failed:
         typer.echo(f"{job.name}: failed: {error}", err=True)
-    runs: dict[str, list[Contestant]] = {}
+    runs: dict[str, list[RankedRun]] = {}
     for job in (*outcome.kept, *outcome.finished):
         report = load_report(out / job.name / JSON_FILE)
-        runs.setdefault(job.input_name, []).append(Contestant.of_report(job.model_name, report))
-    for name, contestants in sorted(runs.items()):
-        typer.echo(f"\n{name}\n{ranking_table(contestants)}")
+        runs.setdefault(job.input_name, []).append(RankedRun.of_report(job.model_name, report))
+    for name, ranked in sorted(runs.items()):
+        typer.echo(f"\n{name}\n{ranking_table(ranked)}")

@@ -18,7 +18,7 @@ BDD_ANOMALY_NAME = "bdd-anomaly"
 MAX_LIST_BYTES = 256 << 20
 
 STREET_HAZARDS_LABELS = LabelMapping(frozenset(range(14)), frozenset({14}), frozenset())
-"""Stored ids are the class plus one; class 13 is the anomaly. Unlabelled pixels count as ordinary, as they do there."""
+"""Stored ids are the class plus one; class 13 is the anomaly. Unlabelled pixels count as normal, as they do there."""
 
 BDD_ANOMALY_LABELS = LabelMapping(frozenset(range(18)), frozenset({18, 19, 20}), frozenset())
 """Stored ids are the train id plus two, 1 for others: train (16), motorcycle (17) and bicycle (18) are anomalies."""
@@ -105,7 +105,7 @@ STREET_HAZARDS = DatasetInfo(
     name=STREET_HAZARDS_NAME,
     title="StreetHazards test, simulated (1500 frames)",
     source="https://github.com/hendrycks/anomaly-seg",
-    licence="see the repository",
+    license="see the repository",
     open=open_street_hazards,
     downloads=(
         Download(
@@ -119,6 +119,6 @@ BDD_ANOMALY = DatasetInfo(
     name=BDD_ANOMALY_NAME,
     title="BDD-Anomaly (810 frames)",
     source="https://github.com/hendrycks/anomaly-seg (labels; images: BDD100K 10K set, registration)",
-    licence="images: BDD100K terms",
+    license="images: BDD100K terms",
     open=open_bdd_anomaly,
 )

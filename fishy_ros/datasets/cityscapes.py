@@ -24,7 +24,7 @@ _LAST_ID = 33
 
 
 class CityscapesDataset(FileDataset):
-    """Cityscapes frames, with the classes beside the (always ordinary) anomaly labels."""
+    """Cityscapes frames, with the classes beside the (always normal) anomaly labels."""
 
     def __getitem__(self, index: int) -> Sample:
         """Read one frame; see `FileDataset`."""
@@ -63,6 +63,6 @@ CITYSCAPES = DatasetInfo(
     name=NAME,
     title="Cityscapes, for segmentation (500 validation frames)",
     source="https://www.cityscapes-dataset.com/downloads (registration; leftImg8bit and gtFine)",
-    licence="Cityscapes terms (non-commercial)",
+    license="Cityscapes terms (non-commercial)",
     open=open_cityscapes,
 )

@@ -64,7 +64,7 @@ FISHYSCAPES_LOST_AND_FOUND = DatasetInfo(
     name=NAME,
     title="Fishyscapes Lost & Found validation (100 frames)",
     source="https://fishyscapes.com/dataset (labels; images: Lost and Found)",
-    licence="labels CC BY 4.0; images: Lost and Found licence (non-commercial)",
+    license="labels CC BY 4.0; images: Lost and Found license (non-commercial)",
     open=open_fishyscapes_lost_and_found,
     downloads=(
         Download(

@@ -70,7 +70,7 @@ FISHYSCAPES_STATIC = DatasetInfo(
     name=NAME,
     title="Fishyscapes Static validation (30 frames)",
     source="https://fishyscapes.com/dataset (overlays; images: Cityscapes, https://www.cityscapes-dataset.com)",
-    licence="overlays: see fishyscapes.com; images: Cityscapes terms (non-commercial)",
+    license="overlays: see fishyscapes.com; images: Cityscapes terms (non-commercial)",
     open=open_fishyscapes_static,
     downloads=(
         Download(

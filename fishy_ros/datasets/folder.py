@@ -16,7 +16,7 @@ NAME = "folder"
 def open_folder(root: Path | None, labels: str | None = None) -> FileDataset:
     """Open a folder with `images/` and `labels/`; frames are sorted naturally by name.
 
-    `labels` says what the label ids mean, such as `0=ordinary,2-43=anomaly,*=ignored` (default: 0 ordinary,
+    `labels` says what the label ids mean, such as `0=normal,2-43=anomaly,*=ignored` (default: 0 normal,
     1 anomaly, 255 ignored, anything else an error). Images without a label file have no ground truth.
 
     Raises:
@@ -56,6 +56,6 @@ FOLDER = DatasetInfo(
     name=NAME,
     title="Your own images/NAME.* and labels/NAME.png",
     source="your own pictures",
-    licence="yours",
+    license="yours",
     open=open_folder,
 )

@@ -20,7 +20,7 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".webp", ".
 
 
 def read_image(path: Path) -> ImageArray:
-    """Read a colour image as uint8 `[H, W, 3]`, BGR.
+    """Read a color image as uint8 `[H, W, 3]`, BGR.
 
     Raises:
         DatasetError: the file is missing or no image.
@@ -31,7 +31,7 @@ def read_image(path: Path) -> ImageArray:
 def read_label_ids(path: Path) -> NDArray[np.uint8]:
     """Read the label ids of a picture as uint8 `[H, W]`, exactly as stored.
 
-    A colour or alpha picture is accepted when its colour channels are equal.
+    A color or alpha picture is accepted when its color channels are equal.
 
     Raises:
         DatasetError: the file is missing, no image, or holds no single id of 0 to 255 a pixel.
@@ -41,7 +41,7 @@ def read_label_ids(path: Path) -> NDArray[np.uint8]:
         raise DatasetError(f"{path}: expected label ids, found numbers of type {ids.dtype}")
     if ids.ndim == 3:
         if not all(np.array_equal(ids[..., 0], ids[..., channel]) for channel in range(min(3, ids.shape[2]))):
-            raise DatasetError(f"{path}: expected one label id a pixel, found a colour picture")
+            raise DatasetError(f"{path}: expected one label id a pixel, found a color picture")
         ids = np.ascontiguousarray(ids[..., 0])
     if ids.min() < 0 or ids.max() > 255:
         raise DatasetError(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")

@@ -33,7 +33,7 @@ class DatasetInfo:
     name: str
     title: str
     source: str
-    licence: str
+    license: str
     open: Callable[..., Dataset]
     downloads: tuple[Download, ...] = ()
     needs_root: bool = True

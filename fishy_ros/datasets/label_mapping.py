@@ -1,4 +1,4 @@
-"""What the label ids of a dataset mean: ordinary, anomaly or ignored."""
+"""What the label ids of a dataset mean: normal, anomaly or ignored."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.deprecated_names import LABEL_MEANINGS, warn_of_old_names
 from fishy_ros.errors import ConfigError, DatasetError
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, LabelMap
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL, LabelMap
 
-_MEANINGS: dict[str, int] = {"ordinary": ORDINARY, "anomaly": ANOMALY, "ignored": IGNORED}
+_MEANINGS: dict[str, int] = {"normal": NORMAL, "anomaly": ANOMALY, "ignored": IGNORED}
 
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """Map the label ids (0 to 255) of a dataset to `ORDINARY`, `ANOMALY` and `IGNORED`.
+    """Map the label ids (0 to 255) of a dataset to `NORMAL`, `ANOMALY` and `IGNORED`.
 
     An id in none of the sets means `other`; where `other` is None such an id is an error.
     """
 
-    ordinary: frozenset[int] = frozenset({0})
+    normal: frozenset[int] = frozenset({0})
     anomaly: frozenset[int] = frozenset({1})
     ignored: frozenset[int] = frozenset({255})
     other: int | None = None
@@ -46,31 +47,33 @@ class LabelMapping:
         return ", ".join([*parts, f"others={'error' if self.other is None else _name(self.other)}"])
 
     def _sets(self) -> tuple[tuple[int, frozenset[int]], ...]:
-        return ((ORDINARY, self.ordinary), (ANOMALY, self.anomaly), (IGNORED, self.ignored))
+        return ((NORMAL, self.normal), (ANOMALY, self.anomaly), (IGNORED, self.ignored))
 
     def _known(self) -> set[int]:
-        return set(self.ordinary | self.anomaly | self.ignored)
+        return set(self.normal | self.anomaly | self.ignored)
 
 
 FISHYSCAPES_LABELS = LabelMapping()
-"""0 ordinary, 1 anomaly, 255 ignored, as in Fishyscapes and SegmentMeIfYouCan."""
+"""0 normal, 1 anomaly, 255 ignored, as in Fishyscapes and SegmentMeIfYouCan."""
 
 
 def parse_label_mapping(text: str) -> LabelMapping:
-    """Parse a mapping such as `0=ordinary,2-43=anomaly,255=ignored,*=ignored`.
+    """Parse a mapping such as `0=normal,2-43=anomaly,255=ignored,*=ignored`.
 
     Ids are numbers or ranges `a-b`; `*` stands for all other ids, which are an error without it.
 
     Raises:
         ConfigError: a part is malformed, an id lies outside 0 to 255 or is given twice.
 
-    >>> parse_label_mapping("0=ordinary,2-4=anomaly").anomaly
+    >>> parse_label_mapping("0=normal,2-4=anomaly").anomaly
     frozenset({2, 3, 4})
     """
     sets: dict[int, set[int]] = {meaning: set() for meaning in _MEANINGS.values()}
     other: int | None = None
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         ids, _, word = (piece.strip() for piece in part.partition("="))
+        warn_of_old_names({word} & set(LABEL_MEANINGS), LABEL_MEANINGS, f"label mapping part {part!r}")
+        word = LABEL_MEANINGS.get(word, word)
         if word not in _MEANINGS:
             raise ConfigError(f"label mapping part {part!r}: expected IDS=MEANING with one of {', '.join(_MEANINGS)}")
         if ids == "*":
@@ -80,7 +83,7 @@ def parse_label_mapping(text: str) -> LabelMapping:
             if any(value in members for members in sets.values()):
                 raise ConfigError(f"label mapping {text!r}: id {value} is given twice")
             sets[_MEANINGS[word]].add(value)
-    return LabelMapping(frozenset(sets[ORDINARY]), frozenset(sets[ANOMALY]), frozenset(sets[IGNORED]), other)
+    return LabelMapping(frozenset(sets[NORMAL]), frozenset(sets[ANOMALY]), frozenset(sets[IGNORED]), other)
 
 
 def _parse_ids(ids: str, part: str) -> Iterable[int]:

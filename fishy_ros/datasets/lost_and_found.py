@@ -15,7 +15,7 @@ NAME = "lostandfound"
 NO_KNOWN = "lostandfound-noknown"
 
 LOST_AND_FOUND_LABELS = LabelMapping(
-    ordinary=frozenset({1}), anomaly=frozenset(range(2, 201)), ignored=frozenset({0}), other=IGNORED
+    normal=frozenset({1}), anomaly=frozenset(range(2, 201)), ignored=frozenset({0}), other=IGNORED
 )
 """Label ids: 0 background (not labelled), 1 free road, 2 to 200 obstacles; others are not used."""
 
@@ -80,7 +80,7 @@ LOST_AND_FOUND = DatasetInfo(
     name=NAME,
     title="Lost and Found (1203 test, 1036 training frames)",
     source="http://www.6d-vision.com/lostandfounddataset",
-    licence="non-commercial",
+    license="non-commercial",
     open=open_lost_and_found,
     downloads=LOST_AND_FOUND_DOWNLOADS,
 )
@@ -89,7 +89,7 @@ LOST_AND_FOUND_NO_KNOWN = DatasetInfo(
     name=NO_KNOWN,
     title="Lost and Found test without known objects (SegmentMeIfYouCan)",
     source="http://www.6d-vision.com/lostandfounddataset",
-    licence="non-commercial",
+    license="non-commercial",
     open=open_lost_and_found_no_known,
     downloads=LOST_AND_FOUND_DOWNLOADS,
 )

@@ -1,6 +1,6 @@
 """Make a pasted object look as if the camera had seen it (Fishyscapes, section 3.1, names the effects).
 
-Colours are float32 `[h, w, 3]` BGR in 0 to 255, alpha float32 `[h, w]` in [0, 1]; nothing is changed in place.
+Colors are float32 `[h, w, 3]` BGR in 0 to 255, alpha float32 `[h, w]` in [0, 1]; nothing is changed in place.
 Strengths are this project's choice.
 """
 
@@ -15,23 +15,21 @@ from numpy.typing import NDArray
 FloatImage = NDArray[np.float32]
 
 
-def match_histogram(
-    colours: FloatImage, alpha: FloatImage, reference: NDArray[np.uint8], strength: float
-) -> FloatImage:
+def match_histogram(colors: FloatImage, alpha: FloatImage, reference: NDArray[np.uint8], strength: float) -> FloatImage:
     """Move the distribution of each channel of the visible object towards that of a reference picture.
 
     `strength` 0 changes nothing, 1 gives each channel the histogram of `reference`, uint8 `[H, W, 3]`.
     """
     visible = alpha > 0.5
     if strength == 0 or not visible.any():
-        return colours
-    matched: FloatImage = colours.copy()
+        return colors
+    matched: FloatImage = colors.copy()
     share = np.linspace(0, 1, 256)
     for channel in range(3):
-        own = np.quantile(colours[..., channel][visible], share)
+        own = np.quantile(colors[..., channel][visible], share)
         wanted = np.quantile(reference[..., channel], share)
-        moved = np.interp(colours[..., channel], own, wanted)
-        matched[..., channel] += strength * (moved - colours[..., channel])
+        moved = np.interp(colors[..., channel], own, wanted)
+        matched[..., channel] += strength * (moved - colors[..., channel])
     return matched
 
 
@@ -45,7 +43,7 @@ def soften_edge(alpha: FloatImage, width: float) -> FloatImage:
 
 
 def depth_blur(premultiplied: FloatImage, sigma: float) -> FloatImage:
-    """Blur colours with alpha, float32 `[h, w, 4]` multiplied by alpha, with a Gaussian of `sigma` px."""
+    """Blur colors with alpha, float32 `[h, w, 4]` multiplied by alpha, with a Gaussian of `sigma` px."""
     if sigma < 0.2:
         return premultiplied
     return _float(cv2.GaussianBlur(premultiplied, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
@@ -71,12 +69,12 @@ def radial_motion_blur(premultiplied: FloatImage, focus: tuple[float, float], gr
     return _float(total / steps)
 
 
-def colour_noise(colours: FloatImage, sigma: float, random: np.random.Generator) -> FloatImage:
+def color_noise(colors: FloatImage, sigma: float, random: np.random.Generator) -> FloatImage:
     """Add the noise of a sensor behind a Bayer filter: Gaussian, slightly smooth, of deviation `sigma`."""
     if sigma <= 0:
-        return colours
-    noise = cv2.GaussianBlur(random.standard_normal(colours.shape).astype(np.float32), (0, 0), 0.6)
-    return _float(colours + sigma / max(float(noise.std()), 1e-6) * noise)
+        return colors
+    noise = cv2.GaussianBlur(random.standard_normal(colors.shape).astype(np.float32), (0, 0), 0.6)
+    return _float(colors + sigma / max(float(noise.std()), 1e-6) * noise)
 
 
 def glow(alpha: FloatImage, radius: float, strength: float) -> FloatImage:
@@ -90,9 +88,9 @@ def glow(alpha: FloatImage, radius: float, strength: float) -> FloatImage:
     return _float(strength * np.clip(2 * outside, 0, 1) * alpha)
 
 
-def premultiply(colours: FloatImage, alpha: FloatImage) -> FloatImage:
-    """Combine colours and alpha to float32 `[h, w, 4]`, multiplied by alpha."""
-    return _float(np.dstack([colours * alpha[..., None], alpha]))
+def premultiply(colors: FloatImage, alpha: FloatImage) -> FloatImage:
+    """Combine colors and alpha to float32 `[h, w, 4]`, multiplied by alpha."""
+    return _float(np.dstack([colors * alpha[..., None], alpha]))
 
 
 def _float(image: NDArray[Any]) -> FloatImage:

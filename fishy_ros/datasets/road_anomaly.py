@@ -13,7 +13,7 @@ from fishy_ros.types import IGNORED
 NAME = "roadanomaly"
 
 ROAD_ANOMALY_LABELS = LabelMapping(frozenset({0, 1}), frozenset(range(2, IGNORED)), frozenset({IGNORED}))
-"""Label ids: 0 background and 1 road are ordinary, 2 (and above) anomalous."""
+"""Label ids: 0 background and 1 road are normal, 2 (and above) anomalous."""
 
 
 def open_road_anomaly(root: Path | None) -> FileDataset:
@@ -38,7 +38,7 @@ ROAD_ANOMALY = DatasetInfo(
     name=NAME,
     title="Road Anomaly (60 frames)",
     source="https://www.epfl.ch/labs/cvlab/data/road-anomaly",
-    licence="mixed, from the web (see the archive); research",
+    license="mixed, from the web (see the archive); research",
     open=open_road_anomaly,
     downloads=(
         Download(

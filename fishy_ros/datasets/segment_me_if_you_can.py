@@ -66,7 +66,7 @@ ROAD_ANOMALY21 = DatasetInfo(
     name=ANOMALY_NAME,
     title="SegmentMeIfYouCan RoadAnomaly21 (10 labelled frames)",
     source="https://segmentmeifyoucan.com/datasets",
-    licence="mixed, a licence for each image (see credits in the archive)",
+    license="mixed, a license for each image (see credits in the archive)",
     open=open_road_anomaly21,
     downloads=(
         Download(
@@ -81,7 +81,7 @@ ROAD_OBSTACLE21 = DatasetInfo(
     name=OBSTACLE_NAME,
     title="SegmentMeIfYouCan RoadObstacle21 (30 labelled frames)",
     source="https://segmentmeifyoucan.com/datasets",
-    licence="see the archive",
+    license="see the archive",
     open=open_road_obstacle21,
     downloads=(
         Download(

@@ -97,7 +97,7 @@ SYNTHETIC = DatasetInfo(
     name=NAME,
     title="A procedural street with exact labels",
     source="rendered here",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     open=open_synthetic,
     needs_root=False,
 )

@@ -1,4 +1,4 @@
-"""One row of logarithms for each class, as the statistics of classes keep them and a `Reference` stores them."""
+"""One row of logarithms for each class, as the statistics of classes keep them and a `Baseline` stores them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def logarithms(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def to_rows(values: NDArray[np.float32]) -> dict[int, tuple[float, ...]]:
-    """Put the classes that occur, of `[256, length]`, into the form of a `Reference`."""
+    """Put the classes that occur, of `[256, length]`, into the form of a `Baseline`."""
     occurring = np.flatnonzero(np.any(values != 0, axis=1))
     return {int(name): tuple(float(value) for value in values[name]) for name in occurring}
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.drift import colours, heights
-from fishy_ros.model_package import Calibration, Reference
+from fishy_ros.drift import colors, orientation
+from fishy_ros.model_package import Baseline, Calibration
 from fishy_ros.types import Detection, ImageArray, LabelMap, ScoreMap
 
 THUMB_HEIGHT, THUMB_WIDTH = 128, 256
@@ -19,7 +19,7 @@ FLAT_DEVIATION = 2.0
 WHITE_LEVEL = 247
 """Grey levels above this are overexposed."""
 TAIL_SHARE = 0.05
-"""The tail of the scores is what lies above the threshold that about this share of ordinary pixels exceeds."""
+"""The tail of the scores is what lies above the threshold that about this share of normal pixels exceeds."""
 _NEVER = 1e-3
 """Added to shares before their logarithm is taken."""
 
@@ -31,30 +31,30 @@ class FrameStatistics:
     `sharpness` (logarithm of the mean difference of neighbours against that over 8 px), `plain` (share of blocks
     without texture), `white` (share of overexposed pixels). Of what the network says: `class_variety` (perplexity of
     the shares of the classes), `score_median` (logarithm), `score_tail` (logarithm of the share above a threshold),
-    `score_shift` (logarithm of the population stability index against `ordinary_share_above`), `colour_order`
-    (see `fishy_ros.drift.colours`) and `upright` (see `fishy_ros.drift.heights`).
+    `score_shift` (logarithm of the population stability index against `normal_share_above`), `color_order`
+    (see `fishy_ros.drift.colors`) and `orientation` (see `fishy_ros.drift.orientation`).
     """
 
-    def __init__(self, calibration: Calibration, reference: Reference | None = None) -> None:
-        """Take thresholds, colours and heights from a package."""
-        pairs = calibration.ordinary_share_above
+    def __init__(self, calibration: Calibration, baseline: Baseline | None = None) -> None:
+        """Take thresholds, colors and orientation from a package."""
+        pairs = calibration.normal_share_above
         self._thresholds = np.array([threshold for threshold, _ in pairs], np.float32)
         self._shares = np.array([share for _, share in pairs])
         self._tail = int(np.argmin(np.abs(self._shares - TAIL_SHARE))) if pairs else None
-        self._colours = colours.from_rows(reference.colours) if reference else None
-        self._heights = heights.from_rows(reference.heights) if reference else None
+        self._colors = colors.from_rows(baseline.colors) if baseline else None
+        self._orientation = orientation.from_rows(baseline.orientation) if baseline else None
 
     def measure(self, image: ImageArray, detection: Detection) -> dict[str, float]:
         """Measure a frame from the image uint8 `[H, W, 3]` that the network read and what it said; well under 1 ms."""
         small = thumbnail(image)
-        coloured, labels = coloured_labels(small, detection)
+        colored, labels = colored_labels(small, detection)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
         measured = {**_of_image(grey), **self._of_output(detection.score, labels)}
-        if self._colours is not None:
-            measured["colour_order"] = colours.colour_order(coloured, labels, self._colours)
-        if self._heights is not None:
-            histogram = heights.half_histogram(coloured, labels)
-            measured["upright"] = heights.uprightness(histogram, self._heights)
+        if self._colors is not None:
+            measured["color_order"] = colors.color_order(colored, labels, self._colors)
+        if self._orientation is not None:
+            histogram = orientation.half_histogram(colored, labels)
+            measured["orientation"] = orientation.orientation_ratio(histogram, self._orientation)
         return measured
 
     def _of_output(self, score: ScoreMap, labels: LabelMap) -> dict[str, float]:
@@ -77,20 +77,20 @@ def thumbnail(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.resize(image, (THUMB_WIDTH, THUMB_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def coloured_labels(small: ImageArray, detection: Detection) -> tuple[ImageArray, LabelMap]:
+def colored_labels(small: ImageArray, detection: Detection) -> tuple[ImageArray, LabelMap]:
     """Return every other pixel of a thumbnail, uint8 `[h, w, 3]`, and the class ids there, uint8 `[h, w]`."""
     size = (THUMB_WIDTH // 2, THUMB_HEIGHT // 2)
     labels = cv2.resize(detection.labels, size, interpolation=cv2.INTER_NEAREST)
     return small[::2, ::2], np.asarray(labels, np.uint8)
 
 
-def population_stability_index(above: NDArray[np.float64], ordinary: NDArray[np.float64]) -> float:
+def population_stability_index(above: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
     """Return the population stability index of two distributions, given by the shares above the same thresholds.
 
     It is the symmetrised Kullback-Leibler divergence, the sum of (p - q) ln(p / q) over the intervals between the
     thresholds; shares below 0.0001 count as that.
     """
-    found, expected = (np.maximum(-np.diff(np.concatenate(([1.0], part, [0.0]))), 1e-4) for part in (above, ordinary))
+    found, expected = (np.maximum(-np.diff(np.concatenate(([1.0], part, [0.0]))), 1e-4) for part in (above, normal))
     return float(np.sum((found - expected) * np.log(found / expected)))
 
 

@@ -9,25 +9,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from fishy_ros.drift.frame_statistics import FrameStatistics
-from fishy_ros.model_package import Calibration, Reference, Spread
+from fishy_ros.model_package import Baseline, Calibration, Spread
 from fishy_ros.types import Detection, ImageArray
 
 LIMIT = 1.5
-"""How far out the window may lie: in units of the way from the median of ordinary images to their 1 % or 99 % quantile.
+"""How far out the window may lie: in units of the way from the median of normal images to their 1 % or 99 % quantile.
 
-As Tukey's fences, the limit is a multiple of a distance between quantiles of the reference, whatever the statistic is;
+As Tukey's fences, the limit is a multiple of a distance between quantiles of the baseline, whatever the statistic is;
 of a normal distribution it would be 3.5 standard deviations.
 """
 RETURN = 0.85
 """A reason holds until the window is within this fraction of its limit again, so that it does not flicker."""
-SHIFT_WITHOUT_REFERENCE = 1.0
-"""Population stability index from which scores count as shifted where a package has no reference.
+SHIFT_WITHOUT_BASELINE = 1.0
+"""Population stability index from which scores count as shifted where a package has no baseline.
 
-The textbooks' 0.25 is for large samples; a single ordinary street has 0.1 to 0.9 against the pool of all streets.
+The textbooks' 0.25 is for large samples; a single normal street has 0.1 to 0.9 against the pool of all streets.
 """
 
 _LEAST_SPREAD = 0.02
-"""A statistic that varies less than this among ordinary images is not known better than this."""
+"""A statistic that varies less than this among normal images is not known better than this."""
 _MOST_FRAMES = 1000
 
 _REASONS: dict[str, tuple[str, str]] = {
@@ -39,13 +39,13 @@ _REASONS: dict[str, tuple[str, str]] = {
     "class_variety": ("too few classes in sight", "too many classes in sight"),
     "score_median": ("scores too low", "scores too high"),
     "score_tail": ("too few high scores", "too many high scores"),
-    "score_shift": ("", "scores distributed unlike those of ordinary images"),
-    "colour_order": ("colours unlike ordinary ones (red and blue exchanged?)", ""),
-    "upright": ("things are not where they ordinarily are (upside down?)", ""),
+    "score_shift": ("", "scores distributed unlike those of normal images"),
+    "color_order": ("colors unlike normal ones (red and blue exchanged?)", ""),
+    "orientation": ("things are not where they normally are (upside down?)", ""),
 }
-"""What it means that a statistic is below or above ordinary; an empty reason is none."""
-_RATIOS = frozenset({"colour_order", "upright"})
-"""Log-likelihood ratios of the ordinary and another hypothesis, which are judged by their sign."""
+"""What it means that a statistic is below or above normal; an empty reason is none."""
+_RATIOS = frozenset({"color_order", "orientation"})
+"""Log-likelihood ratios of the normal and another hypothesis, which are judged by their sign."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Drift:
 class DriftMonitor:
     """Keep the statistics of the frames of a window. One thread adds frames, another judges."""
 
-    def __init__(self, calibration: Calibration, reference: Reference | None) -> None:
-        """Compare with what a package says of itself; without a reference only with its `ordinary_share_above`."""
-        self._statistics = FrameStatistics(calibration, reference)
-        self._spreads = reference.statistics if reference else None
+    def __init__(self, calibration: Calibration, baseline: Baseline | None) -> None:
+        """Compare with what a package says of itself; without a baseline only with its `normal_share_above`."""
+        self._statistics = FrameStatistics(calibration, baseline)
+        self._spreads = baseline.statistics if baseline else None
         self._lock = threading.Lock()
         self._frames: deque[tuple[float, dict[str, float]]] = deque(maxlen=_MOST_FRAMES)
         self._held: set[str] = set()
@@ -94,7 +94,7 @@ class DriftMonitor:
         """Return how far out a statistic is, as a fraction of its limit, and what that means."""
         below, above = _REASONS[name]
         if self._spreads is None:
-            return (np.exp(value) / SHIFT_WITHOUT_REFERENCE, above) if name == "score_shift" else (0.0, "")
+            return (np.exp(value) / SHIFT_WITHOUT_BASELINE, above) if name == "score_shift" else (0.0, "")
         spread = self._spreads.get(name)
         if spread is None:
             return 0.0, ""
@@ -107,6 +107,6 @@ class DriftMonitor:
 def _undecided(spread: Spread) -> float:
     """Return the log-likelihood ratio below which the frames speak for the other hypothesis.
 
-    That is 0, except where ordinary frames hardly tell the two apart, as those of a camera that looks straight down.
+    That is 0, except where normal frames hardly tell the two apart, as those of a camera that looks straight down.
     """
     return 0.0 if spread.middle > -spread.low / 2 else spread.low

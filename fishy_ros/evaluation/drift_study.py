@@ -1,4 +1,4 @@
-"""How often a drift monitor warns of images as they are, and of the same images spoiled."""
+"""How often a drift monitor warns of images as they are, and of the same images corrupted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rich.table import Table
 
 from fishy_ros.datasets.images import image_files, read_image
 from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift.corruptions import CORRUPTIONS
 from fishy_ros.drift.monitor import DriftMonitor
-from fishy_ros.drift.spoiling import SPOILED
 from fishy_ros.errors import DatasetError
 from fishy_ros.types import Detection, ImageArray
 
 WINDOW = 10
 """Images of a window: a second of a 10 Hz camera."""
 AS_IT_IS = "as it is"
-CONDITIONS: tuple[str, ...] = (AS_IT_IS, *SPOILED)
+CONDITIONS: tuple[str, ...] = (AS_IT_IS, *CORRUPTIONS)
 """Every way in which each image is shown."""
 
 
@@ -51,8 +51,8 @@ class DriftResult:
     version: str
     graph_sha256: str
     runtime: str
-    reference_images: int
-    """Ordinary images that the package's reference was measured on; 0 without a reference."""
+    baseline_images: int
+    """Normal images that the package's baseline was measured on; 0 without a baseline."""
     environment: Mapping[str, object]
     """The machine and the command."""
     folders: tuple[FolderDrift, ...]
@@ -94,7 +94,7 @@ def measure_drift(
         version=package.version,
         graph_sha256=package.sha256,
         runtime=str(detector.runtime_info),
-        reference_images=package.reference.images if package.reference else 0,
+        baseline_images=package.baseline.images if package.baseline else 0,
         environment=environment,
         folders=tuple(
             FolderDrift(
@@ -102,7 +102,7 @@ def measure_drift(
                 images=len(files),
                 windows=max(0, len(files) - WINDOW + 1),
                 warned={
-                    condition: _count(detector, _show(files, SPOILED.get(condition), progress))
+                    condition: _count(detector, _show(files, CORRUPTIONS.get(condition), progress))
                     for condition in CONDITIONS
                 },
             )
@@ -123,11 +123,11 @@ def drift_table(result: DriftResult) -> Table:
 
 
 def _show(
-    files: Sequence[Path], spoil: Callable[[ImageArray], ImageArray] | None, progress: Callable[[], None]
+    files: Sequence[Path], corrupt: Callable[[ImageArray], ImageArray] | None, progress: Callable[[], None]
 ) -> Iterable[ImageArray]:
     for file in files:
         image = read_image(file)
-        yield spoil(image) if spoil else image
+        yield corrupt(image) if corrupt else image
         progress()
 
 
@@ -141,7 +141,7 @@ def _count(detector: AnomalyDetector, images: Iterable[ImageArray]) -> Warned:
 
 
 def _monitor(detector: AnomalyDetector) -> DriftMonitor:
-    return DriftMonitor(detector.package.calibration, detector.package.reference)
+    return DriftMonitor(detector.package.calibration, detector.package.baseline)
 
 
 def _warns(monitor: DriftMonitor, index: int, image: ImageArray, detection: Detection, window: int) -> bool:

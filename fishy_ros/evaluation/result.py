@@ -47,7 +47,7 @@ class ModelDescription:
     sha256: str
     """Of the graph."""
     description: str = ""
-    licence: str = ""
+    license: str = ""
     meaning: str = ""
     """What a value of the heatmap means."""
     threshold: float | None = None
@@ -109,7 +109,7 @@ def describe_model(package: ModelPackage) -> ModelDescription:
         version=package.version,
         sha256=package.sha256,
         description=package.description,
-        licence=package.licence,
+        license=package.license,
         meaning=package.calibration.meaning,
         threshold=package.calibration.default_threshold,
     )

@@ -23,7 +23,7 @@ class _Packed:
     channels: int
     sample_bytes: int = 1
     conversion: int | None = None
-    """OpenCV's colour conversion to BGR; None if the channels are in that order already."""
+    """OpenCV's color conversion to BGR; None if the channels are in that order already."""
     block_width: int = 1
     """Pixels that share samples: the width is a multiple of it."""
 

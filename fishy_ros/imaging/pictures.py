@@ -1,4 +1,4 @@
-"""Pictures for people: colour-mapped heatmaps, overlays and segmentations."""
+"""Pictures for people: color-mapped heatmaps, overlays and segmentations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fishy_ros.errors import ConfigError, ImageError
 from fishy_ros.imaging.resize import resize_score
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
-COLOUR_MAPS: dict[str, int] = {
+COLOR_MAPS: dict[str, int] = {
     "turbo": cv2.COLORMAP_TURBO,
     "inferno": cv2.COLORMAP_INFERNO,
     "magma": cv2.COLORMAP_MAGMA,
@@ -20,49 +20,49 @@ COLOUR_MAPS: dict[str, int] = {
     "hot": cv2.COLORMAP_HOT,
     "jet": cv2.COLORMAP_JET,
 }
-"""Names of the colour maps, and what OpenCV calls them."""
+"""Names of the color maps, and what OpenCV calls them."""
 
 
-def colourize(score: ScoreMap, colour_map: str = "turbo") -> ImageArray:
-    """Map a score in [0, 1] to colours; values outside are clipped and NaN is 1.
+def colorize(score: ScoreMap, color_map: str = "turbo") -> ImageArray:
+    """Map a score in [0, 1] to colors; values outside are clipped and NaN is 1.
 
     Args:
         score: float32 `[h, w]`.
-        colour_map: one of `COLOUR_MAPS`.
+        color_map: one of `COLOR_MAPS`.
 
     Returns:
         uint8 `[h, w, 3]`, BGR.
 
     Raises:
-        ConfigError: the colour map is unknown.
+        ConfigError: the color map is unknown.
     """
-    code = COLOUR_MAPS.get(colour_map)
+    code = COLOR_MAPS.get(color_map)
     if code is None:
-        raise ConfigError(f"unknown colour map {colour_map!r}; known are {', '.join(COLOUR_MAPS)}")
+        raise ConfigError(f"unknown color map {color_map!r}; known are {', '.join(COLOR_MAPS)}")
     levels = np.nan_to_num(score, nan=1.0).clip(0.0, 1.0) * 255.0 + 0.5
     return np.asarray(cv2.applyColorMap(levels.astype(np.uint8), code), np.uint8)
 
 
 def render_overlay(
-    image: ImageArray, score: ScoreMap, threshold: float, opacity: float = 0.6, colour_map: str = "turbo"
+    image: ImageArray, score: ScoreMap, threshold: float, opacity: float = 0.6, color_map: str = "turbo"
 ) -> ImageArray:
     """Draw a heatmap over its image, and a white outline around what lies above the threshold.
 
     A pixel above the threshold is tinted by `opacity`, one at half the threshold by an eighth of that, so that
-    ordinary surroundings keep their own colours.
+    normal surroundings keep their own colors.
 
     Args:
         image: uint8 `[H, W, 3]`, BGR.
         score: float32 `[h, w]` in [0, 1]; resized to the image.
         threshold: score above which a pixel counts as anomalous, in [0, 1].
         opacity: weight of the heatmap there, in [0, 1].
-        colour_map: one of `COLOUR_MAPS`.
+        color_map: one of `COLOR_MAPS`.
 
     Returns:
         uint8 `[H, W, 3]`, BGR; a new array.
     """
     score = resize_score(score, *image.shape[:2])
-    tint = colourize(score, colour_map)
+    tint = colorize(score, color_map)
     weight = np.float32(opacity) * np.clip(score / np.float32(max(threshold, 1e-6)), 0.0, 1.0) ** 3
     overlay = np.asarray(cv2.blendLinear(tint, np.ascontiguousarray(image), weight, 1.0 - weight), np.uint8)
     above = np.asarray(score > threshold, np.uint8)
@@ -72,17 +72,17 @@ def render_overlay(
 
 
 def render_segmentation(labels: LabelMap, palette: NDArray[np.uint8]) -> ImageArray:
-    """Colour a label map.
+    """Color a label map.
 
     Args:
         labels: uint8 `[h, w]`.
-        palette: uint8 `[K, 3]`, the RGB colour of label k; labels of K and above are black.
+        palette: uint8 `[K, 3]`, the RGB color of label k; labels of K and above are black.
 
     Returns:
         uint8 `[h, w, 3]`, BGR.
 
     Raises:
-        ImageError: `palette` is no list of at most 256 colours.
+        ImageError: `palette` is no list of at most 256 colors.
     """
     if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) > 256:
         raise ImageError(f"a palette has shape {palette.shape}; expected [K, 3] with K of at most 256")

@@ -79,7 +79,7 @@ class ComponentAccumulator:
         self._frames: list[FrameComponents] = []
 
     def update(self, score: ScoreMap, labels: LabelMap, frame: str) -> FrameComponents:
-        """Add one frame; float32 `[H, W]` and uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`.
+        """Add one frame; float32 `[H, W]` and uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`.
 
         Raises:
             ScoreError: the shapes differ.

@@ -18,7 +18,7 @@ class ScoreDistribution:
     """Counts int64 `[N]` between edges float64 `[N + 1]`; infinite scores are counted in the outer bins."""
 
     edges: NDArray[np.float64]
-    ordinary: NDArray[np.int64]
+    normal: NDArray[np.int64]
     anomalous: NDArray[np.int64]
 
 

@@ -1,4 +1,4 @@
-"""Pixel metrics of objects of one size, or at one distance, against all ordinary pixels.
+"""Pixel metrics of objects of one size, or at one distance, against all normal pixels.
 
 An object is an 8-connected component of anomalous pixels. Its distance shows in the image row of its lowest
 pixel, where it stands on the road: the higher, the farther. Groups hold different numbers of anomalous pixels,
@@ -36,7 +36,7 @@ DISTANCE_NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class GroupMetrics:
-    """Objects of one group against all ordinary pixels; rates are fractions of 1."""
+    """Objects of one group against all normal pixels; rates are fractions of 1."""
 
     name: str
     objects: int
@@ -107,7 +107,7 @@ class ObjectAccumulator:
             mine.merge(theirs)
 
     def compute(self, negatives: ScoreHistogram) -> tuple[GroupMetrics, ...]:
-        """Evaluate every group that has objects against `negatives`, the ordinary pixels of all frames."""
+        """Evaluate every group that has objects against `negatives`, the normal pixels of all frames."""
         groups = []
         for name, objects, positives in zip(self._names, self._objects.tolist(), self._histograms, strict=True):
             if objects and negatives.total:

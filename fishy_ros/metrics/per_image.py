@@ -3,7 +3,7 @@
 Hendrycks et al., "Scaling Out-of-Distribution Detection for Real-World Settings", ICML 2022, section 5. Images
 without an anomalous pixel are skipped and counted. AUPR is the step-wise average precision. The FPR is read at
 the recall closest to 0.95 (the larger one of two equally close), at the lowest threshold with that recall.
-Pixels that are neither ordinary nor anomalous are left out.
+Pixels that are neither normal nor anomalous are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RECALL = 0.95
 
 @dataclass(frozen=True)
 class ImageMetrics:
-    """Metrics of one image, fractions of 1; NaN where the image lacks anomalous or ordinary pixels."""
+    """Metrics of one image, fractions of 1; NaN where the image lacks anomalous or normal pixels."""
 
     aupr: float
     auroc: float
@@ -38,7 +38,7 @@ class PerImageMetrics:
     images: int
     """Images that count."""
     skipped: int
-    """Images without anomalous, or without ordinary, pixels."""
+    """Images without anomalous, or without normal, pixels."""
 
 
 class PerImageAccumulator:

@@ -2,7 +2,7 @@
 
 Definition: that of the Fishyscapes benchmark (Blum et al., IJCV 2021, section 3.3). The pixels of all frames
 are pooled; every distinct float32 score is a threshold and pixels at or above it count as anomalous, so tied
-pixels enter together; pixels with a label other than ordinary or anomaly are left out. Average precision is
+pixels enter together; pixels with a label other than normal or anomaly are left out. Average precision is
 the sum of the recall steps times the precision there, without interpolation.
 """
 
@@ -19,7 +19,7 @@ from fishy_ros.errors import ScoreError
 from fishy_ros.metrics.histogram import ScoreHistogram
 from fishy_ros.metrics.keys import keys_to_scores, scores_to_keys
 from fishy_ros.metrics.thresholds import descend
-from fishy_ros.types import ANOMALY, ORDINARY, LabelMap, ScoreMap
+from fishy_ros.types import ANOMALY, NORMAL, LabelMap, ScoreMap
 
 CURVE_POINTS = 1000
 """A curve keeps one threshold for each step of this fraction of recall."""
@@ -61,7 +61,7 @@ class PixelMetrics:
     positives: int
     """Anomalous pixels."""
     negatives: int
-    """Ordinary pixels."""
+    """Normal pixels."""
     curve: Curve
 
 
@@ -86,7 +86,7 @@ class PixelAccumulator:
 
         Args:
             score: float32 `[H, W]`; infinite values are allowed.
-            labels: uint8 `[H, W]`; only `ORDINARY` and `ANOMALY` are evaluated.
+            labels: uint8 `[H, W]`; only `NORMAL` and `ANOMALY` are evaluated.
             frame: names the frame in errors.
 
         Raises:
@@ -112,7 +112,7 @@ class PixelAccumulator:
         """Evaluate all frames so far.
 
         Raises:
-            ScoreError: there is no anomalous or no ordinary pixel.
+            ScoreError: there is no anomalous or no normal pixel.
         """
         return pixel_metrics(self.positives, self.negatives)
 
@@ -123,22 +123,22 @@ def sort_frame(score: ScoreMap, labels: LabelMap, frame: str) -> SortedFrame:
         raise ScoreError(f"{frame}: the score map is {score.shape}, the labels are {labels.shape}; expected the same")
     if score.dtype != np.float32:
         raise ScoreError(f"{frame}: the score map is {score.dtype}, expected float32")
-    anomalous, ordinary = score[labels == ANOMALY], score[labels == ORDINARY]
-    missing = np.count_nonzero(np.isnan(anomalous)) + np.count_nonzero(np.isnan(ordinary))
+    anomalous, normal = score[labels == ANOMALY], score[labels == NORMAL]
+    missing = np.count_nonzero(np.isnan(anomalous)) + np.count_nonzero(np.isnan(normal))
     if missing:
         raise ScoreError(f"{frame}: {missing} evaluated scores are NaN; expected numbers")
-    return SortedFrame(_sorted_keys(anomalous), _sorted_keys(ordinary))
+    return SortedFrame(_sorted_keys(anomalous), _sorted_keys(normal))
 
 
 def pixel_metrics(positives: ScoreHistogram, negatives: ScoreHistogram) -> PixelMetrics:
-    """Evaluate anomalous against ordinary score counts.
+    """Evaluate anomalous against normal score counts.
 
     Raises:
         ScoreError: one of the two is empty.
     """
     if positives.total == 0 or negatives.total == 0:
         raise ScoreError(
-            f"{positives.total} anomalous and {negatives.total} ordinary pixels were given; expected at least one each"
+            f"{positives.total} anomalous and {negatives.total} normal pixels were given; expected at least one each"
         )
     ap_terms, area_terms = [], []
     best_f1, best_f1_key = -1.0, 0
@@ -181,7 +181,7 @@ def false_positive_rate_at(positives: ScoreHistogram, negatives: ScoreHistogram,
 
     Args:
         positives: anomalous score counts.
-        negatives: ordinary score counts.
+        negatives: normal score counts.
         recall: the true positive rate to reach, in (0, 1].
 
     Raises:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fishy_ros.documents import read_limited
 from fishy_ros.errors import ConfigError, ModelPackageError
+from fishy_ros.model_package.baseline import Baseline
 from fishy_ros.model_package.external_data import has_external_data
-from fishy_ros.model_package.reference import Reference
 
 DESCRIPTION_FILE = "model.yaml"
 CARD_FILE = "card.md"
@@ -23,24 +23,24 @@ MAX_GRAPH_BYTES = 2 * 1024**3 - 1
 
 @dataclass(frozen=True)
 class SemanticClass:
-    """One class of the segmentation: its train id, name and colour (RGB, 0 to 255)."""
+    """One class of the segmentation: its train id, name and color (RGB, 0 to 255)."""
 
     id: int
     name: str
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What a value of the heatmap means.
 
-    `ordinary_share_above` holds pairs (threshold in [0, 1], share in [0, 1] of ordinary pixels scored
+    `normal_share_above` holds pairs (threshold in [0, 1], share in [0, 1] of normal pixels scored
     above it), thresholds increasing.
     """
 
     meaning: str
     default_threshold: float
-    ordinary_share_above: tuple[tuple[float, float], ...] = ()
+    normal_share_above: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class ModelPackage:
 
     Sizes are in pixels. `metrics` are the numbers that the package states of itself, `variants` maps a
     precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
-    `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `reference` says what
-    ordinary input looks like, None where that was not measured.
+    `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `baseline` says what
+    normal input looks like, None where that was not measured.
     """
 
     name: str
@@ -97,10 +97,10 @@ class ModelPackage:
     sha256: str
     input_height: int
     input_width: int
-    colour_order: str
+    color_order: str
     classes: tuple[SemanticClass, ...]
     calibration: Calibration
-    licence: str
+    license: str
     training_data: tuple[str, ...] = ()
     metrics: Mapping[str, object] = field(default_factory=dict)
     variants: Mapping[str, GraphFile] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class ModelPackage:
     score_name: str = "score"
     labels_name: str = "labels"
     reduced: tuple[ReducedGraph, ...] = ()
-    reference: Reference | None = None
+    baseline: Baseline | None = None
 
     @property
     def precisions(self) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ModelPackageError
+from fishy_ros.model_package.baseline import read_baseline
 from fishy_ros.model_package.description import (
     DESCRIPTION_FILE,
     FULL_PRECISION,
@@ -19,7 +21,6 @@ from fishy_ros.model_package.description import (
 )
 from fishy_ros.model_package.fields import Fields, as_fraction
 from fishy_ros.model_package.finding import find_model
-from fishy_ros.model_package.reference import read_reference
 from fishy_ros.model_package.signing import verify_signature
 
 FORMAT = 1
@@ -59,9 +60,9 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
         raise fields.error("format", f"{FORMAT}, the only format that this version reads")
     image, outputs = fields.mapping("input"), fields.mapping("outputs", optional=True)
     graph = _graph_file(fields.mapping("graph"))
-    colour_order = image.text("colour_order", "bgr")
-    if colour_order != "bgr":
-        raise image.error("colour_order", "'bgr': the graph itself turns BGR into what the network wants")
+    color_order = image.text("color_order", "bgr")
+    if color_order != "bgr":
+        raise image.error("color_order", "'bgr': the graph itself turns BGR into what the network wants")
     return ModelPackage(
         name=fields.text("name"),
         version=fields.text("version"),
@@ -71,10 +72,10 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
         sha256=graph.sha256,
         input_height=image.integer("height", 1, MAX_SIDE),
         input_width=image.integer("width", 1, MAX_SIDE),
-        colour_order=colour_order,
+        color_order=color_order,
         classes=_classes(fields),
         calibration=_calibration(fields.mapping("calibration")),
-        licence=fields.text("licence"),
+        license=fields.text("license"),
         training_data=tuple(str(item) for item in fields.items("training_data")),
         metrics=fields.mapping("metrics", optional=True).values,
         variants=_variants(fields.mapping("variants", optional=True)),
@@ -82,7 +83,7 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
         score_name=outputs.mapping("score", optional=True).text("name", "score"),
         labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
         reduced=_reduced(fields),
-        reference=read_reference(fields.mapping("reference", optional=True)),
+        baseline=read_baseline(fields.mapping("baseline", optional=True)),
     )
 
 
@@ -99,7 +100,7 @@ def _parse_document(content: bytes, path: Path) -> dict[str, object]:
     document = parse_yaml(content, path, ModelPackageError)
     if not isinstance(document, dict):
         raise ModelPackageError(f"{path}: the document is a {type(document).__name__}, expected a mapping")
-    return document
+    return with_current_keys(document, MODEL_KEYS, str(path), ModelPackageError)
 
 
 def _graph_file(fields: Fields) -> GraphFile:
@@ -134,12 +135,12 @@ def _classes(fields: Fields) -> tuple[SemanticClass, ...]:
     classes = []
     for index, item in enumerate(fields.items("classes")):
         if not isinstance(item, dict):
-            raise fields.error("classes", "a list of mappings with id, name and colour")
+            raise fields.error("classes", "a list of mappings with id, name and color")
         entry = Fields(item, fields.file, f"classes[{index}].")
-        colour = entry.items("colour")
-        if len(colour) != 3 or not all(type(part) is int and 0 <= part <= 255 for part in colour):
-            raise entry.error("colour", "three integers from 0 to 255 (RGB)")
-        red, green, blue = (int(str(part)) for part in colour)
+        color = entry.items("color")
+        if len(color) != 3 or not all(type(part) is int and 0 <= part <= 255 for part in color):
+            raise entry.error("color", "three integers from 0 to 255 (RGB)")
+        red, green, blue = (int(str(part)) for part in color)
         classes.append(SemanticClass(entry.integer("id", 0, 255), entry.text("name"), (red, green, blue)))
     if len({item.id for item in classes}) != len(classes):
         raise fields.error("classes", "every id once")
@@ -148,11 +149,11 @@ def _classes(fields: Fields) -> tuple[SemanticClass, ...]:
 
 def _calibration(fields: Fields) -> Calibration:
     pairs: list[tuple[float, float]] = []
-    for item in fields.items("ordinary_share_above"):
+    for item in fields.items("normal_share_above"):
         numbers = [as_fraction(part) for part in item] if isinstance(item, list) else []
         if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
-            raise fields.error("ordinary_share_above", "pairs [threshold, share], both from 0 to 1")
+            raise fields.error("normal_share_above", "pairs [threshold, share], both from 0 to 1")
         pairs.append((numbers[0], numbers[1]))
     if any(later[0] <= earlier[0] for earlier, later in pairwise(pairs)):
-        raise fields.error("ordinary_share_above", "increasing thresholds")
+        raise fields.error("normal_share_above", "increasing thresholds")
     return Calibration(fields.text("meaning"), fields.fraction("default_threshold"), tuple(pairs))

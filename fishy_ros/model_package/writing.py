@@ -11,9 +11,9 @@ from pathlib import Path
 import yaml
 
 from fishy_ros.errors import ModelPackageError
+from fishy_ros.model_package.baseline import Baseline, baseline_document
 from fishy_ros.model_package.description import CARD_FILE, DESCRIPTION_FILE, Calibration, ModelPackage, SemanticClass
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
-from fishy_ros.model_package.reference import Reference, reference_document
 
 
 def write_model_package(
@@ -27,7 +27,7 @@ def write_model_package(
     input_width: int,
     classes: Sequence[SemanticClass],
     calibration: Calibration,
-    licence: str,
+    license: str,
     training_data: Sequence[str] = (),
     metrics: Mapping[str, object] | None = None,
     variants: Mapping[str, str | Path] | None = None,
@@ -49,16 +49,16 @@ def write_model_package(
         "name": name,
         "version": version,
         "description": description,
-        "input": {"name": "image", "height": input_height, "width": input_width, "colour_order": "bgr"},
+        "input": {"name": "image", "height": input_height, "width": input_width, "color_order": "bgr"},
         "outputs": {"score": {"name": "score"}, "labels": {"name": "labels"}},
         "graph": _place(Path(graph), folder, "model.onnx"),
-        "classes": [{"id": item.id, "name": item.name, "colour": list(item.colour)} for item in classes],
+        "classes": [{"id": item.id, "name": item.name, "color": list(item.color)} for item in classes],
         "calibration": {
             "meaning": calibration.meaning,
             "default_threshold": calibration.default_threshold,
-            "ordinary_share_above": [list(pair) for pair in calibration.ordinary_share_above],
+            "normal_share_above": [list(pair) for pair in calibration.normal_share_above],
         },
-        "licence": licence,
+        "license": license,
         "training_data": list(training_data),
         "metrics": dict(metrics or {}),
     }
@@ -106,14 +106,14 @@ def add_reduced_graph(package: ModelPackage, graph: str | Path, height: int, wid
     return load_model_package(package.folder)
 
 
-def add_reference(package: ModelPackage, reference: Reference) -> ModelPackage:
-    """Write what ordinary input looks like into a package's description, and return it as read back.
+def add_baseline(package: ModelPackage, baseline: Baseline) -> ModelPackage:
+    """Write what normal input looks like into a package's description, and return it as read back.
 
     Raises:
         ModelPackageError: the package cannot be written.
     """
     path = package.folder / DESCRIPTION_FILE
-    document = {**read_document(path), "reference": reference_document(reference)}
+    document = {**read_document(path), "baseline": baseline_document(baseline)}
     _replace(path, _dump(document, path))
     return load_model_package(package.folder)
 

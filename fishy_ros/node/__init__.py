@@ -1,1 +1,1 @@
-"""The ROS 2 nodes: the only room that imports rclpy."""
+"""The ROS 2 nodes: the car's side of the package."""

@@ -20,18 +20,18 @@ from fishy_ros.errors import ConfigError, FishyError, describe_error
 from fishy_ros.node.active_run import ActiveRun
 from fishy_ros.node.allocator import give_back_free_blocks
 from fishy_ros.node.dds_profile import dds_environment
-from fishy_ros.node.detector_ladder import DetectorLadder
 from fishy_ros.node.diagnostics import ACTIVE, Deadlines, Observation
 from fishy_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from fishy_ros.node.distributions import steady_clock
-from fishy_ros.node.frame_ledger import FrameLedger
+from fishy_ros.node.fallback_levels import FallbackLevels
+from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.log_bridge import LogBridge
 from fishy_ros.node.log_folder import log_arguments
 from fishy_ros.node.parameter_server import ParameterServer
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.publishers import Publishers
 from fishy_ros.node.sequence_gaps import SequenceGaps
-from fishy_ros.node.spinning import answer_impossible_transitions, spin_until_shutdown
+from fishy_ros.node.spinning import refuse_impossible_transitions, spin_until_shutdown
 from fishy_ros.node.stamp_order import StampOrder
 from fishy_ros.node.watchdog import Action, Watchdog
 
@@ -55,18 +55,18 @@ class DetectorNode(LifecycleNode):
         self._failure = ""
         self._callback_failure = ""
         self._troubles: frozenset[str] = frozenset()
-        self._left_behind = 0
-        self._ladder: DetectorLadder | None = None
+        self._abandoned = 0
+        self._levels: FallbackLevels | None = None
         self._outputs: Publishers | None = None
         self._run: ActiveRun | None = None
-        self._ledger = FrameLedger()
+        self._counters = FrameCounters()
         self._order = StampOrder()
         self._gaps = SequenceGaps()
         self._watchdog = Watchdog()
         self._settings = ParameterServer(self, is_configured=lambda: self._outputs is not None)
         self._reporter = DiagnosticsPublisher(self, self._observe, lambda: self._settings.current)
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady_clock())
-        answer_impossible_transitions(self)
+        refuse_impossible_transitions(self)
 
     @property
     def starts_by_itself(self) -> bool:
@@ -75,8 +75,8 @@ class DetectorNode(LifecycleNode):
 
     @property
     def has_hung(self) -> bool:
-        """Whether a thread may still be inside a runtime that was left behind."""
-        return self._left_behind > 0
+        """Whether a thread may still be inside a runtime that was abandoned."""
+        return self._abandoned > 0
 
     def start(self) -> None:
         """Configure and activate; what fails is logged, and the node stays as it is."""
@@ -127,14 +127,19 @@ class DetectorNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _configure(self) -> None:
-        self._open_ladder()
+        self._open_levels()
         self._outputs = Publishers(self)
 
     def _activate(self, state: LifecycleState) -> None:
-        ladder = self._open_ladder()
+        levels = self._open_levels()
         super().on_activate(state)
-        self._ledger, self._order, self._gaps, self._watchdog = FrameLedger(), StampOrder(), SequenceGaps(), Watchdog()
-        self._run = self._new_run(ladder)
+        self._counters, self._order, self._gaps, self._watchdog = (
+            FrameCounters(),
+            StampOrder(),
+            SequenceGaps(),
+            Watchdog(),
+        )
+        self._run = self._new_run(levels)
         # What exists now lives as long as the run: the collector need not walk through it again and again.
         gc.collect()
         gc.freeze()
@@ -150,56 +155,56 @@ class DetectorNode(LifecycleNode):
             return TransitionCallbackReturn.ERROR
         return self._succeed(state)
 
-    def _open_ladder(self) -> DetectorLadder:
-        if self._ladder is not None:
-            self._ladder.mend()
-            return self._ladder
+    def _open_levels(self) -> FallbackLevels:
+        if self._levels is not None:
+            self._levels.reload()
+            return self._levels
         wanted = self._settings.current
         self.get_logger().info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
-        ladder = self._ladder = DetectorLadder(wanted)
-        info = ladder.current.runtime_info
-        self.get_logger().info(f"{ladder.current.package.name} runs on {info.name} {info.version}: {info.detail}")
+        levels = self._levels = FallbackLevels(wanted)
+        info = levels.current.runtime_info
+        self.get_logger().info(f"{levels.current.package.name} runs on {info.name} {info.version}: {info.detail}")
         if wanted.frame_deadline_ms > 0.0:
-            loaded = ", ".join((*ladder.configurations[1:], *ladder.left_out)) or "the model has none"
+            loaded = ", ".join((*levels.configurations[1:], *levels.left_out)) or "the model has none"
             self.get_logger().info(f"cheaper configurations for a missed deadline: {loaded}")
-        return ladder
+        return levels
 
     def _watch(self) -> None:
         run, settings = self._run, self._settings.current
         if run is None:
             return
         self._report_new_trouble(run, settings)
-        published = self._ledger.totals().published
+        published = self._counters.totals().published
         action = self._watchdog.check(time.monotonic(), run.busy_s, published, settings)
         if action is Action.RESTART:
             self._restart(run)
         elif action is Action.GIVE_UP:
             self._failure = f"the runtime hangs, even after {self._watchdog.restarts} restarts"
             self.get_logger().error(self._failure)
-            self._leave_behind(run)
+            self._abandon(run)
             self.trigger_deactivate()
 
     def _restart(self, run: ActiveRun) -> None:
         self.get_logger().error(f"no answer from the runtime for {run.busy_s:.1f} s: restarting it")
-        self._leave_behind(run)
+        self._abandon(run)
         try:
-            self._run = self._new_run(self._open_ladder())
+            self._run = self._new_run(self._open_levels())
         except Exception as error:  # whatever it is, the node is not to look active without a run
             self._fail("restart", error)
             self.trigger_deactivate()
 
-    def _new_run(self, ladder: DetectorLadder) -> ActiveRun:
+    def _new_run(self, levels: FallbackLevels) -> ActiveRun:
         assert self._outputs is not None, "a node that is not configured has no outputs"
         return ActiveRun(
-            self, ladder, self._outputs, lambda: self._settings.current, self._ledger, self._order, self._gaps
+            self, levels, self._outputs, lambda: self._settings.current, self._counters, self._order, self._gaps
         )
 
     def _report_new_trouble(self, run: ActiveRun, settings: DetectorParameters) -> None:
         """Publish diagnostics ahead of their time when the engine gets stuck, fails, is too slow or is misled."""
         states = {
             "late": run.busy_s > settings.inference_deadline_s,
-            "failing": self._ledger.totals().is_failing,
-            "degraded": self._ladder is not None and self._ladder.degradation.level > 0,
+            "failing": self._counters.totals().is_failing,
+            "degraded": self._levels is not None and self._levels.degradation.level > 0,
             "drifting": bool(run.drift().reasons),
         }
         troubles = frozenset(name for name, holds in states.items() if holds)
@@ -207,20 +212,20 @@ class DetectorNode(LifecycleNode):
             self._reporter.publish()
         self._troubles = troubles
 
-    def _leave_behind(self, run: ActiveRun) -> None:
+    def _abandon(self, run: ActiveRun) -> None:
         run.abandon(f"no answer from the runtime for {run.busy_s:.1f} s")
-        if self._ladder is not None:
-            self._ladder.leave_current_behind()
+        if self._levels is not None:
+            self._levels.abandon_current()
         self._run = None
-        self._left_behind += 1
+        self._abandoned += 1
 
     def _stop(self) -> None:
         if self._run is not None and not self._run.stop():
             self.get_logger().error("a frame is still in work after 5 s")
-            self._leave_behind(self._run)
-        if self._ladder is not None:
-            self._ladder.close()
-        self._run = self._ladder = None
+            self._abandon(self._run)
+        if self._levels is not None:
+            self._levels.close()
+        self._run = self._levels = None
         gc.unfreeze()
         give_back_free_blocks()
 
@@ -242,8 +247,8 @@ class DetectorNode(LifecycleNode):
         self.get_logger().error(self._failure)
 
     def _observe(self) -> Observation:
-        run, ladder = self._run, self._ladder
-        fallbacks = ladder.warnings if ladder is not None else ()
+        run, levels = self._run, self._levels
+        fallbacks = levels.warnings if levels is not None else ()
         failures = tuple(filter(None, (self._failure, self._callback_failure)))
         self._callback_failure = ""
         mismatches = tuple(problem for part in (run, self._outputs) if part is not None for problem in part.problems)
@@ -251,12 +256,12 @@ class DetectorNode(LifecycleNode):
             at=time.monotonic(),
             state=self._state,
             active_since=run.started_at if run is not None else None,
-            totals=self._ledger.totals(),
+            totals=self._counters.totals(),
             busy_s=run.busy_s if run is not None else 0.0,
-            engine=_describe_engine(ladder) if ladder is not None else {},
+            engine=_describe_engine(levels) if levels is not None else {},
             failures=failures,
             warnings=fallbacks + mismatches,
-            deadlines=_describe_deadlines(ladder) if ladder is not None else Deadlines(),
+            deadlines=_describe_deadlines(levels) if levels is not None else Deadlines(),
             drift=run.drift() if run is not None else Drift(),
             latencies_ms=run.latencies.percentiles() if run is not None else {},
         )
@@ -301,10 +306,10 @@ def _until_shutdown() -> Iterator[None]:
             raise
 
 
-def _describe_engine(ladder: DetectorLadder) -> dict[str, str]:
-    if ladder.in_use is None:
+def _describe_engine(levels: FallbackLevels) -> dict[str, str]:
+    if levels.in_use is None:
         return {}
-    info, package = ladder.in_use.runtime_info, ladder.in_use.package
+    info, package = levels.in_use.runtime_info, levels.in_use.package
     return {
         "model": package.name,
         "model_version": package.version,
@@ -314,6 +319,6 @@ def _describe_engine(ladder: DetectorLadder) -> dict[str, str]:
     }
 
 
-def _describe_deadlines(ladder: DetectorLadder) -> Deadlines:
-    degradation = ladder.degradation
-    return Deadlines(ladder.configuration, degradation.missed, degradation.degraded_since)
+def _describe_deadlines(levels: FallbackLevels) -> Deadlines:
+    degradation = levels.degradation
+    return Deadlines(levels.configuration, degradation.missed, degradation.degraded_since)

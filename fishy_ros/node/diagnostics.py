@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from fishy_ros.drift.monitor import Drift
-from fishy_ros.node.frame_ledger import FrameTotals
+from fishy_ros.node.frame_counters import FrameTotals
 from fishy_ros.node.latency import PERCENTILES
 from fishy_ros.node.parameters import DetectorParameters
 

@@ -145,7 +145,7 @@ def heatmap_message(header: FrameHeader, score: ScoreMap) -> Image:
     return _image_message(header, score, "32FC1")
 
 
-def colour_message(header: FrameHeader, image: ImageArray) -> Image:
+def color_message(header: FrameHeader, image: ImageArray) -> Image:
     """Build a bgr8 image from uint8 `[H, W, 3]`."""
     return _image_message(header, image, "bgr8")
 

@@ -1,4 +1,4 @@
-"""Hand what the ROS-free rooms log (a fallback, the progress of an engine build) to the node's own log."""
+"""Hand what the ROS-free layers log (a fallback, the progress of an engine build) to the node's own log."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from fishy_ros.deprecated_names import PARAMETERS, warn_of_old_names
 from fishy_ros.errors import ConfigError
 from fishy_ros.node.distributions import IS_HUMBLE
 from fishy_ros.node.parameters import DetectorParameters, rule_of
@@ -33,6 +34,7 @@ class ParameterServer:
                 name: node.declare_parameter(name, item.default, _descriptor(item)).value
                 for name, item in _FIELDS.items()
             }
+            _adopt_old_names(node, values)
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ConfigError(f"a parameter is not allowed: {error}") from error
         self._current = DetectorParameters(**values)
@@ -63,6 +65,19 @@ class ParameterServer:
             if rule_of(_FIELDS[name]).at_configure and self._is_configured() and value != getattr(self._current, name):
                 raise ConfigError(f"parameter {name} is in use; deactivate and clean up the node to change it")
         return replace(self._current, **ours)
+
+
+def _adopt_old_names(node: Node, values: dict[str, Any]) -> None:
+    """Take over what was given at start under the name of an earlier release."""
+    found = set()
+    for old, new in PARAMETERS.items():
+        given = node.declare_parameter(old, descriptor=ParameterDescriptor(dynamic_typing=True)).value
+        if given is not None:
+            found.add(old)
+            values[new] = given
+            node.set_parameters([Parameter(new, value=given)])
+        node.undeclare_parameter(old)
+    warn_of_old_names(found, PARAMETERS, "parameters")
 
 
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:

@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeAlias
 
 from fishy_ros.errors import ConfigError
-from fishy_ros.imaging import COLOUR_MAPS
+from fishy_ros.imaging import COLOR_MAPS
 from fishy_ros.node.degradation import DeadlineRules
 
 Value: TypeAlias = str | bool | int | float
@@ -80,7 +80,7 @@ class DetectorParameters:
         "network", "Resolution of the heatmap: that of the network or that of the image.", choices=("network", "image")
     )
     overlay_opacity: float = _parameter(0.6, "Weight of the heatmap in the overlay.", low=0.0, high=1.0)
-    colour_map: str = _parameter("turbo", "Colour map of the overlay.", choices=tuple(COLOUR_MAPS))
+    color_map: str = _parameter("turbo", "Color map of the overlay.", choices=tuple(COLOR_MAPS))
     overlay_jpeg_quality: int = _parameter(80, "JPEG quality of ~/overlay/compressed.", low=1, high=100)
     publish_overlay: bool = _parameter(True, "Publish ~/overlay and ~/overlay/compressed while somebody subscribes.")
     publish_segmentation: bool = _parameter(True, "Publish ~/segmentation while somebody subscribes.")

@@ -10,12 +10,12 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from fishy_ros.imaging import resize_score
-from fishy_ros.node.detector_ladder import DetectorLadder
-from fishy_ros.node.frame_claim import FrameClaim
-from fishy_ros.node.frame_ledger import FrameLedger
+from fishy_ros.node.fallback_levels import FallbackLevels
+from fishy_ros.node.frame_counters import FrameCounters
 from fishy_ros.node.image_messages import CameraImage, FrameHeader
 from fishy_ros.node.latency import LatencyWindow, age_of
 from fishy_ros.node.parameters import MODEL_THRESHOLD, DetectorParameters
+from fishy_ros.node.publish_guard import PublishGuard
 from fishy_ros.node.publishers import Picture, Publishers
 from fishy_ros.node.stamp_order import UNSTAMPED_NS, StampOrder
 from fishy_ros.types import Detection, ImageArray, ScoreMap
@@ -38,9 +38,9 @@ class Frame:
 class Pipeline:
     """Handle frames one at a time, on the worker's thread."""
 
-    ladder: DetectorLadder
+    levels: FallbackLevels
     publishers: Publishers
-    ledger: FrameLedger
+    counters: FrameCounters
     order: StampOrder
     latencies: LatencyWindow
     parameters: Callable[[], DetectorParameters]
@@ -50,7 +50,7 @@ class Pipeline:
     """Takes what pictures are painted from, if anybody wants one."""
     observe: Callable[[ImageArray, Detection], object]
     """Takes what the network read and what it said, once that is published."""
-    claim: FrameClaim[Frame]
+    guard: PublishGuard[Frame]
     """Says whether the result of the frame in work comes too late."""
 
     def handle(self, frame: Frame) -> None:
@@ -65,10 +65,10 @@ class Pipeline:
         parameters, header = self.parameters(), frame.image.header
         if self._is_stale(header):
             return
-        if not self.claim.begin(frame):
-            self.ledger.note_overtaken()
+        if not self.guard.begin(frame):
+            self.counters.note_overtaken()
             return
-        detector = self.ladder.current
+        detector = self.levels.current
         started = time.perf_counter()
         wants_overlay = self.publishers.wants_overlay(parameters)
         rows, columns, _ = detector.network_image.shape
@@ -78,13 +78,13 @@ class Pipeline:
         detection = detector.detect(image)
         detected = time.perf_counter()
         score = _heatmap(detection.score, parameters, frame.image)
-        with self.claim.answer() as is_ours:
+        with self.guard.publish() as is_ours:
             if not is_ours:
                 return
             self._publish(header, score)
         published = time.perf_counter()
         age = age_of(header.stamp_ns, self.now_ns())
-        self.ledger.note_published()
+        self.counters.note_published()
         stages_ms = {
             "receive": frame.receive_ms,
             "wait": (started - frame.received_at) * 1e3,
@@ -93,7 +93,7 @@ class Pipeline:
             "publish": (published - detected) * 1e3,
             "total": (published - frame.received_at) * 1e3 + frame.receive_ms,
         }
-        self.ladder.note_frame(stages_ms["total"], parameters.deadline_rules)
+        self.levels.note_frame(stages_ms["total"], parameters.deadline_rules)
         self.latencies.add({**stages_ms, "age": age.ms})
         if parameters.publish_latency:
             self.publishers.publish_latency(header, stages_ms, age)
@@ -111,7 +111,7 @@ class Pipeline:
         """
         parameters = self.parameters()
         is_large = parameters.heatmap_size == "image"
-        score = np.ones(frame.image.size() if is_large else self.ladder.current.score_size, np.float32)
+        score = np.ones(frame.image.size() if is_large else self.levels.current.score_size, np.float32)
         self._publish(frame.image.header, score)
         self._publish_camera_info(frame, score, parameters)
 
@@ -127,19 +127,19 @@ class Pipeline:
 
     def _is_stale(self, header: FrameHeader) -> bool:
         if header.stamp_ns == UNSTAMPED_NS:
-            self.ledger.note_unstamped()
+            self.counters.note_unstamped()
         restarts = self.order.restarts
         reason = self.order.refusal(header.stamp_ns, time.monotonic())
         if self.order.restarts > restarts:
-            self.ledger.note_stamp_restart()
+            self.counters.note_stamp_restart()
         if reason:
-            self.ledger.note_stale(reason)
+            self.counters.note_stale(reason)
         return bool(reason)
 
     def threshold(self, parameters: DetectorParameters) -> float:
         """Return the threshold in force, in [0, 1]."""
         if parameters.threshold == MODEL_THRESHOLD:
-            return self.ladder.current.package.calibration.default_threshold
+            return self.levels.current.package.calibration.default_threshold
         return parameters.threshold
 
 

@@ -13,7 +13,7 @@ from std_msgs.msg import Float32
 
 from fishy_ros.imaging import render_overlay
 from fishy_ros.node.camera_info import scale_camera_info
-from fishy_ros.node.image_messages import FrameHeader, colour_message, heatmap_message, jpeg_message, label_message
+from fishy_ros.node.image_messages import FrameHeader, color_message, heatmap_message, jpeg_message, label_message
 from fishy_ros.node.latency import Age, latency_message
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.qos_mismatches import QosMismatches
@@ -102,10 +102,10 @@ class Publishers:
             picture.detection.score,
             picture.threshold,
             parameters.overlay_opacity,
-            parameters.colour_map,
+            parameters.color_map,
         )
         if _is_wanted(self._overlay):
-            self._overlay.publish(colour_message(picture.header, overlay))
+            self._overlay.publish(color_message(picture.header, overlay))
         if _is_wanted(self._overlay_jpeg):
             self._overlay_jpeg.publish(jpeg_message(picture.header, overlay, parameters.overlay_jpeg_quality))
 

@@ -29,7 +29,7 @@ def spin_until_shutdown(node: LifecycleNode, on_exception: Callable[[Exception],
         executor.shutdown(timeout_sec=1.0)
 
 
-def answer_impossible_transitions(node: LifecycleNode) -> None:
+def refuse_impossible_transitions(node: LifecycleNode) -> None:
     """Let the service that changes the state refuse a transition which the state does not have.
 
     rclpy raises out of the service's callback instead, and the caller never gets an answer.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from fishy_ros.node.frame_slot import FrameSlot
+from fishy_ros.node.latest_frame_slot import LatestFrameSlot
 
 Item = TypeVar("Item")
 
@@ -21,7 +21,7 @@ class Worker(Generic[Item]):
     def __init__(
         self, name: str, handle: Callable[[Item], None], on_failure: Callable[[Item, Exception], None]
     ) -> None:
-        self._slot: FrameSlot[Item] = FrameSlot()
+        self._slot: LatestFrameSlot[Item] = LatestFrameSlot()
         self._handle = handle
         self._on_failure = on_failure
         self._busy_since: float | None = None

@@ -88,7 +88,7 @@ class CudaStream:
         """Record what `work` queues as a graph, so that `launch` queues it in one call.
 
         Raises:
-            CudaError: something in `work` cannot be captured; nothing is left behind then.
+            CudaError: something in `work` cannot be captured; nothing is left then.
         """
         call("cudaStreamBeginCapture", self.handle, cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
         try:

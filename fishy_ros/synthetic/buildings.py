@@ -18,7 +18,7 @@ METRE = 20
 HIGHEST = 22.0
 """Height of the texture in m."""
 
-_WALL_COLOURS = (
+_WALL_COLORS = (
     (186, 205, 214), (150, 186, 206), (196, 200, 200), (128, 150, 178), (92, 108, 150), (170, 190, 188),
     (206, 212, 214), (120, 160, 190), (140, 148, 152), (110, 122, 134), (160, 178, 206), (84, 96, 128),
 )  # fmt: skip
@@ -26,7 +26,7 @@ _WALL_COLOURS = (
 
 @dataclass(frozen=True)
 class Facade:
-    """One side of the street: colours with alpha, ids and the height of the houses.
+    """One side of the street: colors with alpha, ids and the height of the houses.
 
     `texture` is uint8 `[rows, columns, 4]` (BGR multiplied by alpha; the lowest row on the ground), `ids`
     uint8 `[rows, columns]`, `heights` float32 `[columns]` in m.
@@ -40,7 +40,7 @@ class Facade:
 def build_facade(random: np.random.Generator, light: float) -> Facade:
     """Build a side whose walls receive the share `light` of full brightness."""
     rows, columns = round(HIGHEST * METRE), round(STREET_LENGTH * METRE)
-    colours = np.zeros((rows, columns, 3), np.float32)
+    colors = np.zeros((rows, columns, 3), np.float32)
     ids = np.zeros((rows, columns), np.uint8)
     alpha = np.zeros((rows, columns), np.uint8)
     heights = np.zeros(columns, np.float32)
@@ -50,10 +50,10 @@ def build_facade(random: np.random.Generator, light: float) -> Facade:
         right = columns if columns - left - width < 9 * METRE else left + width
         if random.random() < 0.16:
             right = min(left + int(random.uniform(4, 9) * METRE), columns)
-            _hedge(colours, ids, alpha, slice(left, right), random)
+            _hedge(colors, ids, alpha, slice(left, right), random)
             heights[left:right] = 2.0
         else:
-            heights[left:right] = _house(colours, ids, alpha, slice(left, right), random)
+            heights[left:right] = _house(colors, ids, alpha, slice(left, right), random)
         left = right
     stains = fractal_noise(random, rows // 2, columns // 8, (3, 60), 4)
     low = np.clip(0.72 + np.arange(rows)[::-1] / (METRE * 6), 0, 1).astype(np.float32)
@@ -61,22 +61,22 @@ def build_facade(random: np.random.Generator, light: float) -> Facade:
     shade *= light * low[:, None] * (alpha > 0)
     texture = np.empty((rows, columns, 4), np.uint8)
     for channel in range(3):
-        texture[..., channel] = cv2.convertScaleAbs(colours[..., channel] * shade)
+        texture[..., channel] = cv2.convertScaleAbs(colors[..., channel] * shade)
     texture[..., 3] = alpha
     return Facade(texture, ids, heights)
 
 
 def _house(
-    colours: FloatMap, ids: NDArray[np.uint8], alpha: NDArray[np.uint8], span: slice, random: np.random.Generator
+    colors: FloatMap, ids: NDArray[np.uint8], alpha: NDArray[np.uint8], span: slice, random: np.random.Generator
 ) -> float:
-    rows, width = colours.shape[0], span.stop - span.start
+    rows, width = colors.shape[0], span.stop - span.start
     ground_floor, floor = random.uniform(3.4, 4.2), random.uniform(2.9, 3.3)
     floors = int(random.integers(2, 5))
     eaves = ground_floor + floors * floor + 0.4
     roof = random.uniform(1.2, 3.2)
     height = min(eaves + roof, HIGHEST)
-    house = colours[:, span]
-    wall = np.array(_WALL_COLOURS[random.integers(len(_WALL_COLOURS))], np.float32) * random.uniform(0.85, 1.08)
+    house = colors[:, span]
+    wall = np.array(_WALL_COLORS[random.integers(len(_WALL_COLORS))], np.float32) * random.uniform(0.85, 1.08)
     top, eaves_row = rows - round(height * METRE), rows - round(eaves * METRE)
     alpha[top:, span] = 255
     ids[top:, span] = BUILDING
@@ -159,14 +159,14 @@ def _ground_floor(house: FloatMap, height: float, bay: float, wall: FloatMap, ra
 
 
 def _hedge(
-    colours: FloatMap, ids: NDArray[np.uint8], alpha: NDArray[np.uint8], span: slice, random: np.random.Generator
+    colors: FloatMap, ids: NDArray[np.uint8], alpha: NDArray[np.uint8], span: slice, random: np.random.Generator
 ) -> None:
-    rows, width = colours.shape[0], span.stop - span.start
+    rows, width = colors.shape[0], span.stop - span.start
     noise = fractal_noise(random, rows, width, (60, max(width // 12, 1)), 3)
     tall = (random.uniform(1.6, 3.0) + 0.25 * noise[0]) * METRE
     leaves = (np.arange(rows)[::-1, None] < tall[None]) & (np.arange(rows)[:, None] > 0)
     tone = np.array([38, 78, 58], np.float32) * (1 + 0.3 * noise[..., None])
-    colours[:, span][leaves] = tone[leaves]
+    colors[:, span][leaves] = tone[leaves]
     alpha[:, span][leaves] = 255
     ids[:, span][leaves] = VEGETATION
 

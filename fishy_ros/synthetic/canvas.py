@@ -25,7 +25,7 @@ class Canvas:
 
 
 def composite(canvas: Canvas, patch: NDArray[np.uint8], left: int, top: int, thing: int) -> None:
-    """Put a patch, uint8 `[h, w, 4]` with colours multiplied by alpha, on the canvas.
+    """Put a patch, uint8 `[h, w, 4]` with colors multiplied by alpha, on the canvas.
 
     A pixel gets the id `thing` where the patch covers at least half of it. The patch must lie inside.
     """

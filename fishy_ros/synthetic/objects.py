@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fishy_ros.synthetic.mesh import Mesh, cuboid, facing, join, mesh, prism, sphere, surface_of_revolution, torus
 from fishy_ros.synthetic.noise import fractal_noise
 
-Colour = NDArray[np.float32]
+Color = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class UnknownObject:
 
 
 def build_unknown_object(random: np.random.Generator) -> UnknownObject:
-    """Build an object of a random kind, colour and size, standing at the origin."""
+    """Build an object of a random kind, color and size, standing at the origin."""
     kind = str(random.choice(sorted(KINDS)))
     shape = KINDS[kind](random).turned(random.uniform(0, 360))
     grain = 128 + 9 * fractal_noise(random, 96, 96, (3, 3), 5)
@@ -47,7 +47,7 @@ def _box(random: np.random.Generator) -> Mesh:
 
 def _crate(random: np.random.Generator) -> Mesh:
     width, height, length = random.uniform(0.5, 1.0), random.uniform(0.3, 0.6), random.uniform(0.4, 0.8)
-    wood = _any_colour(random) if random.random() < 0.5 else np.array([110, 150, 180], np.float32)
+    wood = _any_color(random) if random.random() < 0.5 else np.array([110, 150, 180], np.float32)
     parts = [cuboid(width, height, length, wood * 0.45)]
     for row in range(4):
         low, high = (row + 0.12) * height / 4, (row + 0.88) * height / 4
@@ -60,9 +60,9 @@ def _crate(random: np.random.Generator) -> Mesh:
 
 
 def _ball(random: np.random.Generator) -> Mesh:
-    bands = np.tile(_any_colour(random), (10, 1))
+    bands = np.tile(_any_color(random), (10, 1))
     if random.random() < 0.6:
-        bands[::2] = _any_colour(random)
+        bands[::2] = _any_color(random)
     return sphere(random.uniform(0.11, 0.3), bands).rolled(random.uniform(0, 90))
 
 
@@ -74,17 +74,17 @@ def _tyre(random: np.random.Generator) -> Mesh:
 
 def _cone(random: np.random.Generator) -> Mesh:
     height = random.uniform(0.4, 0.9)
-    main = np.array([40, 92, 232], np.float32) if random.random() < 0.7 else _any_colour(random)
+    main = np.array([40, 92, 232], np.float32) if random.random() < 0.7 else _any_color(random)
     white = np.array([228, 228, 226], np.float32)
     heights = np.linspace(0.03, height, 6)
     body = surface_of_revolution(0.18 * np.linspace(1, 0.16, 6), heights, np.stack([main, white, main, white, main]))
-    cone = join([cuboid(0.42, 0.035, 0.42, main * 0.5), Mesh(body.quads, body.colours, body.layers + 1)])
+    cone = join([cuboid(0.42, 0.035, 0.42, main * 0.5), Mesh(body.quads, body.colors, body.layers + 1)])
     return cone.rolled(90) if random.random() < 0.3 else cone
 
 
 def _barrel(random: np.random.Generator) -> Mesh:
     radius, height = random.uniform(0.22, 0.34), random.uniform(0.6, 0.95)
-    paint = _any_colour(random)
+    paint = _any_color(random)
     radii = radius * np.array([0.01, 0.97, 1, 1.05, 1, 1.05, 1, 0.97, 0.9, 0.01])
     heights = height * np.array([0, 0, 0.3, 0.33, 0.36, 0.66, 0.69, 1, 1, 0.97])
     barrel = surface_of_revolution(radii, heights, np.outer(np.linspace(0.8, 1.1, 9), paint), 24)
@@ -100,7 +100,7 @@ def _stone(random: np.random.Generator) -> Mesh:
     size = random.uniform(0.15, 0.4)
     rock = sphere(size, np.array([118, 126, 132]) * random.uniform(0.7, 1.15), 7)
     bumps = 1 + 0.14 * np.sin(rock.quads @ random.normal(0, 7 / size * 0.3, (3, 3)) + random.uniform(0, 6, 3))
-    bumpy = Mesh((rock.quads * bumps).astype(np.float32), rock.colours, rock.layers)
+    bumpy = Mesh((rock.quads * bumps).astype(np.float32), rock.colors, rock.layers)
     return bumpy.scaled(1.2, random.uniform(0.5, 0.8), 1)
 
 
@@ -108,14 +108,14 @@ def _bag(random: np.random.Generator) -> Mesh:
     height = random.uniform(0.4, 0.7)
     radii = height * np.array([0.01, 0.42, 0.52, 0.48, 0.3, 0.09, 0.14, 0.01])
     heights = height * np.array([0, 0.02, 0.25, 0.5, 0.74, 0.86, 0.98, 1])
-    colour = [np.array([44, 40, 40]), np.array([190, 130, 70]), np.array([212, 212, 214])][random.integers(3)]
-    sack = surface_of_revolution(radii, heights, np.outer(random.uniform(0.75, 1.15, 7), colour), 14)
+    color = [np.array([44, 40, 40]), np.array([190, 130, 70]), np.array([212, 212, 214])][random.integers(3)]
+    sack = surface_of_revolution(radii, heights, np.outer(random.uniform(0.75, 1.15, 7), color), 14)
     return sack.scaled(random.uniform(0.9, 1.4), 1, random.uniform(0.8, 1.2))
 
 
 def _suitcase(random: np.random.Generator) -> Mesh:
     width, height, length = random.uniform(0.45, 0.65), random.uniform(0.55, 0.8), random.uniform(0.22, 0.32)
-    paint = _any_colour(random)
+    paint = _any_color(random)
     parts = [cuboid(width, height, length, paint)]
     for side in (-1, 1):
         for x in (-0.3, 0.0, 0.3):
@@ -128,7 +128,7 @@ def _suitcase(random: np.random.Generator) -> Mesh:
 
 
 def _chair(random: np.random.Generator) -> Mesh:
-    paint = _any_colour(random)
+    paint = _any_color(random)
     size, seat = random.uniform(0.42, 0.5), random.uniform(0.42, 0.5)
     legs = [
         cuboid(0.05, seat, 0.05, paint * 0.7).moved(x * (size / 2 - 0.03), 0, z * (size / 2 - 0.03))
@@ -141,7 +141,7 @@ def _chair(random: np.random.Generator) -> Mesh:
     return chair.rolled(90) if random.random() < 0.4 else chair
 
 
-def _any_colour(random: np.random.Generator) -> Colour:
+def _any_color(random: np.random.Generator) -> Color:
     hue = random.uniform(0, 2 * np.pi)
     vivid = np.array([np.cos(hue), np.cos(hue - 2.1), np.cos(hue + 2.1)]) * random.uniform(20, 95)
     return np.clip(random.uniform(70, 170) + vivid, 12, 240).astype(np.float32)

@@ -49,7 +49,7 @@ class _Box:
 def draw_mesh(
     canvas: Canvas, solid: Mesh, at: FloatArray, view: View, thing: int, grain: NDArray[np.uint8] | None = None
 ) -> None:
-    """Draw a mesh moved by `at` (x, y, z) with the id `thing`; `grain` roughens its colours (128: not at all)."""
+    """Draw a mesh moved by `at` (x, y, z) with the id `thing`; `grain` roughens its colors (128: not at all)."""
     placed = solid.quads + at
     if placed[..., 2].min() - view.z < NEAREST:
         return
@@ -60,7 +60,7 @@ def draw_mesh(
     eye = np.array([view.camera.x, view.camera.y, view.z], np.float32)
     towards = eye - at - solid.centres
     seen = np.einsum("fc,fc->f", solid.normals, towards) > 0
-    colours = np.c_[_shade(solid, float(at[2]) - view.z, view), np.full(len(seen), 255)].tolist()
+    colors = np.c_[_shade(solid, float(at[2]) - view.z, view), np.full(len(seen), 255)].tolist()
     order = np.lexsort((-np.einsum("fc,fc->f", towards, towards), solid.layers))
     size = max(box.shape)
     fine = 4 if size < 80 else 3 if size < 200 else 2
@@ -68,7 +68,7 @@ def draw_mesh(
     origin = np.array([box.left, box.top], np.float32)
     points = np.round(((corners - origin) * fine - 0.5) * (1 << _SHIFT)).astype(np.int32)
     for face in order[seen[order]]:
-        cv2.fillConvexPoly(patch, points[face], colours[face], shift=_SHIFT)
+        cv2.fillConvexPoly(patch, points[face], colors[face], shift=_SHIFT)
     patch = cv2.resize(patch, box.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     if grain is not None:
         _roughen(patch, grain)
@@ -85,7 +85,7 @@ def draw_sprite(
 ) -> None:
     """Draw an upright picture that is `height` m tall and stands at `foot` (x, z).
 
-    `levels` is the picture, uint8 `[h, w, 4]` with colours multiplied by alpha, and smaller copies of it.
+    `levels` is the picture, uint8 `[h, w, 4]` with colors multiplied by alpha, and smaller copies of it.
     """
     distance = foot[1] - view.z
     if distance < NEAREST:
@@ -144,7 +144,7 @@ def _shade(solid: Mesh, distance: float, view: View) -> FloatArray:
     light = view.style.sky_light * (0.72 + 0.28 * normal[:, 1]) + view.style.sun * view.sun * sun
     clear = 0.5 ** (distance / view.style.haze_distance)
     sheen = 16 * view.style.sky_light * (1 + normal[:, 1:2])
-    lit = np.minimum(solid.colours * light[:, None] + sheen, 250)
+    lit = np.minimum(solid.colors * light[:, None] + sheen, 250)
     shaded: FloatArray = lit * clear + np.array(view.style.haze, np.float32) * (1 - clear)
     return shaded
 

@@ -29,9 +29,9 @@ class Sensor:
 
     def cover(self, canvas: Canvas) -> None:
         """Put the bonnet over the lowest rows."""
-        colours, mask = self._bonnet
+        colors, mask = self._bonnet
         area = canvas.image[-len(mask) :]
-        np.copyto(area, colours, where=mask[..., None])
+        np.copyto(area, colors, where=mask[..., None])
         canvas.ids[-len(mask) :][mask] = VOID
 
     def expose(self, image: ImageArray, random: np.random.Generator) -> ImageArray:

@@ -31,10 +31,10 @@ def _draw_skyline(canvas: Canvas, style: StreetStyle, camera: StreetCamera, rand
     haze = np.array(style.haze)
     metre = camera.focal / 240
     kinds = ((BUILDING, (118, 124, 132), 14, 5, 13), (VEGETATION, (62, 84, 72), 40, 3, 8))
-    for thing, colour, count, low, high in kinds:
+    for thing, color, count, low, high in kinds:
         for x in random.uniform(-40, 40, count):
             tall, wide = random.uniform(low, high), random.uniform(3, 9)
-            shade = np.array(colour) * random.uniform(0.85, 1.15)
+            shade = np.array(color) * random.uniform(0.85, 1.15)
             tint = tuple(float(value) for value in shade * 0.55 + haze * 0.45)
             centre = camera.centre_x + x * metre
             if thing == BUILDING:

@@ -40,11 +40,11 @@ def tree_sprite(random: np.random.Generator) -> Sprite:
     alpha = np.clip((shape - 0.42 + 0.2 * leaves * (shape > 0.1)) * 6, 0, 1)
     tone = np.array([random.uniform(34, 52), random.uniform(72, 92), random.uniform(52, 74)], np.float32)
     shaded = cv2.GaussianBlur(light, (0, 0), 5) * (1 + 0.28 * leaves)
-    colours = tone * np.clip(shaded, 0.3, 1.45)[..., None]
+    colors = tone * np.clip(shaded, 0.3, 1.45)[..., None]
     trunk = np.zeros((height, width), np.float32)
     cv2.fillConvexPoly(trunk, np.array([[180, 180], [204, 180], [212, height], [172, height]]), 1.0, cv2.LINE_AA)
     bark = np.array([58, 68, 78], np.float32) * (0.8 + 0.25 * smooth_noise(random, height, width, 40, 60))[..., None]
-    return _sprite(colours * alpha[..., None] + bark * (trunk * (1 - alpha))[..., None], np.maximum(alpha, trunk))
+    return _sprite(colors * alpha[..., None] + bark * (trunk * (1 - alpha))[..., None], np.maximum(alpha, trunk))
 
 
 def person_sprite(random: np.random.Generator) -> Sprite:
@@ -52,9 +52,9 @@ def person_sprite(random: np.random.Generator) -> Sprite:
     picture = np.zeros((360, 150, 3), np.float32)
     alpha = np.zeros((360, 150), np.float32)
 
-    def limb(start: tuple[float, float], end: tuple[float, float], thickness: int, colour: NDArray[np.float32]) -> None:
+    def limb(start: tuple[float, float], end: tuple[float, float], thickness: int, color: NDArray[np.float32]) -> None:
         first, last = (round(start[0]), round(start[1])), (round(end[0]), round(end[1]))
-        cv2.line(picture, first, last, tuple(map(float, colour)), thickness, cv2.LINE_AA)
+        cv2.line(picture, first, last, tuple(map(float, color)), thickness, cv2.LINE_AA)
         cv2.line(alpha, first, last, 1.0, thickness, cv2.LINE_AA)
 
     stride, coat = random.uniform(4, 26), random.uniform(25, 190, 3).astype(np.float32)
@@ -113,5 +113,5 @@ def lamp_sprite() -> Sprite:
     return lamp
 
 
-def _sprite(colours: NDArray[np.float32], alpha: NDArray[np.float32]) -> Sprite:
-    return np.dstack([np.clip(colours, 0, 255), alpha * 255]).astype(np.uint8)
+def _sprite(colors: NDArray[np.float32], alpha: NDArray[np.float32]) -> Sprite:
+    return np.dstack([np.clip(colors, 0, 255), alpha * 255]).astype(np.uint8)

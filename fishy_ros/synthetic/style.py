@@ -14,7 +14,7 @@ STREET_LENGTH = 240.0
 
 @dataclass(frozen=True)
 class StreetStyle:
-    """Widths in metres, colours in BGR (0 to 255), light as factors.
+    """Widths in metres, colors in BGR (0 to 255), light as factors.
 
     `sun_direction` points to the sun (unit length, y up); `sun` and `sky_light` are the strength of direct
     and of diffuse light; `haze_distance` is where half of the light comes from the air.

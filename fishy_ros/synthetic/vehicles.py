@@ -127,10 +127,10 @@ def _front_pane(base: float, low: float, top: float, high: float, width: float) 
     return facing(mesh([corners], _GLASS, 2), (0, 0.3, 1))
 
 
-def _panel(z: float, low: float, high: float, width: float, colour: tuple[int, int, int], front: bool = False) -> Mesh:
+def _panel(z: float, low: float, high: float, width: float, color: tuple[int, int, int], front: bool = False) -> Mesh:
     half = width / 2
     corners = [(-half, low, z), (half, low, z), (half, high, z), (-half, high, z)]
-    return facing(mesh([corners], colour, 2), (0, 0, 1 if front else -1))
+    return facing(mesh([corners], color, 2), (0, 0, 1 if front else -1))
 
 
 def _side_panel(side: int, width: float, back: float, front: float, low: float, high: float) -> Mesh:
@@ -161,7 +161,7 @@ def _wheels(width: float, axles: tuple[float, float], radius: float) -> list[Mes
         for side in (-1, 1):
             across, around = side * (width / 2 + disc.quads[..., 1]), disc.quads[..., (0, 2)] + (radius, axle)
             upright = np.concatenate([across[..., None], around], -1)
-            parts.append(facing(Mesh(upright.astype(np.float32), disc.colours, disc.layers + 1), (side, 0, 0)))
+            parts.append(facing(Mesh(upright.astype(np.float32), disc.colors, disc.layers + 1), (side, 0, 0)))
         parts.append(prism([(axle - radius, radius), (axle, 0), (axle + radius, radius)], width - 0.06, _RUBBER, -1))
     return parts
 
@@ -182,5 +182,5 @@ def _lights(half: float, width: float, waist: float, height: float) -> list[Mesh
     return parts
 
 
-def _plate(z: float, low: float, front: bool, width: float, height: float, colour: tuple[int, int, int]) -> Mesh:
-    return _panel(z, low, low + height * 0.4, width * 2 if height > 0.2 else width, colour, front)
+def _plate(z: float, low: float, front: bool, width: float, height: float, color: tuple[int, int, int]) -> Mesh:
+    return _panel(z, low, low + height * 0.4, width * 2 if height > 0.2 else width, color, front)

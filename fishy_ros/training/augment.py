@@ -61,7 +61,7 @@ def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) ->
 
 
 def change_photometry(image: NDArray[np.uint8], probability: float, rng: Generator) -> NDArray[np.uint8]:
-    """Change light, colour, weather, focus, noise and compression of a BGR image, each with its own probability."""
+    """Change light, color, weather, focus, noise and compression of a BGR image, each with its own probability."""
 
     def happens(chance: float) -> bool:
         return rng.random() < chance * probability

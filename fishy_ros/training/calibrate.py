@@ -1,4 +1,4 @@
-"""Calibration: what share of ordinary pixels lies above a value of the heatmap, measured on training images."""
+"""Calibration: what share of normal pixels lies above a value of the heatmap, measured on training images."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from fishy_ros.errors import TrainingError
 from fishy_ros.model_package import Calibration
 from fishy_ros.training.graph import ScoreScale
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.sources import TrainingSource, ordinary_pictures
+from fishy_ros.training.sources import TrainingSource, normal_pictures
 from fishy_ros.training.statistics import to_tensor
 
 SHARES: tuple[float, ...] = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
-"""Shares of ordinary pixels for which thresholds are stated."""
+"""Shares of normal pixels for which thresholds are stated."""
 
 CENTRE_SHARE: float = 0.01
 WIDTH_SHARE: float = 0.0001
 DEFAULT_SHARE: float = 0.001
-"""Shares of ordinary pixels above heatmap 0.5, above 0.75, and above the default threshold."""
+"""Shares of normal pixels above heatmap 0.5, above 0.75, and above the default threshold."""
 
 
 @dataclass(frozen=True)
 class MeasuredCalibration:
-    """Scale and tail of one head's raw scores on ordinary images."""
+    """Scale and tail of one head's raw scores on normal images."""
 
     head: str
     images: int
@@ -37,7 +37,7 @@ class MeasuredCalibration:
     width: float
     shares: tuple[float, ...]
     thresholds: tuple[float, ...]
-    """Heatmap value that each of `shares` of the ordinary pixels exceeds."""
+    """Heatmap value that each of `shares` of the normal pixels exceeds."""
 
     @property
     def scale(self) -> ScoreScale:
@@ -49,11 +49,11 @@ class MeasuredCalibration:
         pairs = sorted(zip(self.thresholds, self.shares, strict=True))
         return Calibration(
             meaning=(
-                "A threshold t means: the share of pixels of ordinary driving images (the training images, nothing "
-                "pasted) whose heatmap value is above t; see ordinary_share_above."
+                "A threshold t means: the share of pixels of normal driving images (the training images, nothing "
+                "pasted) whose heatmap value is above t; see normal_share_above."
             ),
             default_threshold=self.thresholds[self.shares.index(DEFAULT_SHARE)],
-            ordinary_share_above=tuple((float(t), float(share)) for t, share in pairs),
+            normal_share_above=tuple((float(t), float(share)) for t, share in pairs),
         )
 
     def save(self, path: Path) -> None:
@@ -76,9 +76,9 @@ def load_calibration(path: Path) -> MeasuredCalibration:
         raise TrainingError(f"{path}: no calibration: {error}") from error
 
 
-def ordinary_images(sources: Sequence[TrainingSource], count: int, height: int, width: int) -> Iterator[Tensor]:
+def normal_images(sources: Sequence[TrainingSource], count: int, height: int, width: int) -> Iterator[Tensor]:
     """Yield up to `count` whole training images `[1, 3, height, width]`, spread evenly over and within the sources."""
-    for picture in ordinary_pictures(sources, count):
+    for picture in normal_pictures(sources, count):
         yield to_tensor(picture, height, width)
 
 
@@ -86,7 +86,7 @@ def ordinary_images(sources: Sequence[TrainingSource], count: int, height: int, 
 def measure_calibration(
     name: str, model: AnomalyModel, head: nn.Module, images: Iterable[Tensor]
 ) -> MeasuredCalibration:
-    """Measure the distribution of a head's raw score on ordinary images.
+    """Measure the distribution of a head's raw score on normal images.
 
     Raises:
         TrainingError: there is no image, or the score is the same everywhere.
@@ -101,7 +101,7 @@ def measure_calibration(
     raw = np.concatenate(pools)
     centre, tail = np.quantile(raw, [1 - CENTRE_SHARE, 1 - WIDTH_SHARE])
     if tail <= centre:
-        raise TrainingError(f"head {name}: the score of ordinary pixels does not vary; it cannot be calibrated")
+        raise TrainingError(f"head {name}: the score of normal pixels does not vary; it cannot be calibrated")
     z = (np.quantile(raw, [1 - share for share in SHARES]) - centre) / (tail - centre)
     thresholds = 0.5 + 0.5 * z / (1 + np.abs(z))
     return MeasuredCalibration(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fishy_ros.deprecated_names import TRAINING_KEYS, with_current_keys
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.augment import AugmentConfig
@@ -106,6 +107,8 @@ def build_train_config(content: object, where: str) -> TrainConfig:
     Raises:
         ConfigError: it is no mapping, or has an unknown, missing or ill-typed key.
     """
+    if isinstance(content, dict):
+        content = with_current_keys(content, TRAINING_KEYS, where, ConfigError)
     return _build(TrainConfig, content, where)
 
 

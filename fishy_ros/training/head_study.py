@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from fishy_ros.training.calibrate import ordinary_images
+from fishy_ros.training.calibrate import normal_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
@@ -92,7 +92,7 @@ class HeadStudy:
         """
         model = load_model(self._weights)
         sources = self._config.open_sources(str(self._root))
-        statistics = measure_statistics(model, ordinary_images(sources, self._images, *self._size))
+        statistics = measure_statistics(model, normal_images(sources, self._images, *self._size))
         heads = {name: create_head(name, model, statistics).eval() for name in self._heads}
         scores = score_sets(model, heads, self._watched, self._root, progress)
         costs = measure_head_costs(model, heads, *self._size, progress)

@@ -19,9 +19,9 @@ from fishy_ros.errors import ConfigError
 from fishy_ros.training.bfloat16 import uses_bfloat16
 from fishy_ros.training.checkpoint import (
     Checkpoint,
+    load_backbone_weights,
     load_checkpoint,
     load_network_weights,
-    load_trunk_weights,
     load_weights,
     network_of,
     save_checkpoint,
@@ -33,7 +33,7 @@ from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.crops import Crop, CropStream
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.losses import total_loss
-from fishy_ros.training.nets.registry import TRUNKS
+from fishy_ros.training.nets.registry import BACKBONES
 from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.parallel import agree, distributed, processes, rank
 from fishy_ros.training.pictures import write_prediction_picture
@@ -106,11 +106,11 @@ class Trainer:
             TrainingError: they are missing or of another network.
             ConfigError: a cascade is to start without the trained head.
         """
-        trunk = TRUNKS.get(self.config.size)
-        if trunk is not None and new_head:
-            raise ConfigError(f"network {self.config.size!r} refines the head of {trunk!r}, so it cannot start anew")
-        if trunk is not None and network_of(weights) == trunk:
-            load_trunk_weights(weights, self.model)
+        backbone = BACKBONES.get(self.config.size)
+        if backbone is not None and new_head:
+            raise ConfigError(f"network {self.config.size!r} refines the head of {backbone!r}, so it cannot start anew")
+        if backbone is not None and network_of(weights) == backbone:
+            load_backbone_weights(weights, self.model)
         elif new_head:
             load_network_weights(weights, self.model)
         else:

@@ -1,4 +1,4 @@
-"""The losses: confidence-weighted segmentation, outlier exposure with hard ordinary pixels, and prototypes."""
+"""The losses: confidence-weighted segmentation, outlier exposure with hard normal pixels, and prototypes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fishy_ros.training.crops import Crop
 from fishy_ros.training.heads.dissimilarity import DissimilarityHead
 from fishy_ros.training.heads.model import AnomalyModel, ModelOutput
 from fishy_ros.training.sources import IGNORE
-from fishy_ros.types import ANOMALY, ORDINARY
+from fishy_ros.types import ANOMALY, NORMAL
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class LossConfig:
 
     outlier: float = 1.0
     hard_share: float = 0.02
-    """The share of ordinary pixels, those with the highest loss, that count once more as a group."""
+    """The share of normal pixels, those with the highest loss, that count once more as a group."""
     hard: float = 0.5
     prototypes: float = 0.1
     rare_classes: float | None = None
@@ -61,25 +61,25 @@ def segmentation_loss(logits: Tensor, labels: Tensor, weight: Tensor, class_weig
 
 
 def outlier_loss(score: Tensor, target: Tensor, hard_share: float, hard: float) -> Tensor:
-    """Binary cross entropy, balanced between the two sides, plus the hardest ordinary pixels of the batch.
+    """Binary cross entropy, balanced between the two sides, plus the hardest normal pixels of the batch.
 
-    Average precision is decided by the few ordinary pixels with the highest scores; the last term is about them.
+    Average precision is decided by the few normal pixels with the highest scores; the last term is about them.
     """
     pixelwise = F.binary_cross_entropy_with_logits(score, (target == ANOMALY).float(), reduction="none")
-    anomaly, ordinary = target == ANOMALY, target == ORDINARY
+    anomaly, normal = target == ANOMALY, target == NORMAL
     # The k hardest are picked from as many as there could be, and those beyond k weigh nothing: k is only known there.
-    hardest = (pixelwise * ordinary).flatten().topk(max(1, int(hard_share * pixelwise.numel()))).values
-    wanted = (hard_share * ordinary.sum()).long().clamp_min(1)
+    hardest = (pixelwise * normal).flatten().topk(max(1, int(hard_share * pixelwise.numel()))).values
+    wanted = (hard_share * normal.sum()).long().clamp_min(1)
     counted = torch.arange(len(hardest), device=hardest.device) < wanted
-    return 0.5 * _mean(pixelwise, anomaly) + _mean(pixelwise, ordinary) + hard * _mean(hardest, counted)
+    return 0.5 * _mean(pixelwise, anomaly) + _mean(pixelwise, normal) + hard * _mean(hardest, counted)
 
 
 def prototype_loss(head: DissimilarityHead, output: ModelOutput, target: Tensor) -> Tensor:
-    """Squared distance of ordinary features to the expected feature; only the prototypes learn from it."""
+    """Squared distance of normal features to the expected feature; only the prototypes learn from it."""
     features, logits = output.net.detail.detach().float(), output.net.logits.detach().float()
     expected = head.expected(logits.softmax(dim=1))
     distance = (features - expected).square().mean(dim=1)
-    return _mean(distance, target == ORDINARY)
+    return _mean(distance, target == NORMAL)
 
 
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:

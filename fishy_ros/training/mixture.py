@@ -1,4 +1,4 @@
-"""Fit the mixture of Gaussians that the head `gmm` reads to fine features of ordinary training pixels."""
+"""Fit the mixture of Gaussians that the head `gmm` reads to fine features of normal training pixels."""
 
 from __future__ import annotations
 

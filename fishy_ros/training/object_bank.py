@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.training.array_store import ArrayStore, open_store
-from fishy_ros.training.cutouts import CutOut, cut_labelled_things, load_coco_folder, load_rgba_folder
+from fishy_ros.training.object_crops import ObjectCrop, cut_labelled_things, load_coco_folder, load_rgba_folder
 from fishy_ros.training.sources import image_files, read_image
 
 UNKNOWN: int = 255
@@ -49,7 +49,7 @@ class BankConfig:
             raise ConfigError("bank: distractor_images and distractor_labels belong together; only one is given")
 
 
-class CropGroup(Sequence[CutOut]):
+class CropGroup(Sequence[ObjectCrop]):
     """Object crops in a store: array 0 holds their classes, the others RGBA in the order of OpenCV (BGRA)."""
 
     def __init__(self, store: ArrayStore, held_out: bool, only: int | None = None) -> None:
@@ -63,31 +63,31 @@ class CropGroup(Sequence[CutOut]):
         return len(self._picked)
 
     @overload
-    def __getitem__(self, index: int) -> CutOut: ...
+    def __getitem__(self, index: int) -> ObjectCrop: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[CutOut]: ...
+    def __getitem__(self, index: slice) -> Sequence[ObjectCrop]: ...
 
-    def __getitem__(self, index: int | slice) -> CutOut | Sequence[CutOut]:
+    def __getitem__(self, index: int | slice) -> ObjectCrop | Sequence[ObjectCrop]:
         """Return crop `index`."""
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
         position = int(self._picked[index])
         pixels, known = self._store[1 + position], int(self.classes[position])
         alpha = pixels[..., 3].astype(np.float32) / np.float32(255)
-        return CutOut(pixels[..., :3], alpha, None if known == UNKNOWN else known)
+        return ObjectCrop(pixels[..., :3], alpha, None if known == UNKNOWN else known)
 
 
 @dataclass(frozen=True)
 class ObjectBank:
     """What can be pasted. A group is drawn in proportion to the square root of its size, so that none dominates."""
 
-    objects: Sequence[Sequence[CutOut]]
-    distractors: Sequence[Sequence[CutOut]]
+    objects: Sequence[Sequence[ObjectCrop]]
+    distractors: Sequence[Sequence[ObjectCrop]]
     textures: Sequence[NDArray[np.uint8]]
 
 
-def draw(groups: Sequence[Sequence[CutOut]], rng: Generator) -> CutOut:
+def draw(groups: Sequence[Sequence[ObjectCrop]], rng: Generator) -> ObjectCrop:
     """Draw a group, then one of its crops."""
     weights = np.sqrt([len(group) for group in groups])
     group = groups[int(rng.choice(len(groups), p=weights / weights.sum()))]
@@ -103,11 +103,11 @@ def load_object_bank(root: Path, config: BankConfig, cache: Path, held_out: bool
         TrainingError: a folder is missing or empty.
     """
     erode = config.erode or (0,) * len(config.objects)
-    objects: list[Sequence[CutOut]] = []
+    objects: list[Sequence[ObjectCrop]] = []
     for name, px in zip(config.objects, erode, strict=True):
         cut = functools.partial(load_rgba_folder, root / name, px)
         objects.append(CropGroup(_open_crops(cache, name, (root / name,), (px,), cut), held_out))
-    distractors: list[Sequence[CutOut]] = []
+    distractors: list[Sequence[ObjectCrop]] = []
     textures: list[NDArray[np.uint8]] = []
     if config.coco is not None:
         unknown, known = load_coco_folder(root / config.coco)
@@ -130,7 +130,7 @@ def _is_of_part(count: int, held_out: bool) -> NDArray[np.bool_]:
 
 
 def _open_crops(
-    cache: Path, name: str, folders: Iterable[Path], settings: tuple[int, ...], cut: Callable[[], Sequence[CutOut]]
+    cache: Path, name: str, folders: Iterable[Path], settings: tuple[int, ...], cut: Callable[[], Sequence[ObjectCrop]]
 ) -> ArrayStore:
     content = hashlib.sha256(repr(settings).encode())
     for folder in folders:
@@ -140,9 +140,9 @@ def _open_crops(
     return open_store(cache / f"{name.replace('/', '_')}-{content.hexdigest()[:16]}", _arrays(cut))
 
 
-def _arrays(cut: Callable[[], Sequence[CutOut]]) -> Iterator[NDArray[np.uint8]]:
+def _arrays(cut: Callable[[], Sequence[ObjectCrop]]) -> Iterator[NDArray[np.uint8]]:
     crops = cut()
     yield np.array([UNKNOWN if crop.train_id is None else crop.train_id for crop in crops], np.uint8)
     for crop in crops:
         alpha = (crop.alpha * 255).round().astype(np.uint8)
-        yield np.dstack([crop.colour, alpha])
+        yield np.dstack([crop.color, alpha])

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import ModelPackage, write_model_package
@@ -20,7 +21,7 @@ from fishy_ros.training.heads.model import count_parameters
 from fishy_ros.training.heads.registry import create_head
 from fishy_ros.training.statistics import load_statistics
 
-REQUIRED: tuple[str, ...] = ("name", "version", "description", "licence", "training_data", "card")
+REQUIRED: tuple[str, ...] = ("name", "version", "description", "license", "training_data", "card")
 METRICS: tuple[str, ...] = ("AP", "FPR95", "AUROC")
 
 
@@ -35,7 +36,7 @@ def build_package(
 ) -> ModelPackage:
     """Export the averaged weights of `checkpoint` with the calibrated head and describe the result.
 
-    `description` is a YAML mapping with `name`, `version`, `description`, `licence`, `training_data` and `card`
+    `description` is a YAML mapping with `name`, `version`, `description`, `license`, `training_data` and `card`
     (Markdown). `reports` maps the name of a labelled set to the `report.json` of a replay of this model on it; its
     metrics go into `model.yaml` and into a table at the end of the card.
 
@@ -61,7 +62,7 @@ def build_package(
             input_width=width,
             classes=CITYSCAPES_CLASSES,
             calibration=measured.describe(),
-            licence=words["licence"],
+            license=words["license"],
             training_data=words["training_data"],
             metrics=metrics,
             card=words["card"].rstrip() + "\n" + _table(metrics, count_parameters(model)),
@@ -85,6 +86,8 @@ def _table(metrics: Mapping[str, Mapping[str, float]], parameters: int) -> str:
 
 def _read_description(path: Path) -> Mapping[str, Any]:
     words = parse_yaml(read_limited(path, MAX_CONFIG_BYTES, ConfigError), path, ConfigError)
+    if isinstance(words, dict):
+        words = with_current_keys(words, MODEL_KEYS, str(path), ConfigError)
     missing = [key for key in REQUIRED if not isinstance(words, dict) or key not in words]
     if missing or not isinstance(words, dict):
         raise ConfigError(f"{path}: missing {', '.join(missing)}; expected {', '.join(REQUIRED)}")

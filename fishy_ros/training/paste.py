@@ -1,7 +1,7 @@
-"""Paste objects into a street: outliers, and decoys that look pasted but are ordinary.
+"""Paste objects into a street: outliers, and distractors that look pasted but are normal.
 
-Without decoys a network learns to see the paste. So known things (cars, people, signs) and patches of road are pasted
-by the same code, with the same edges, shadows and colours, and stay ordinary.
+Without distractors a network learns to see the paste. So known things (cars, people, signs) and patches of road are
+pasted by the same code, with the same edges, shadows and colors, and stay normal.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from fishy_ros.training.cutouts import CutOut
 from fishy_ros.training.object_bank import ObjectBank, draw
+from fishy_ros.training.object_crops import ObjectCrop
 from fishy_ros.training.procedural import random_object
 from fishy_ros.training.sources import IGNORE, SURE
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL
 
 ROAD: int = 0
 GROUND: tuple[int, ...] = (0, 1, 9)
@@ -32,11 +32,11 @@ class PasteConfig:
 
     outliers: float = 2.5
     """Mean number of outliers in a crop; every crop gets at least one unless this is 0."""
-    decoys: float = 1.0
-    patches: float = 1.0
-    """Mean number of recoloured patches of ground that stay ordinary."""
+    distractors: float = 1.0
+    ground_patches: float = 1.0
+    """Mean number of recolored ground patches that stay normal."""
     markings: float = 0.0
-    """Mean number of painted lines on the road, which stay ordinary too."""
+    """Mean number of painted lines on the road, which stay normal too."""
     anywhere: float = 0.25
     """Share of outliers placed anywhere instead of standing on the ground."""
     procedural: float = 0.35
@@ -48,7 +48,7 @@ class Scene:
     """A crop under construction; the arrays are changed in place.
 
     `image` uint8 `[H, W, 3]`, `labels` uint8 `[H, W]` train ids, `confidence` uint8 `[H, W]`, `outlier` uint8
-    `[H, W]` with 0 ordinary, 1 anomaly, 255 ignored; `horizon` is a row, possibly outside the crop. `softness` is the
+    `[H, W]` with 0 normal, 1 anomaly, 255 ignored; `horizon` is a row, possibly outside the crop. `softness` is the
     standard deviation in px of the blur that the crop has from being enlarged, and that what is pasted gets too.
     """
 
@@ -61,12 +61,14 @@ class Scene:
 
 
 def populate(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator) -> None:
-    """Paste patches, then decoys and outliers in random order."""
-    for _ in range(rng.poisson(config.patches)):
-        paste_patch(scene, bank.textures, rng)
+    """Paste patches, then distractors and outliers in random order."""
+    for _ in range(rng.poisson(config.ground_patches)):
+        paste_ground_patch(scene, bank.textures, rng)
     for _ in range(rng.poisson(config.markings)):
         paste_marking(scene, rng)
-    jobs: list[Callable[[], None]] = [lambda: _paste_decoy(scene, bank, rng)] * int(rng.poisson(config.decoys))
+    jobs: list[Callable[[], None]] = [lambda: _paste_distractor(scene, bank, rng)] * int(
+        rng.poisson(config.distractors)
+    )
     if config.outliers > 0:
         jobs += [lambda: _paste_outlier(scene, bank, config, rng)] * max(1, int(rng.poisson(config.outliers)))
     for index in rng.permutation(len(jobs)):
@@ -75,12 +77,12 @@ def populate(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator
 
 def _paste_outlier(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator) -> None:
     drawn = rng.random() < config.procedural or not bank.objects
-    cutout = random_object(rng, bank.textures) if drawn else draw(bank.objects, rng)
+    crop = random_object(rng, bank.textures) if drawn else draw(bank.objects, rng)
     place = None if rng.random() < config.anywhere else _place_on_ground(scene, rng, 0.05, 0.9)
-    _paste(scene, cutout, place or _place_anywhere(scene, rng), rng)
+    _paste(scene, crop, place or _place_anywhere(scene, rng), rng)
 
 
-def _paste_decoy(scene: Scene, bank: ObjectBank, rng: Generator) -> None:
+def _paste_distractor(scene: Scene, bank: ObjectBank, rng: Generator) -> None:
     place = _place_on_ground(scene, rng, 0.5, 1.6)
     if place is not None and bank.distractors:
         _paste(scene, draw(bank.distractors, rng), place, rng)
@@ -117,10 +119,10 @@ def _place_anywhere(scene: Scene, rng: Generator) -> _Place:
     return _Place(int(rng.integers(w)), int(rng.integers(h // 6, h + height // 2)), height, False)
 
 
-def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
-    colour, alpha = _warp(cutout, place.height, rng)
+def _paste(scene: Scene, crop: ObjectCrop, place: _Place, rng: Generator) -> None:
+    color, alpha = _warp(crop, place.height, rng)
     margin = 3 + round(2 * scene.softness)
-    colour = np.pad(colour, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    color = np.pad(color, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     soft = _soften(np.pad(alpha, margin), rng.uniform(0.3, 1.1), scene)
     h, w = soft.shape
     top, left = place.base - h + margin, place.x - w // 2
@@ -130,7 +132,7 @@ def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
     if place.grounded and rng.random() < 0.85:
         _cast_shadow(scene, place, w - 2 * margin, rng)
     background = scene.image[target].astype(np.float32)
-    piece = _match_colours(colour[source].astype(np.float32), soft[source], background, rng)
+    piece = _match_colors(color[source].astype(np.float32), soft[source], background, rng)
     if rng.random() < 0.4:
         piece = _soften(piece, rng.uniform(0.3, 1.0), scene)
     elif scene.softness > 0:
@@ -138,14 +140,14 @@ def _paste(scene: Scene, cutout: CutOut, place: _Place, rng: Generator) -> None:
     mix = soft[source][..., None]
     scene.image[target] = np.clip(background * (1 - mix) + piece * mix, 0, 255).astype(np.uint8)
     inside, edge = soft[source] > 0.5, (soft[source] > 0.12) & (soft[source] <= 0.5)
-    _write(scene, target, inside, edge, cutout.train_id)
+    _write(scene, target, inside, edge, crop.train_id)
 
 
 def _write(
     scene: Scene, target: tuple[slice, slice], inside: NDArray[np.bool_], edge: NDArray[np.bool_], train_id: int | None
 ) -> None:
     outlier, labels, confidence = scene.outlier[target], scene.labels[target], scene.confidence[target]
-    outlier[inside] = ANOMALY if train_id is None else ORDINARY
+    outlier[inside] = ANOMALY if train_id is None else NORMAL
     if train_id is None:
         outlier[edge & (outlier != ANOMALY)] = IGNORED
     labels[inside | edge] = IGNORE
@@ -154,41 +156,41 @@ def _write(
         confidence[inside] = SURE // 2
 
 
-def _warp(cutout: CutOut, height: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _warp(crop: ObjectCrop, height: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Flip, stretch, turn a little and resize to `height` px."""
-    colour, alpha = cutout.colour, cutout.alpha
+    color, alpha = crop.color, crop.alpha
     if rng.random() < 0.5:
-        colour, alpha = colour[:, ::-1], alpha[:, ::-1]
-    if cutout.train_id is None and rng.random() < 0.5:
-        colour, alpha = _turn(colour, alpha, rng.uniform(-25, 25))
+        color, alpha = color[:, ::-1], alpha[:, ::-1]
+    if crop.train_id is None and rng.random() < 0.5:
+        color, alpha = _turn(color, alpha, rng.uniform(-25, 25))
     h, w = alpha.shape
     width = max(3, min(round(height * w / h * rng.uniform(0.8, 1.25)), 6 * height))
     interpolation = cv2.INTER_AREA if height < h else cv2.INTER_LINEAR
     size = (width, height)
     return (
-        np.asarray(cv2.resize(np.ascontiguousarray(colour), size, interpolation=interpolation), np.uint8),
+        np.asarray(cv2.resize(np.ascontiguousarray(color), size, interpolation=interpolation), np.uint8),
         np.asarray(cv2.resize(np.ascontiguousarray(alpha), size, interpolation=interpolation), np.float32),
     )
 
 
 def _turn(
-    colour: NDArray[np.uint8], alpha: NDArray[np.float32], degrees: float
+    color: NDArray[np.uint8], alpha: NDArray[np.float32], degrees: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     h, w = alpha.shape
     turn = cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 1.0)
     cosine, sine = abs(turn[0, 0]), abs(turn[0, 1])
     size = (int(h * sine + w * cosine) + 1, int(h * cosine + w * sine) + 1)
     turn[:, 2] += (size[0] / 2 - w / 2, size[1] / 2 - h / 2)
-    turned = cv2.warpAffine(np.ascontiguousarray(colour), turn, size, borderMode=cv2.BORDER_REPLICATE)
+    turned = cv2.warpAffine(np.ascontiguousarray(color), turn, size, borderMode=cv2.BORDER_REPLICATE)
     mask = cv2.warpAffine(np.ascontiguousarray(alpha), turn, size)
     rows, columns = np.where(mask > 0.3)
     if len(rows) < 4:
-        return colour, alpha
+        return color, alpha
     box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     return np.asarray(turned, np.uint8)[box], np.asarray(mask, np.float32)[box]
 
 
-def _match_colours(
+def _match_colors(
     piece: NDArray[np.float32], alpha: NDArray[np.float32], background: NDArray[np.float32], rng: Generator
 ) -> NDArray[np.float32]:
     """Move mean and spread of the object part of the way to those of what lies around it."""
@@ -220,8 +222,8 @@ def _cast_shadow(scene: Scene, place: _Place, width: int, rng: Generator) -> Non
     scene.image[target] = darker.astype(np.uint8)
 
 
-def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Generator) -> None:
-    """Recolour a flat piece of ground (a repair, a stain, a shadow, paint): it stays ordinary."""
+def paste_ground_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Generator) -> None:
+    """Recolor a flat piece of ground (a repair, a stain, a shadow, paint): it stays normal."""
     place = _place_on_ground(scene, rng, 0.05, 1.2)
     if place is None:
         return
@@ -246,7 +248,7 @@ def paste_patch(scene: Scene, textures: Sequence[NDArray[np.uint8]], rng: Genera
 
 
 def paste_marking(scene: Scene, rng: Generator) -> None:
-    """Paint a line or a sign on the road, white or yellow, more or less worn: it stays ordinary."""
+    """Paint a line or a sign on the road, white or yellow, more or less worn: it stays normal."""
     place = _place_on_ground(scene, rng, 0.03, 0.6)
     if place is None:
         return

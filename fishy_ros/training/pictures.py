@@ -20,7 +20,7 @@ def write_prediction_picture(model: AnomalyModel, batch: Crop, path: Path) -> No
     """Write crops, predicted classes, outlier targets and outlier scores side by side, a row a crop."""
     model.eval()
     output = model(batch.image[:ROWS].float())
-    palette = np.array([c.colour[::-1] for c in CITYSCAPES_CLASSES], np.uint8)
+    palette = np.array([c.color[::-1] for c in CITYSCAPES_CLASSES], np.uint8)
     rows = []
     for index in range(min(ROWS, batch.image.shape[0])):
         classes = palette[output.net.logits[index].argmax(0).cpu().numpy()]

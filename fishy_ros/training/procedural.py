@@ -9,12 +9,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from fishy_ros.training.cutouts import CutOut
+from fishy_ros.training.object_crops import ObjectCrop
 
 _SIDE = 128
 
 
-def random_object(rng: Generator, textures: Sequence[NDArray[np.uint8]]) -> CutOut:
+def random_object(rng: Generator, textures: Sequence[NDArray[np.uint8]]) -> ObjectCrop:
     """Draw a box, board, ball, tyre, cone, bottle, heap or cloth; half of them wear a piece of a photograph.
 
     `textures` are BGR photographs of any content, at least 32 px a side.
@@ -23,10 +23,10 @@ def random_object(rng: Generator, textures: Sequence[NDArray[np.uint8]]) -> CutO
     mask, shade = shape(rng)
     surface = _photograph(rng, textures) if textures and rng.random() < 0.5 else _paint(rng)
     light = np.clip(shade + rng.normal(0, 0.03, shade.shape), 0.05, 1.6)
-    colour = np.clip(surface * light[..., None], 0, 255).astype(np.uint8)
+    color = np.clip(surface * light[..., None], 0, 255).astype(np.uint8)
     rows, columns = np.where(mask > 0.5)
     box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return CutOut(colour[box], mask[box].astype(np.float32))
+    return ObjectCrop(color[box], mask[box].astype(np.float32))
 
 
 def _paint(rng: Generator) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ RUN_FILE = "run.json"
 def note_run(
     config: TrainConfig, out: Path, first_crop: int, weights: Path | None, environment: Mapping[str, object]
 ) -> None:
-    """Append to `run.json` of `out` how this part of a run was started; a resumed run has several parts.
+    """Append to `run.json` of `out` how this stage of a run was started; a resumed run has several stages.
 
     `weights` is the file that a new run starts from; `environment` describes the machine.
     """

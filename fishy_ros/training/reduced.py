@@ -30,8 +30,8 @@ def add_reduced_size(
 ) -> ModelPackage:
     """Export the network and head of a package for a smaller `size` (rows, columns), and return it as read back.
 
-    The scale of the heatmap is measured anew on ordinary pictures, uint8 `[H, W, 3]` BGR, at that size: so the shares
-    of ordinary pixels above 0.5 and 0.75 are those of the full size, and a threshold keeps its meaning.
+    The scale of the heatmap is measured anew on normal pictures, uint8 `[H, W, 3]` BGR, at that size: so the shares
+    of normal pixels above 0.5 and 0.75 are those of the full size, and a threshold keeps its meaning.
 
     Raises:
         TrainingError: checkpoint, statistics or calibration cannot be used, or there are no pictures.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fishy_ros.datasets.images import decode_file
 from fishy_ros.errors import ConfigError, DatasetError, TrainingError
 from fishy_ros.training.array_store import ArrayStore, open_store
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap
 
 IGNORE: int = 255
 MAX_WIDTH: int = 1280
@@ -126,7 +126,7 @@ class TrainingSource:
         if scale < 1:
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         labels = self._read_map(self.config.labels, path.stem, size, cv2.INTER_NEAREST)
-        outlier = np.full(labels.shape, ORDINARY, np.uint8)
+        outlier = np.full(labels.shape, NORMAL, np.uint8)
         if self.config.void_ids is not None:
             outlier = void_outliers(self._read_map(self.config.void_ids, path.stem, size, cv2.INTER_NEAREST))
         confidence = np.full(labels.shape, SURE, np.uint8)
@@ -146,7 +146,7 @@ class TrainingSource:
         return np.array(cv2.resize(values, size, interpolation=interpolation), np.uint8)
 
 
-def ordinary_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[ImageArray]:
+def normal_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[ImageArray]:
     """Yield up to `count` whole training images, spread evenly over and within the sources."""
     each = max(1, count // len(sources))
     for source in sources:
@@ -158,7 +158,7 @@ def void_outliers(label_ids: LabelMap) -> LabelMap:
 
     Source: Di Biase et al., SynBoost, 2021, section 3.2, which takes void regions as examples of the unknown.
     """
-    table = np.full(256, ORDINARY, np.uint8)
+    table = np.full(256, NORMAL, np.uint8)
     table[list(VOID_OUTLIERS)] = ANOMALY
     table[list(VOID_IGNORED)] = IGNORED
     return np.asarray(table[label_ids], np.uint8)

@@ -1,4 +1,4 @@
-"""Statistics of ordinary training pixels that some heads need."""
+"""Statistics of normal training pixels that some heads need."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def to_tensor(image: ImageArray, height: int, width: int) -> Tensor:
 
 @torch.no_grad()
 def measure_statistics(model: AnomalyModel, images: Iterable[Tensor]) -> FeatureStatistics:
-    """Measure largest logits and fine features by predicted class over ordinary images `[1, 3, H, W]`.
+    """Measure largest logits and fine features by predicted class over normal images `[1, 3, H, W]`.
 
     H and W are multiples of 32.
 

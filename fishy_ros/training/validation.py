@@ -36,7 +36,7 @@ class ValidationConfig:
 
     segmentation: tuple[SegmentationSet, ...] = ()
     anomalies: tuple[str, ...] = ()
-    """Folders with `images/` and `labels/` (0 ordinary, 1 anomaly, 255 ignored)."""
+    """Folders with `images/` and `labels/` (0 normal, 1 anomaly, 255 ignored)."""
     height: int = 512
     width: int = 1024
     """Size at which the network reads whole images."""

@@ -95,8 +95,8 @@ def test_dataset_options_reach_the_dataset(run, tmp_path, folder):
         (["--compression", "lz4"], "compression is 'lz4', expected one of none, zstd"),
         (["--dataset", "folder"], "dataset folder needs the folder"),
         (["--dataset", "cityscapes", "--seed", "3"], "has no option seed"),
-        (["--frames", "1", "--decoys", "."], "--decoys needs --overlay"),
-        (["--frames", "1", "--overlay", "nowhere"], "cut-outs: nowhere is missing"),
+        (["--frames", "1", "--distractors", "."], "--distractors needs --overlay"),
+        (["--frames", "1", "--overlay", "nowhere"], "object crops: nowhere is missing"),
         (["--dataset", "moon"], "unknown dataset 'moon'"),
     ],
 )
@@ -106,7 +106,7 @@ def test_what_cannot_be_done_is_said_and_no_bag_is_left(run, tmp_path, arguments
     assert list(tmp_path.iterdir()) == []
 
 
-def test_overlay_pastes_cut_outs_by_the_seed(run, tmp_path):
+def test_overlay_pastes_object_crops_by_the_seed(run, tmp_path):
     (tmp_path / "cut").mkdir()
     picture = np.full((20, 20, 4), 255, np.uint8)
     picture[..., :3] = (255, 0, 255)
@@ -129,11 +129,11 @@ def test_an_unreadable_frame_leaves_no_bag(run, tmp_path, folder):
     assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
 
 
-def test_the_list_names_every_dataset_with_licence_and_source(run):
+def test_the_list_names_every_dataset_with_license_and_source(run):
     output = run("datasets")
     for info in DATASETS.values():
         assert f"{info.name}\n    {info.title}\n    from     {info.source}" in output
-        assert f"licence  {info.licence}" in output
+        assert f"license  {info.license}" in output
 
 
 def test_the_list_counts_frames_under_the_root(run, folder):

@@ -70,7 +70,7 @@ def test_a_sweep_says_what_it_kept(fishy, tiny_package, tmp_path):
     assert first.stdout.splitlines()[-1] == second.stdout.splitlines()[-1]
 
 
-def test_the_demo_leaves_a_bag_a_report_a_film_and_pictures(tiny_package, tmp_path):
+def test_the_demo_leaves_a_bag_a_report_a_video_and_pictures(tiny_package, tmp_path):
     pytest.importorskip("rclpy", reason="the ROS client library is not installed")
     code = (
         "import typer; from fishy_ros.commands import demo; app = typer.Typer(); demo.register(app); "

@@ -56,7 +56,7 @@ def test_a_folder_without_labels_has_none(tmp_path):
 def test_a_custom_mapping(tmp_path):
     root = _folder(tmp_path, ["a"], [])
     cv2.imwrite(str(root / "labels/a.png"), np.arange(48, dtype=np.uint8).reshape(6, 8))
-    (sample,) = open_dataset("folder", root, labels="0-9=ordinary,20=anomaly,*=ignored")
+    (sample,) = open_dataset("folder", root, labels="0-9=normal,20=anomaly,*=ignored")
     expected = np.full(48, 255)
     expected[:10], expected[20] = 0, 1
     np.testing.assert_array_equal(sample.labels, expected.reshape(6, 8))
@@ -98,27 +98,25 @@ def test_a_missing_root_and_wrong_names_are_answered_with_what_exists():
         open_dataset("folder", ".", split="a")
 
 
-@pytest.mark.parametrize(
-    "text", ["0", "0=strange", "x=anomaly", "4-2=anomaly", "256=anomaly", "1=anomaly,0-3=ordinary"]
-)
+@pytest.mark.parametrize("text", ["0", "0=strange", "x=anomaly", "4-2=anomaly", "256=anomaly", "1=anomaly,0-3=normal"])
 def test_a_malformed_mapping_is_refused(text):
     with pytest.raises(ConfigError, match="label mapping"):
         parse_label_mapping(text)
 
 
-@given(st.lists(st.sampled_from(["ordinary", "anomaly", "ignored"]), min_size=256, max_size=256))
+@given(st.lists(st.sampled_from(["normal", "anomaly", "ignored"]), min_size=256, max_size=256))
 def test_a_mapping_maps_every_id_as_its_text_says(meanings):
     mapping = parse_label_mapping(",".join(f"{value}={meaning}" for value, meaning in enumerate(meanings)))
     labels = mapping.apply(np.arange(256, dtype=np.uint8).reshape(16, 16), "test")
-    numbers = {"ordinary": 0, "anomaly": 1, "ignored": 255}
+    numbers = {"normal": 0, "anomaly": 1, "ignored": 255}
     assert labels.ravel().tolist() == [numbers[meaning] for meaning in meanings]
 
 
 @given(st.sets(st.integers(0, 255)), st.integers(0, 255))
-def test_only_unmapped_ids_are_refused(ordinary, value):
-    mapping = LabelMapping(frozenset(ordinary), frozenset(), frozenset())
+def test_only_unmapped_ids_are_refused(normal, value):
+    mapping = LabelMapping(frozenset(normal), frozenset(), frozenset())
     ids = np.full((2, 2), value, np.uint8)
-    if value in ordinary:
+    if value in normal:
         assert not mapping.apply(ids, "test").any()
     else:
         with pytest.raises(DatasetError, match=rf"\[{value}\]"):
@@ -133,14 +131,14 @@ def test_natural_order_is_total_and_counts_numbers(names):
     assert [int(name) for name in digits] == sorted(int(name) for name in digits)
 
 
-def test_label_pictures_with_equal_channels_are_read_as_ids_and_colours_refused(tmp_path):
+def test_label_pictures_with_equal_channels_are_read_as_ids_and_colors_refused(tmp_path):
     ids = np.arange(48, dtype=np.uint8).reshape(6, 8)
     cv2.imwrite(str(tmp_path / "equal.png"), cv2.merge([ids, ids, ids]))
-    cv2.imwrite(str(tmp_path / "colour.png"), cv2.merge([ids, ids, ids + 1]))
+    cv2.imwrite(str(tmp_path / "color.png"), cv2.merge([ids, ids, ids + 1]))
     cv2.imwrite(str(tmp_path / "deep.png"), ids.astype(np.uint16) * 100)
     np.testing.assert_array_equal(read_label_ids(tmp_path / "equal.png"), ids)
-    with pytest.raises(DatasetError, match="found a colour picture"):
-        read_label_ids(tmp_path / "colour.png")
+    with pytest.raises(DatasetError, match="found a color picture"):
+        read_label_ids(tmp_path / "color.png")
     with pytest.raises(DatasetError, match="expected label ids of 0 to 255, found 0 to 4700"):
         read_label_ids(tmp_path / "deep.png")
     with pytest.raises(DatasetError, match=r"none\.png: cannot be read"):

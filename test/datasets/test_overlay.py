@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishy_ros.datasets.cut_outs import CutOut, find_cut_outs, read_cut_out
 from fishy_ros.datasets.folder import open_folder
+from fishy_ros.datasets.object_crops import ObjectCrop, find_object_crops, read_object_crop
 from fishy_ros.datasets.overlay import OverlayDataset, OverlaySettings, Placement, draw_placement, paste
 from fishy_ros.datasets.overlay_effects import (
-    colour_noise,
+    color_noise,
     depth_blur,
     glow,
     match_histogram,
@@ -25,8 +25,8 @@ from fishy_ros.errors import ConfigError, DatasetError
 PLAIN = OverlaySettings(histogram=0, motion=0, defocus=0, noise=0, glow=0)
 
 
-def _square(size: int = 40, colour: tuple[int, int, int] = (10, 200, 60)) -> CutOut:
-    return CutOut("square", np.full((size, size, 3), colour, np.uint8), np.ones((size, size), np.float32))
+def _square(size: int = 40, color: tuple[int, int, int] = (10, 200, 60)) -> ObjectCrop:
+    return ObjectCrop("square", np.full((size, size, 3), color, np.uint8), np.ones((size, size), np.float32))
 
 
 def _disc(size: int = 41) -> np.ndarray:
@@ -38,24 +38,24 @@ def _disc(size: int = 41) -> np.ndarray:
 @pytest.fixture
 def folder(tmp_path):
     random = np.random.default_rng(0)
-    for part in ("images", "labels", "objects", "decoys"):
+    for part in ("images", "labels", "objects", "distractors"):
         (tmp_path / part).mkdir()
     for number in range(4):
         cv2.imwrite(str(tmp_path / f"images/{number}.png"), random.integers(0, 256, (120, 200, 3), np.uint8))
         labels = np.zeros((120, 200), np.uint8)
         labels[110:] = 255
         cv2.imwrite(str(tmp_path / f"labels/{number}.png"), labels)
-    for part, colour in (("objects", (255, 0, 255)), ("decoys", (0, 255, 0))):
+    for part, color in (("objects", (255, 0, 255)), ("distractors", (0, 255, 0))):
         picture = np.zeros((30, 30, 4), np.uint8)
-        cv2.circle(picture, (15, 15), 12, (*colour, 255), -1)
+        cv2.circle(picture, (15, 15), 12, (*color, 255), -1)
         cv2.imwrite(str(tmp_path / part / "disc.png"), picture)
     return tmp_path
 
 
 def test_frames_depend_on_the_seed_and_the_number_alone(folder):
     base = open_folder(folder)
-    first, again = (OverlayDataset(base, folder / "objects", folder / "decoys", seed=5) for _ in range(2))
-    other = OverlayDataset(base, folder / "objects", folder / "decoys", seed=6)
+    first, again = (OverlayDataset(base, folder / "objects", folder / "distractors", seed=5) for _ in range(2))
+    other = OverlayDataset(base, folder / "objects", folder / "distractors", seed=6)
     for index in (3, 0):
         np.testing.assert_array_equal(first[index].image, again[index].image)
         np.testing.assert_array_equal(first[index].labels, again[index].labels)
@@ -74,7 +74,7 @@ def test_nothing_changes_far_from_what_was_pasted_and_labels_stay(folder):
         assert (after.labels == 1).any()
 
 
-def test_decoys_are_ordinary_even_on_ignored_ground():
+def test_distractors_are_normal_even_on_ignored_ground():
     image, labels = np.zeros((60, 80, 3), np.float32), np.full((60, 80), 255, np.uint8)
     paste(image, labels, _square(), Placement(40, 50, 30), 0, PLAIN, np.random.default_rng(0))
     assert set(np.unique(labels)) == {0, 255}
@@ -114,16 +114,16 @@ def test_pasting_over_any_edge_is_safe(x, y, height):
 
 def test_histogram_matching_gives_the_distribution_of_the_reference():
     random = np.random.default_rng(0)
-    colours = random.normal(200, 10, (60, 60, 3)).astype(np.float32)
+    colors = random.normal(200, 10, (60, 60, 3)).astype(np.float32)
     reference = random.normal(80, 25, (60, 60, 3)).clip(0, 255).astype(np.uint8)
     alpha = np.ones((60, 60), np.float32)
-    full = match_histogram(colours, alpha, reference, 1.0)
+    full = match_histogram(colors, alpha, reference, 1.0)
     assert full.mean() == pytest.approx(80, abs=2)
     assert full.std() == pytest.approx(25, abs=2)
-    half = match_histogram(colours, alpha, reference, 0.5)
+    half = match_histogram(colors, alpha, reference, 0.5)
     assert half.mean() == pytest.approx(140, abs=2)
-    np.testing.assert_array_equal(match_histogram(colours, alpha, reference, 0.0), colours)
-    order = np.argsort(colours[..., 0].ravel(), kind="stable")
+    np.testing.assert_array_equal(match_histogram(colors, alpha, reference, 0.0), colors)
+    order = np.argsort(colors[..., 0].ravel(), kind="stable")
     assert (np.diff(full[..., 0].ravel()[order]) >= -1e-3).all(), "brighter stays brighter"
 
 
@@ -150,7 +150,7 @@ def test_depth_blur_softens_without_darkening_the_edge():
 
 
 def test_noise_has_the_wanted_deviation():
-    noisy = colour_noise(np.full((200, 200, 3), 90, np.float32), 4.0, np.random.default_rng(0))
+    noisy = color_noise(np.full((200, 200, 3), 90, np.float32), 4.0, np.random.default_rng(0))
     assert noisy.std() == pytest.approx(4.0, rel=0.02)
     assert noisy.mean() == pytest.approx(90, abs=0.1)
 
@@ -170,9 +170,9 @@ def test_a_softened_edge_lies_inside_the_old_one():
     assert 0 < (soft > 0.5).sum() < (alpha > 0.5).sum()
 
 
-def test_cut_outs_are_cropped_to_what_is_visible(folder):
-    (path,) = find_cut_outs(folder / "objects")
-    assert read_cut_out(path).image.shape == (25, 25, 3)
+def test_object_crops_are_cropped_to_what_is_visible(folder):
+    (path,) = find_object_crops(folder / "objects")
+    assert read_object_crop(path).image.shape == (25, 25, 3)
 
 
 @pytest.mark.parametrize(
@@ -182,16 +182,16 @@ def test_cut_outs_are_cropped_to_what_is_visible(folder):
         (np.zeros((5, 5, 4), np.uint8), "nothing in it is visible"),
     ],
 )
-def test_a_picture_that_is_no_cut_out_is_named(tmp_path, picture, message):
+def test_a_picture_that_is_no_object_crop_is_named(tmp_path, picture, message):
     cv2.imwrite(str(tmp_path / "a.png"), picture)
     with pytest.raises(DatasetError, match=rf"a\.png.*{message}"):
-        read_cut_out(tmp_path / "a.png")
+        read_object_crop(tmp_path / "a.png")
 
 
-def test_a_folder_without_cut_outs_says_what_is_there(tmp_path):
+def test_a_folder_without_object_crops_says_what_is_there(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(DatasetError, match=r"looked for \.png, \.webp or \.tif .* found notes\.txt"):
-        find_cut_outs(tmp_path)
+        find_object_crops(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The monitor: silent on ordinary frames, and says why a frame is none."""
+"""The monitor: silent on normal frames, and says why a frame is none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from support.street_package import REASONS
 
 from fishy_ros.detector import AnomalyDetector
+from fishy_ros.drift.baseline import measure_baseline
+from fishy_ros.drift.corruptions import CORRUPTIONS
 from fishy_ros.drift.monitor import Drift, DriftMonitor
-from fishy_ros.drift.reference import measure_reference
-from fishy_ros.drift.spoiling import SPOILED
 from fishy_ros.errors import ConfigError
-from fishy_ros.model_package import Calibration, Reference, Spread, load_model_package
+from fishy_ros.model_package import Baseline, Calibration, Spread, load_model_package
 from fishy_ros.types import Detection
 
 
@@ -24,7 +24,7 @@ def judge(street_package):
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
 
         def judge_one(image):
-            monitor = DriftMonitor(package.calibration, package.reference)
+            monitor = DriftMonitor(package.calibration, package.baseline)
             detection = detector.detect(image)
             monitor.add(0.0, detector.network_image, detection)
             return monitor.judge(0.5, 1.0)
@@ -32,40 +32,40 @@ def judge(street_package):
         yield judge_one
 
 
-def test_ordinary_frames_that_the_reference_does_not_hold_are_like_it(street_package, judge):
+def test_normal_frames_that_the_baseline_does_not_hold_are_like_it(street_package, judge):
     for image in street_package[1]:
         assert judge(image).reasons == ()
 
 
-@pytest.mark.parametrize("spoil", SPOILED)
-def test_a_spoiled_frame_is_not_and_the_monitor_says_why(street_package, judge, spoil):
+@pytest.mark.parametrize("corrupt", CORRUPTIONS)
+def test_a_corrupted_frame_is_not_and_the_monitor_says_why(street_package, judge, corrupt):
     for image in street_package[1]:
-        drift = judge(SPOILED[spoil](image))
+        drift = judge(CORRUPTIONS[corrupt](image))
         assert drift.distance > 1.0
-        assert any(REASONS[spoil] in reason for reason in drift.reasons), drift
+        assert any(REASONS[corrupt] in reason for reason in drift.reasons), drift
 
 
-def test_a_reference_without_heights_does_not_judge_by_them(street_package):
+def test_a_baseline_without_orientation_does_not_judge_by_them(street_package):
     package, images = street_package
-    without = replace(package.reference, heights={})
+    without = replace(package.baseline, orientation={})
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
         monitor = DriftMonitor(package.calibration, without)
-        detection = detector.detect(SPOILED["upside down"](images[0]))
+        detection = detector.detect(CORRUPTIONS["upside down"](images[0]))
         monitor.add(0.0, detector.network_image, detection)
     assert not any("upside down" in reason for reason in monitor.judge(0.5, 1.0).reasons)
 
 
-def test_the_reference_survives_model_yaml(street_package):
+def test_the_baseline_survives_model_yaml(street_package):
     package, _ = street_package
-    again = load_model_package(package.folder).reference
-    assert again == package.reference
+    again = load_model_package(package.folder).baseline
+    assert again == package.baseline
     assert again is not None
     assert again.images == 24
     assert all(spread.low <= spread.middle <= spread.high for spread in again.statistics.values())
 
 
-# One statistic, set through the brightness of a grey image: ordinary is 0.4 to 0.6.
-REFERENCE = Reference(100, {"brightness": Spread(*(float(np.log(grey + 0.01)) for grey in (0.4, 0.5, 0.6)))})
+# One statistic, set through the brightness of a grey image: normal is 0.4 to 0.6.
+BASELINE = Baseline(100, {"brightness": Spread(*(float(np.log(grey + 0.01)) for grey in (0.4, 0.5, 0.6)))})
 
 
 def add(monitor: DriftMonitor, at: float, grey: float) -> None:
@@ -74,7 +74,7 @@ def add(monitor: DriftMonitor, at: float, grey: float) -> None:
 
 
 def test_the_window_is_judged_by_its_median_and_forgets():
-    monitor = DriftMonitor(Calibration("", 0.5), REFERENCE)
+    monitor = DriftMonitor(Calibration("", 0.5), BASELINE)
     assert monitor.judge(0.0, 1.0) == Drift()
     for index in range(5):
         add(monitor, index * 0.2, 0.5)
@@ -89,8 +89,8 @@ def test_the_window_is_judged_by_its_median_and_forgets():
     assert monitor.judge(10.0, 1.0) == Drift(), "no frames, nothing to say"
 
 
-def test_a_reason_holds_until_the_statistic_is_clearly_ordinary_again():
-    monitor = DriftMonitor(Calibration("", 0.5), REFERENCE)
+def test_a_reason_holds_until_the_statistic_is_clearly_normal_again():
+    monitor = DriftMonitor(Calibration("", 0.5), BASELINE)
 
     def judged(now: float, grey: float) -> bool:
         add(monitor, now, grey)
@@ -103,30 +103,30 @@ def test_a_reason_holds_until_the_statistic_is_clearly_ordinary_again():
     assert not judged(3.0, 0.39)
 
 
-def test_without_a_reference_only_the_scores_are_compared():
+def test_without_a_baseline_only_the_scores_are_compared():
     calibration = Calibration("", 0.5, ((0.25, 0.1), (0.5, 0.05)))
     monitor = DriftMonitor(calibration, None)
     dark, labels = np.zeros((16, 16, 3), np.uint8), np.zeros((64, 128), np.uint8)
-    ordinary = np.zeros((64, 128), np.float32)
-    ordinary[:, :12], ordinary[:, :6] = 0.3, 0.6
-    monitor.add(0.0, dark, Detection(ordinary, labels))
+    normal = np.zeros((64, 128), np.float32)
+    normal[:, :12], normal[:, :6] = 0.3, 0.6
+    monitor.add(0.0, dark, Detection(normal, labels))
     assert monitor.judge(0.0, 1.0).reasons == ()
     monitor.add(5.0, dark, Detection(np.full((64, 128), 0.9, np.float32), labels))
-    assert monitor.judge(5.0, 1.0).reasons == ("scores distributed unlike those of ordinary images",)
+    assert monitor.judge(5.0, 1.0).reasons == ("scores distributed unlike those of normal images",)
     unstated = DriftMonitor(Calibration("", 0.5), None)
     unstated.add(0.0, dark, Detection(np.full((64, 128), 0.9, np.float32), labels))
     assert unstated.judge(0.0, 1.0).reasons == ()
 
 
-def test_a_likelihood_ratio_is_judged_by_its_sign_unless_ordinary_frames_do_not_tell(street_package):
+def test_a_likelihood_ratio_is_judged_by_its_sign_unless_normal_frames_do_not_tell(street_package):
     package, images = street_package
     clear, unclear = Spread(-0.5, 1.0, 2.0), Spread(-3.0, 1.0, 2.0)
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
-        detection = detector.detect(SPOILED["upside down"](images[0]))
+        detection = detector.detect(CORRUPTIONS["upside down"](images[0]))
 
         def judge(spread):
-            statistics = {"upright": spread}
-            monitor = DriftMonitor(package.calibration, replace(package.reference, statistics=statistics))
+            statistics = {"orientation": spread}
+            monitor = DriftMonitor(package.calibration, replace(package.baseline, statistics=statistics))
             monitor.add(0.0, detector.network_image, detection)
             return monitor.judge(0.5, 1.0)
 
@@ -134,10 +134,10 @@ def test_a_likelihood_ratio_is_judged_by_its_sign_unless_ordinary_frames_do_not_
         assert judge(clear).distance > 3 * judge(unclear).distance
 
 
-def test_too_few_images_are_no_reference(street_package):
+def test_too_few_images_are_no_baseline(street_package):
     package, images = street_package
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
-        with pytest.raises(ConfigError, match="2 ordinary images were given; expected at least 20"):
-            measure_reference(detector, images[:2])
-        with pytest.raises(ConfigError, match="0 ordinary images were given; expected at least 20"):
-            measure_reference(detector, [])
+        with pytest.raises(ConfigError, match="2 normal images were given; expected at least 20"):
+            measure_baseline(detector, images[:2])
+        with pytest.raises(ConfigError, match="0 normal images were given; expected at least 20"):
+            measure_baseline(detector, [])

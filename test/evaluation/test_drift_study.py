@@ -19,7 +19,7 @@ IMAGES = WINDOW + 2
 
 @pytest.fixture
 def street(street_package, tmp_path):
-    """The package, and a folder of ordinary images that it was not measured on."""
+    """The package, and a folder of normal images that it was not measured on."""
     package, images = street_package
     folder = tmp_path / "street"
     folder.mkdir()
@@ -28,7 +28,7 @@ def street(street_package, tmp_path):
     return package, folder
 
 
-def test_ordinary_images_are_not_warned_of_and_every_spoiled_one_is(street):
+def test_normal_images_are_not_warned_of_and_every_corrupted_one_is(street):
     package, folder = street
     steps = []
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:

@@ -93,7 +93,7 @@ def test_a_hostile_compressed_image_is_dropped_and_named(compressed_rig, hold, c
 
 def test_ten_thousand_malformed_messages_end_nothing_and_publish_nothing(start_rig, hold):
     rig = start_rig()
-    rig.play_until_answered(time.monotonic(), "a healthy node")
+    rig.play_until_heatmap(time.monotonic(), "a healthy node")
     pid, before, sent_before = rig.bench.process.pid, accounted(rig), len(rig.sent)
     rig.camera.is_on = True
     messages = [

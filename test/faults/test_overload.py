@@ -48,7 +48,7 @@ def slow_rig(start_rig, tmp_path_factory):
     rig = start_rig(package)
     rig.camera.sizes = cycle([(48, 96)])
     rig.bench.subscribe("latency")
-    rig.play_until_answered(time.monotonic(), "the first heatmap")
+    rig.play_until_heatmap(time.monotonic(), "the first heatmap")
     return rig
 
 

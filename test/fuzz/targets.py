@@ -143,7 +143,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 @functools.cache
 def seeds(name: str) -> tuple[bytes, ...]:
     """Return small valid inputs of a target."""
-    image, ordinary = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+    image, normal = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
     make: dict[str, Callable[[], tuple[bytes, ...]]] = {
         "raw_image": lambda: (
             image_message(image, "bgr8", 10**9 + 5, "camera"),
@@ -157,8 +157,8 @@ def seeds(name: str) -> tuple[bytes, ...]:
         "bag_metadata": lambda: (b"rosbag2_bagfile_information:\n  version: 8\n  relative_file_paths: [a.mcap]\n",),
         "bag_mcap": lambda: (_bag("mcap", None), _bag("mcap", "zstd")),
         "bag_sqlite3": lambda: (_bag("sqlite3", None),),
-        "label_map": lambda: (_png(ordinary), _png(np.dstack([ordinary] * 3)), _encode(".tiff", ordinary)),
-        "label_mapping": lambda: (b"0=ordinary,2-43=anomaly,255=ignored,*=ignored",),
+        "label_map": lambda: (_png(normal), _png(np.dstack([normal] * 3)), _encode(".tiff", normal)),
+        "label_mapping": lambda: (b"0=normal,2-43=anomaly,255=ignored,*=ignored",),
         "frame_list": lambda: (b'[{"fpath_img": "a.png", "fpath_segm": "a.png"}]', b'{"fpath_img": "a.png"}\n'),
         "report_json": lambda: (_small_report(),),
         "score_map": lambda: (_npy(np.zeros((4, 6), np.float32)), _encode(".tiff", np.ones((4, 6), np.float32))),
@@ -180,9 +180,9 @@ version: '1'
 input: {height: 4, width: 8}
 graph: {file: model.onnx, sha256: "0000000000000000000000000000000000000000000000000000000000000000"}
 variants: {fp16: {file: model.fp16.onnx, sha256: "0000000000000000000000000000000000000000000000000000000000000000"}}
-classes: [{id: 0, name: road, colour: [1, 2, 3]}]
-calibration: {meaning: a share, default_threshold: 0.5, ordinary_share_above: [[0.1, 0.2], [0.3, 0.1]]}
-licence: none
+classes: [{id: 0, name: road, color: [1, 2, 3]}]
+calibration: {meaning: a share, default_threshold: 0.5, normal_share_above: [[0.1, 0.2], [0.3, 0.1]]}
+license: none
 """
 
 

@@ -18,7 +18,7 @@ HEIGHT, WIDTH = 12, 16
 
 @pytest.fixture
 def picture() -> np.ndarray:
-    """Smooth colours, so that demosaicing and chroma subsampling lose little."""
+    """Smooth colors, so that demosaicing and chroma subsampling lose little."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     return np.dstack((40 + 10 * rows, 60 + 8 * columns, 200 - 6 * rows - 4 * columns)).astype(np.uint8)
 
@@ -26,8 +26,8 @@ def picture() -> np.ndarray:
 def mosaic(picture: np.ndarray, pattern: str) -> np.ndarray:
     channel = {"b": 0, "g": 1, "r": 2}
     raw = np.empty(picture.shape[:2], picture.dtype)
-    for index, colour in enumerate(pattern):
-        raw[index // 2 :: 2, index % 2 :: 2] = picture[index // 2 :: 2, index % 2 :: 2, channel[colour]]
+    for index, color in enumerate(pattern):
+        raw[index // 2 :: 2, index % 2 :: 2] = picture[index // 2 :: 2, index % 2 :: 2, channel[color]]
     return raw
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fishy_ros.errors import ConfigError, ImageError
-from fishy_ros.imaging import COLOUR_MAPS, colourize, render_overlay, render_segmentation, resize_classes, resize_score
+from fishy_ros.imaging import COLOR_MAPS, colorize, render_overlay, render_segmentation, resize_classes, resize_score
 
 
 def test_resize_equals_opencv_bilinear():
@@ -36,27 +36,27 @@ def test_resize_refuses_a_batch():
         resize_score(np.zeros((1, 4, 4), np.float32), 8, 8)
 
 
-@pytest.mark.parametrize("colour_map", COLOUR_MAPS)
-def test_colour_maps_span_their_range(colour_map):
-    colours = colourize(np.array([[-1.0, 0.0, 1.0, 2.0, np.nan]], np.float32), colour_map)
-    np.testing.assert_array_equal(colours[0, 0], colours[0, 1])
-    np.testing.assert_array_equal(colours[0, 2], colours[0, 3])
-    np.testing.assert_array_equal(colours[0, 2], colours[0, 4])
-    assert (colours[0, 0] != colours[0, 2]).any()
+@pytest.mark.parametrize("color_map", COLOR_MAPS)
+def test_color_maps_span_their_range(color_map):
+    colors = colorize(np.array([[-1.0, 0.0, 1.0, 2.0, np.nan]], np.float32), color_map)
+    np.testing.assert_array_equal(colors[0, 0], colors[0, 1])
+    np.testing.assert_array_equal(colors[0, 2], colors[0, 3])
+    np.testing.assert_array_equal(colors[0, 2], colors[0, 4])
+    assert (colors[0, 0] != colors[0, 2]).any()
 
 
-def test_an_unknown_colour_map_is_refused_with_the_known_ones():
+def test_an_unknown_color_map_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"'rainbow'.*turbo"):
-        colourize(np.zeros((2, 2), np.float32), "rainbow")
+        colorize(np.zeros((2, 2), np.float32), "rainbow")
 
 
-def test_overlay_keeps_the_ordinary_and_marks_the_anomalous():
+def test_overlay_keeps_the_normal_and_marks_the_anomalous():
     image = np.full((40, 60, 3), 90, np.uint8)
     score = np.zeros((40, 60), np.float32)
     score[10:20, 20:40] = 1.0
-    overlay = render_overlay(image, score, threshold=0.5, opacity=0.5, colour_map="turbo")
+    overlay = render_overlay(image, score, threshold=0.5, opacity=0.5, color_map="turbo")
     np.testing.assert_array_equal(overlay[30:, :], image[30:, :])
-    inside = 0.5 * colourize(np.ones((1, 1), np.float32))[0, 0] + 45.0
+    inside = 0.5 * colorize(np.ones((1, 1), np.float32))[0, 0] + 45.0
     np.testing.assert_allclose(overlay[15, 30], inside, atol=1.0)
     np.testing.assert_array_equal(overlay[10, 20:40], 255)
     assert (image == 90).all()

@@ -18,7 +18,7 @@ def test_counts_equal_numpys_histogram(scale):
     counted = score[labels != 255]
     ends = (0, 1) if scale == 1 else (counted.min(), counted.max())
     assert (distribution.edges[0], distribution.edges[-1]) == ends
-    for label, counts in ((0, distribution.ordinary), (1, distribution.anomalous)):
+    for label, counts in ((0, distribution.normal), (1, distribution.anomalous)):
         expected, _ = np.histogram(score[labels == label].astype(np.float64), distribution.edges)
         assert counts.tolist() == expected.tolist()
 
@@ -30,7 +30,7 @@ def test_infinite_scores_fall_into_the_outer_bins():
     distribution = score_distribution(accumulator.positives, accumulator.negatives, bins=10)
 
     assert (distribution.edges[0], distribution.edges[-1]) == (-5, 5)
-    assert distribution.ordinary.tolist() == [2] + [0] * 9
+    assert distribution.normal.tolist() == [2] + [0] * 9
     assert distribution.anomalous.tolist() == [0] * 9 + [2]
 
 
@@ -41,4 +41,4 @@ def test_one_score_alone_still_has_bins():
     distribution = score_distribution(accumulator.positives, accumulator.negatives, bins=4)
 
     assert np.all(np.diff(distribution.edges) > 0)
-    assert distribution.ordinary.sum() == distribution.anomalous.sum() == 2
+    assert distribution.normal.sum() == distribution.anomalous.sum() == 2

@@ -30,7 +30,7 @@ def scene(seed):
         (objects_by_distance, lambda area, bottom: bottom, ROW_EDGES),
     ],
 )
-def test_groups_equal_metrics_of_their_objects_against_all_ordinary_pixels(make, measure, edges):
+def test_groups_equal_metrics_of_their_objects_against_all_normal_pixels(make, measure, edges):
     accumulators = make(), make()
     pixels = PixelAccumulator()
     truths, scores, groups, objects = [], [], [], np.zeros(len(edges) + 1, int)

@@ -37,7 +37,7 @@ def test_a_written_package_reads_back_equal(tiny_package: ModelPackage) -> None:
     assert read == load_model_package(tiny_package.folder / "model.yaml")
     assert (read.input_height, read.input_width, read.input_shape) == (64, 128, (1, 64, 128, 3))
     assert read.classes == CLASSES
-    assert read.calibration.ordinary_share_above[1] == (0.5, 0.01)
+    assert read.calibration.normal_share_above[1] == (0.5, 0.01)
     assert read.sha256 == hashlib.sha256(read.graph_path.read_bytes()).hexdigest()
     assert read.card() is not None
 
@@ -84,33 +84,33 @@ def test_a_link_out_of_the_folder_is_refused(tiny_folder: Path) -> None:
         ("input.width", 100_000),
         ("input.height", "64"),
         ("input.height", True),
-        ("input.colour_order", "rgb"),
+        ("input.color_order", "rgb"),
         ("graph.sha256", "abc"),
         ("calibration", None),
         ("calibration.default_threshold", 1.5),
         ("calibration.default_threshold", float("nan")),
-        ("calibration.ordinary_share_above", [[0.5, 0.1], [0.5, 0.2]]),
-        ("calibration.ordinary_share_above", [[0.5]]),
-        ("classes", [{"id": 300, "name": "road", "colour": [0, 0, 0]}]),
-        ("classes", [{"id": 0, "name": "road", "colour": [0, 0, 256]}]),
-        ("classes", [{"id": 0, "name": name, "colour": [0, 0, 0]} for name in ("road", "sky")]),
+        ("calibration.normal_share_above", [[0.5, 0.1], [0.5, 0.2]]),
+        ("calibration.normal_share_above", [[0.5]]),
+        ("classes", [{"id": 300, "name": "road", "color": [0, 0, 0]}]),
+        ("classes", [{"id": 0, "name": "road", "color": [0, 0, 256]}]),
+        ("classes", [{"id": 0, "name": name, "color": [0, 0, 0]} for name in ("road", "sky")]),
         ("classes", ["road"]),
         ("metrics", [1]),
-        ("licence", None),
+        ("license", None),
         ("reduced", [3]),
         ("reduced", [{"file": "model.onnx", "sha256": "0" * 64, "height": 0, "width": 64}]),
-        ("reference", {"version": 0, "images": 100, "statistics": {}}),
-        ("reference", {"version": 1, "images": 0, "statistics": {}}),
-        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, float("inf"), 1.0]}}),
-        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 2.0, 1.0]}}),
-        ("reference.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 1.0]}}),
-        ("reference.heights", {"version": 1, "images": 9, "statistics": {}, "heights": {"256": [0.0]}}),
-        ("reference.colours", {"version": 1, "images": 9, "statistics": {}, "colours": {"road": [0.0]}}),
+        ("baseline", {"version": 0, "images": 100, "statistics": {}}),
+        ("baseline", {"version": 1, "images": 0, "statistics": {}}),
+        ("baseline.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, float("inf"), 1.0]}}),
+        ("baseline.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 2.0, 1.0]}}),
+        ("baseline.statistics", {"version": 1, "images": 9, "statistics": {"brightness": [0.0, 1.0]}}),
+        ("baseline.orientation", {"version": 1, "images": 9, "statistics": {}, "orientation": {"256": [0.0]}}),
+        ("baseline.colors", {"version": 1, "images": 9, "statistics": {}, "colors": {"road": [0.0]}}),
     ],
 )
 def test_a_field_with_a_bad_value_is_named(tiny_folder: Path, key: str, value: object) -> None:
     named = key.split(".")[-1] if not isinstance(value, list) else key.split(".")[0]
-    changed = "reference" if key.startswith("reference.") else key
+    changed = "baseline" if key.startswith("baseline.") else key
     with pytest.raises(ModelPackageError, match=rf"model\.yaml.*{named}"):
         load_model_package(_change(tiny_folder, changed, value))
 

@@ -17,7 +17,7 @@ _FIELDS = {
     "input_width": 128,
     "classes": CLASSES,
     "calibration": Calibration("none", 0.5),
-    "licence": "Apache-2.0",
+    "license": "Apache-2.0",
 }
 
 

@@ -65,7 +65,7 @@ def test_the_heatmap_has_the_size_of_the_image_where_asked_for(start_detector, s
 
 
 def test_pictures_show_what_the_heatmap_says(start_detector, street, tiny_package):
-    bench = start_detector(threshold=0.3, overlay_opacity=0.5, colour_map="viridis")
+    bench = start_detector(threshold=0.3, overlay_opacity=0.5, color_map="viridis")
     bench.subscribe("overlay", "overlay/compressed", "segmentation")
     message = image_message(street, header(0))
     play(bench, [message])

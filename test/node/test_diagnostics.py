@@ -13,7 +13,7 @@ from support.detector_bench import header, image_message, stamp_of, values_of
 from support.odd_models import build_failing_package
 
 from fishy_ros.node.diagnostics import Observation, Rates, assess, diagnostics_message
-from fishy_ros.node.frame_ledger import FrameLedger, FrameTotals
+from fishy_ros.node.frame_counters import FrameCounters, FrameTotals
 from fishy_ros.node.parameters import DetectorParameters
 
 NOW = 100.0
@@ -95,18 +95,18 @@ def test_the_message_holds_rates_counts_and_percentiles():
     assert [values[f"total_ms_p{p}"] for p in (50, 95, 99)] == ["1.000", "2.000", "3.000"]
 
 
-def test_the_ledger_accounts_for_every_frame():
-    ledger = FrameLedger()
+def test_the_counters_account_for_every_frame():
+    counters = FrameCounters()
     for _ in range(6):
-        ledger.note_received()
-    ledger.note_published()
-    ledger.note_overtaken()
-    ledger.note_bad("torn")
-    ledger.note_failed("hot")
-    assert ledger.totals().is_failing
-    ledger.note_published()
-    ledger.note_lost(2)
-    totals = ledger.totals()
+        counters.note_received()
+    counters.note_published()
+    counters.note_overtaken()
+    counters.note_bad("torn")
+    counters.note_failed("hot")
+    assert counters.totals().is_failing
+    counters.note_published()
+    counters.note_lost(2)
+    totals = counters.totals()
     assert not totals.is_failing
     assert totals.published + totals.overtaken + totals.bad + totals.failed == totals.received - 1
     assert totals.dropped == 5

@@ -13,7 +13,7 @@ from support.detector_bench import header, image_message, values_of
 from support.sources import ROOT
 from support.street_package import REASONS
 
-from fishy_ros.drift.spoiling import SPOILED
+from fishy_ros.drift.corruptions import CORRUPTIONS
 from fishy_ros.model_package import load_model_package
 
 PHOTOGRAPHS = ROOT.parent / "shared/data/train/nuscenes/images"
@@ -44,25 +44,25 @@ class Camera:
         raise AssertionError(f"waited for {what}; last: {self._bench.diagnostics[-1].message}")
 
 
-def is_ordinary(status):
+def is_normal(status):
     return int(values_of(status)["frames_published"]) > 3 and WARNING not in status.message
 
 
 @pytest.fixture
 def check_reactions(record_property):
-    """Spoil images in these ways; each is named in time, and ordinary images end the warning in time."""
+    """Spoil images in these ways; each is named in time, and normal images end the warning in time."""
 
-    def check(bench, model, pictures, images, ways=tuple(SPOILED)):
+    def check(bench, model, pictures, images, ways=tuple(CORRUPTIONS)):
         bench.wait_until_connected()
         camera = Camera(bench)
-        camera.play_until(images, is_ordinary, "ordinary images to be ordinary")
+        camera.play_until(images, is_normal, "normal images to be normal")
         for name in ways:
-            spoiled = [SPOILED[name](image) for image in images]
+            corrupted = [CORRUPTIONS[name](image) for image in images]
             status, warn_s = camera.play_until(
-                spoiled, lambda s, name=name: WARNING in s.message and REASONS[name] in s.message, f"{name} images"
+                corrupted, lambda s, name=name: WARNING in s.message and REASONS[name] in s.message, f"{name} images"
             )
             assert status.level == DiagnosticStatus.WARN
-            _, end_s = camera.play_until(images, is_ordinary, f"the end of {name}")
+            _, end_s = camera.play_until(images, is_normal, f"the end of {name}")
             case = {"model": model, "pictures": pictures, "condition": name, "warn_s": warn_s, "end_s": end_s}
             record_property("drift", json.dumps(case))
             assert max(warn_s, end_s) < REACTION_S + BUSY_S, case
@@ -70,21 +70,21 @@ def check_reactions(record_property):
     return check
 
 
-def test_every_spoiled_street_is_named_and_forgotten_again(start_detector, street_package, check_reactions):
+def test_every_corrupted_street_is_named_and_forgotten_again(start_detector, street_package, check_reactions):
     package, images = street_package
     bench = start_detector(model=package.folder, drift_window_s=1.0)
     check_reactions(bench, package.name, "rendered streets", images)
 
 
-def test_every_spoiled_photograph_is_named_and_forgotten_again(start_detector, check_reactions):
+def test_every_corrupted_photograph_is_named_and_forgotten_again(start_detector, check_reactions):
     files = sorted(PHOTOGRAPHS.glob("*.jpg"))[::16]
     if not files:
         pytest.skip(f"no photographs in {PHOTOGRAPHS}")
-    if load_model_package("fishy-s").reference is None:
-        pytest.skip("the package fishy-s has no reference; `fishy reference` writes it")
+    if load_model_package("fishy-s").baseline is None:
+        pytest.skip("the package fishy-s has no baseline; `fishy baseline` writes it")
     images = [cv2.resize(cv2.imread(str(file)), (1024, 512), interpolation=cv2.INTER_AREA) for file in files]
     # Most turned images of this data set are noticed, but not enough of these few: see docs/decisions.md.
-    ways = [name for name in SPOILED if name != "upside down"]
+    ways = [name for name in CORRUPTIONS if name != "upside down"]
     bench = start_detector(model="fishy-s", runtime="auto", threads=0, drift_window_s=1.0)
     check_reactions(bench, "fishy-s", "photographs of nuScenes", images, ways)
 
@@ -93,6 +93,6 @@ def test_a_window_of_no_seconds_looks_at_nothing(start_detector, street_package)
     package, images = street_package
     bench = start_detector(model=package.folder, drift_window_s=0.0)
     bench.wait_until_connected()
-    dark = [SPOILED["black"](image) for image in images]
-    status, _ = Camera(bench).play_until(dark, is_ordinary, "silence")
+    dark = [CORRUPTIONS["black"](image) for image in images]
+    status, _ = Camera(bench).play_until(dark, is_normal, "silence")
     assert values_of(status)["drift"] == "0.00"

@@ -1,4 +1,4 @@
-"""What the ROS-free rooms log reaches the node's log, at its own severity, and only while the bridge stands."""
+"""What the ROS-free layers log reaches the node's log, at its own severity, and only while the bridge stands."""
 
 import logging
 

@@ -35,7 +35,7 @@ def test_the_shipped_file_explains_every_parameter():
         ("threshold", -0.5, "expected 0 to 1, or -1"),
         ("threshold", 1, "expected a value of type float"),
         ("threshold", float("nan"), "threshold is nan"),
-        ("colour_map", "rainbow", "'rainbow'; expected one of turbo"),
+        ("color_map", "rainbow", "'rainbow'; expected one of turbo"),
         ("runtime", "tvm", "expected one of auto"),
         ("model", "", "model is empty"),
         ("overlay_jpeg_quality", 0, "expected 1 to 100"),
@@ -64,7 +64,7 @@ def test_a_running_node_describes_its_parameters_and_refuses_what_is_not_allowed
     refusals = {
         "threshold": (2.0, "threshold"),
         "overlay_opacity": (-0.1, "overlay_opacity"),
-        "colour_map": ("rainbow", "turbo"),
+        "color_map": ("rainbow", "turbo"),
         "heatmap_size": (7, "STRING"),
         "autostart": (False, "read-only"),
         "model": ("other", "clean up"),
@@ -73,17 +73,26 @@ def test_a_running_node_describes_its_parameters_and_refuses_what_is_not_allowed
         accepted, why = bench.set_parameter(name, value)
         assert not accepted, name
         assert reason in why, (name, why)
-    for name, value in {"threshold": 0.25, "colour_map": "magma", "publish_overlay": False}.items():
+    for name, value in {"threshold": 0.25, "color_map": "magma", "publish_overlay": False}.items():
         assert bench.set_parameter(name, value) == (True, "")
-    values = bench.call(GetParameters, "get_parameters", GetParameters.Request(names=["threshold", "colour_map"]))
+    values = bench.call(GetParameters, "get_parameters", GetParameters.Request(names=["threshold", "color_map"]))
     assert values.values[0].type == ParameterType.PARAMETER_DOUBLE
     assert values.values[0].double_value == 0.25
     assert values.values[1].string_value == "magma"
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 3.0}, {"colour_map": "rainbow"}, {"threads": "many"}])
+@pytest.mark.parametrize("wrong", [{"threshold": 3.0}, {"color_map": "rainbow"}, {"threads": "many"}])
 def test_a_wrong_value_at_start_ends_the_node_with_one_line(start_detector, wrong):
     bench = start_detector(**wrong)
     assert bench.process.wait(20.0) == 2
     assert next(iter(wrong)) in bench.log()
     assert "Traceback" not in bench.log()
+
+
+def test_a_parameter_given_by_its_old_name_is_taken_and_said(start_detector):
+    bench = start_detector(colour_map="jet")
+    names = ["color_map"]
+    assert (
+        bench.call(GetParameters, "get_parameters", GetParameters.Request(names=names)).values[0].string_value == "jet"
+    )
+    assert "parameters: `colour_map` is now `color_map`" in bench.log()

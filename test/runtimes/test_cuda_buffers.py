@@ -1,4 +1,4 @@
-"""Without a GPU every CUDA call fails with one line that says what to do, and nothing is left behind."""
+"""Without a GPU every CUDA call fails with one line that says what to do, and nothing is left allocated."""
 
 import numpy as np
 import pytest

@@ -150,5 +150,5 @@ def _write(folder: Path, nodes: list[NodeProto]) -> ModelPackage:
         input_width=_SIZE,
         classes=(SemanticClass(0, "road", (128, 64, 128)),),
         calibration=Calibration(meaning="none", default_threshold=0.5),
-        licence="Apache-2.0",
+        license="Apache-2.0",
     )

@@ -1,4 +1,4 @@
-"""The tiny model with a reference measured on a rendered street, and frames of that street that are not in it."""
+"""The tiny model with a baseline measured on a rendered street, and frames of that street that are not in it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.drift.reference import MIN_IMAGES, measure_reference
-from fishy_ros.model_package import ModelPackage, add_reference
+from fishy_ros.drift.baseline import MIN_IMAGES, measure_baseline
+from fishy_ros.model_package import ModelPackage, add_baseline
 from fishy_ros.types import ImageArray
 from support.tiny_model import build_tiny_package
 
@@ -25,7 +25,7 @@ def build_street_package(folder: Path, frames: int = 4) -> tuple[ModelPackage, l
     images = [street[int(index) * APART].image for index in order]
     package = build_tiny_package(folder)
     with AnomalyDetector(package, "onnxruntime", threads=1) as detector:
-        return add_reference(package, measure_reference(detector, images[:count])), images[count:]
+        return add_baseline(package, measure_baseline(detector, images[:count])), images[count:]
 
 
 REASONS: dict[str, str] = {
@@ -38,4 +38,4 @@ REASONS: dict[str, str] = {
     "swapped": "red and blue exchanged",
     "upside down": "upside down",
 }
-"""What a monitor must say of images in each condition of `fishy_ros.drift.spoiling.SPOILED`, among other things."""
+"""What a monitor must say of images in each of `fishy_ros.drift.corruptions.CORRUPTIONS`, among other things."""

@@ -40,9 +40,9 @@ def build_tiny_package(
         calibration=Calibration(
             meaning="softsign of the local contrast; 0.5 is a contrast of 0.1",
             default_threshold=0.5,
-            ordinary_share_above=((0.25, 0.1), (0.5, 0.01), (0.75, 0.001)),
+            normal_share_above=((0.25, 0.1), (0.5, 0.01), (0.75, 0.001)),
         ),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         training_data=("none",),
         metrics={"note": "not trained"},
         card="# tiny\n\nLocal contrast in place of a network.\n",

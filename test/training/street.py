@@ -1,4 +1,4 @@
-"""A tiny training set on disk: a road, a sky, and cut-outs to paste."""
+"""A tiny training set on disk: a road, a sky, and object crops to paste."""
 
 from pathlib import Path
 
@@ -24,13 +24,13 @@ def run_commands(modules, arguments) -> str:
 
 
 def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192) -> Path:
-    """Write images, labels and cut-outs below `root` and return a training configuration that reads them."""
+    """Write images, labels and object crops below `root` and return a training configuration that reads them."""
     rng = np.random.default_rng(0)
-    for folder in ("images", "labels", "cutouts", "coco/images/a", "coco/labels/a"):
+    for folder in ("images", "labels", "crops", "coco/images/a", "coco/labels/a"):
         (root / folder).mkdir(parents=True)
     labels = np.full((height, width), ROAD, np.uint8)
     labels[: height // 2], labels[: height // 4] = BUILDING, SKY
-    colours = {ROAD: 90, BUILDING: 60, SKY: 220}
+    colors = {ROAD: 90, BUILDING: 60, SKY: 220}
     watched = np.zeros_like(labels)
     watched[-20:, 40:80] = 1
     for folder in ("images", "labels"):
@@ -38,13 +38,13 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
     cv2.imwrite(str(root / "watched/labels/0.png"), watched)
     cv2.imwrite(str(root / "watched/images/0.png"), np.where(watched, 250, 90).astype(np.uint8))
     for index in range(count):
-        grey = np.vectorize(colours.get)(labels)[..., None] + rng.normal(0, 6, (height, width, 3))
+        grey = np.vectorize(colors.get)(labels)[..., None] + rng.normal(0, 6, (height, width, 3))
         cv2.imwrite(str(root / f"images/{index}.png"), np.clip(grey, 0, 255).astype(np.uint8))
         cv2.imwrite(str(root / f"labels/{index}.png"), labels)
     for index in range(2 * HOLD_OUT):  # every HOLD_OUT-th is kept for validation
         rgba = np.zeros((40, 60, 4), np.uint8)
         rgba[5:35, 5:55] = (30, 200, 200 + index, 255)
-        cv2.imwrite(str(root / f"cutouts/box_{index:02}.png"), rgba)
+        cv2.imwrite(str(root / f"crops/box_{index:02}.png"), rgba)
     cv2.imwrite(str(root / "coco/images/a/0.jpg"), rng.integers(0, 255, (120, 160, 3), np.uint8))
     polygon = "0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9"
     (root / "coco/labels/a/0.txt").write_text(f"2 {polygon}\n39 {polygon}\n")
@@ -53,7 +53,7 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
         "data": str(root),
         "cache": str(root / "cache"),
         "sources": [{"images": "images", "labels": "labels", "horizon": 0.5}],
-        "bank": {"objects": ["cutouts"], "erode": [1], "coco": "coco"},
+        "bank": {"objects": ["crops"], "erode": [1], "coco": "coco"},
         "stages": [{"epochs": 2, "height": 64, "width": 128, "batch": 2, "scale": [0.65, 1.5]}],
         "augment": {"reference_width": 192},
         "validation": {

@@ -8,8 +8,8 @@ import onnxruntime as ort
 import pytest
 import yaml
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from support.sources import ROOT  # noqa: E402
 from training.street import run_commands, write_street  # noqa: E402
@@ -31,7 +31,7 @@ PLAN = {
         {
             "name": "no_outliers",
             "what": "Nothing pasted.",
-            "change": {"paste": {"outliers": 0, "decoys": 0, "patches": 0}, "loss": {"outlier": 0}},
+            "change": {"paste": {"outliers": 0, "distractors": 0, "ground_patches": 0}, "loss": {"outlier": 0}},
         },
     ],
 }
@@ -165,7 +165,7 @@ def test_the_shipped_plan_changes_what_it_says():
     variants = {variant.name: variant.config for variant in plan.variants}
     assert variants["s"].sources == base.sources
     assert variants["no_outliers"].loss.outlier == variants["no_outliers"].paste.outliers == 0
-    assert variants["no_decoys"].paste.outliers == base.paste.outliers
+    assert variants["no_distractors"].paste.outliers == base.paste.outliers
     assert all(
         source.confidence is None and "bursts" not in source.images for source in variants["no_distillation"].sources
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.errors import TrainingError
 from fishy_ros.training.array_store import ArrayStore, open_store, write_store

@@ -1,10 +1,10 @@
-"""The mixture that describes ordinary pixels."""
+"""The mixture that describes normal pixels."""
 
 import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.training.heads.gaussian import GaussianMixtureHead  # noqa: E402
 from fishy_ros.training.mixture import COMPONENTS, PIXELS_PER_CLASS, fit_mixture, pick_pixels  # noqa: E402
@@ -25,23 +25,23 @@ def flat_score(head, features):
 
 
 def test_the_head_gives_the_density_of_scikit_learn():
-    ordinary = pixels(600)
-    mixture = fit_mixture(ordinary, torch.eye(WIDTH) / 1.001)  # the head's regularisation makes it the identity
+    normal = pixels(600)
+    mixture = fit_mixture(normal, torch.eye(WIDTH) / 1.001)  # the head's regularisation makes it the identity
     reference = GaussianMixture(len(mixture.weights), covariance_type="diag")
     reference.weights_, reference.means_ = mixture.weights.numpy(), mixture.means.numpy()
     reference.covariances_ = mixture.variances.numpy()
     reference.precisions_cholesky_ = 1 / np.sqrt(reference.covariances_)
     head = GaussianMixtureHead(torch.eye(WIDTH) / 1.001, *mixture)
-    expected = -reference.score_samples(ordinary.numpy())
-    np.testing.assert_allclose(flat_score(head, ordinary)[:, 0, 0], expected, rtol=1e-4, atol=1e-3)
+    expected = -reference.score_samples(normal.numpy())
+    np.testing.assert_allclose(flat_score(head, normal)[:, 0, 0], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_what_lies_far_from_every_ordinary_pixel_scores_higher():
-    ordinary = pixels(600)
-    mixture = fit_mixture(ordinary, torch.eye(WIDTH))
+def test_what_lies_far_from_every_normal_pixel_scores_higher():
+    normal = pixels(600)
+    mixture = fit_mixture(normal, torch.eye(WIDTH))
     head = GaussianMixtureHead(torch.eye(WIDTH), *mixture)
-    ordinary_score, between, far = flat_score(head, torch.tensor([[6.0], [3.0], [40.0]]).expand(3, WIDTH))[:, 0, 0]
-    assert far > between > ordinary_score + 5
+    normal_score, between, far = flat_score(head, torch.tensor([[6.0], [3.0], [40.0]]).expand(3, WIDTH))[:, 0, 0]
+    assert far > between > normal_score + 5
 
 
 def test_there_are_fewer_components_than_pixels():

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.errors import ConfigError, TrainingError
-from fishy_ros.training.cutouts import CutOut, cut_labelled_things
 from fishy_ros.training.object_bank import HOLD_OUT, BankConfig, draw, load_object_bank
+from fishy_ros.training.object_crops import ObjectCrop, cut_labelled_things
 
 PERSON, CAR, ROAD = 11, 13, 0
 
@@ -25,7 +25,7 @@ def write_objects(folder, count):
 
 
 def numbers(group):
-    return {int(crop.colour[crop.alpha > 0.5][0, 0]) for crop in group}
+    return {int(crop.color[crop.alpha > 0.5][0, 0]) for crop in group}
 
 
 def test_what_is_held_out_is_never_trained_with(tmp_path):
@@ -40,9 +40,9 @@ def test_what_is_held_out_is_never_trained_with(tmp_path):
 
 
 def test_a_group_is_drawn_by_the_square_root_of_its_size():
-    groups = [[CutOut(np.full((1, 1, 3), size, np.uint8), np.ones((1, 1), np.float32))] * size for size in (4, 100)]
+    groups = [[ObjectCrop(np.full((1, 1, 3), size, np.uint8), np.ones((1, 1), np.float32))] * size for size in (4, 100)]
     rng = np.random.default_rng(0)
-    drawn = Counter(int(draw(groups, rng).colour[0, 0, 0]) for _ in range(3000))
+    drawn = Counter(int(draw(groups, rng).color[0, 0, 0]) for _ in range(3000))
     assert drawn[100] / drawn[4] == pytest.approx((100 / 4) ** 0.5, rel=0.15)
 
 
@@ -79,7 +79,7 @@ def test_distractors_are_whole_things_of_their_class(tmp_path):
     found = sorted((crop.train_id, crop.alpha.shape) for crop in crops)
     assert found == [(PERSON, (60, 15)), (CAR, (30, 40)), (CAR, (40, 60))]
     for crop in crops:
-        assert (crop.colour[crop.alpha > 0.5] == 5 * crop.train_id).all()
+        assert (crop.color[crop.alpha > 0.5] == 5 * crop.train_id).all()
 
 
 def test_as_many_distractors_of_a_class_are_cut_as_wanted_and_each_class_is_a_group(tmp_path):

@@ -4,21 +4,21 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from fishy_ros.training.augment import AugmentConfig, random_crop  # noqa: E402
 from fishy_ros.training.class_balance import class_weights  # noqa: E402
-from fishy_ros.training.cutouts import CutOut, load_coco_folder, make_cutout  # noqa: E402
 from fishy_ros.training.losses import outlier_loss, segmentation_loss  # noqa: E402
 from fishy_ros.training.object_bank import ObjectBank  # noqa: E402
+from fishy_ros.training.object_crops import ObjectCrop, load_coco_folder, make_object_crop  # noqa: E402
 from fishy_ros.training.paste import (  # noqa: E402
     PasteConfig,
     Scene,
+    paste_ground_patch,
     paste_marking,
-    paste_patch,
     populate,
 )
 from fishy_ros.training.procedural import random_object  # noqa: E402
@@ -39,12 +39,12 @@ def bank():
     block = np.full((30, 20, 3), 240, np.uint8)
     alpha = np.ones((30, 20), np.float32)
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    return ObjectBank([[CutOut(block, alpha)]], [[CutOut(block, alpha, CAR)]], [photo])
+    return ObjectBank([[ObjectCrop(block, alpha)]], [[ObjectCrop(block, alpha, CAR)]], [photo])
 
 
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
-def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_ordinary_pixels(seed):
+def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_normal_pixels(seed):
     crop = scene()
     populate(crop, bank(), PasteConfig(), np.random.default_rng(seed))
     assert set(np.unique(crop.outlier)) <= {0, 1, 255}
@@ -52,20 +52,20 @@ def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_ordinary_pixels
     assert (crop.outlier == 0).any()
 
 
-def test_decoys_keep_their_class_and_are_ordinary():
+def test_distractors_keep_their_class_and_are_normal():
     found = 0
     for seed in range(20):
         crop = scene()
-        config = PasteConfig(outliers=0.0, decoys=6.0, patches=0.0, anywhere=0.0)
+        config = PasteConfig(outliers=0.0, distractors=6.0, ground_patches=0.0, anywhere=0.0)
         populate(crop, bank(), config, np.random.default_rng(seed))
         found += int(((crop.labels == CAR) & (crop.outlier == 0)).sum())
         assert not ((crop.labels == CAR) & (crop.outlier == 1)).any()
     assert found > 0
 
 
-def test_without_outliers_and_decoys_nothing_is_pasted():
+def test_without_outliers_and_distractors_nothing_is_pasted():
     crop = scene()
-    config = PasteConfig(outliers=0.0, decoys=0.0, patches=0.0, markings=0.0)
+    config = PasteConfig(outliers=0.0, distractors=0.0, ground_patches=0.0, markings=0.0)
     populate(crop, bank(), config, np.random.default_rng(0))
     np.testing.assert_array_equal(crop.image, scene().image)
     np.testing.assert_array_equal(crop.outlier, 0)
@@ -74,7 +74,7 @@ def test_without_outliers_and_decoys_nothing_is_pasted():
 def test_patches_change_the_ground_but_no_label():
     crop = scene()
     for seed in range(5):
-        paste_patch(crop, bank().textures, np.random.default_rng(seed))
+        paste_ground_patch(crop, bank().textures, np.random.default_rng(seed))
     assert (crop.image != 100).any()
     np.testing.assert_array_equal(crop.labels, scene().labels)
     np.testing.assert_array_equal(crop.outlier, 0)
@@ -90,7 +90,7 @@ def test_markings_brighten_the_road_and_change_no_label():
 
 
 def test_what_is_pasted_into_an_enlarged_image_is_as_soft_as_the_image():
-    without_shadow = PasteConfig(outliers=0.01, decoys=0, patches=0, markings=0, anywhere=1, procedural=0)
+    without_shadow = PasteConfig(outliers=0.01, distractors=0, ground_patches=0, markings=0, anywhere=1, procedural=0)
     steepest = {0.0: 0, 2.0: 0}
     for softness in steepest:
         for seed in range(8):
@@ -124,15 +124,15 @@ def test_rare_classes_weigh_more_and_the_mean_over_pixels_is_one():
     assert (weights[2] / weights[0]).item() == pytest.approx(np.log(1.8) / np.log(1.15))
 
 
-def test_only_whole_people_of_photographs_become_decoys(tmp_path):
+def test_only_whole_people_of_photographs_become_distractors(tmp_path):
     (tmp_path / "images/a").mkdir(parents=True)
     (tmp_path / "labels/a").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "images/a/0.jpg"), np.full((200, 200, 3), 90, np.uint8))
     standing = "0 0.1 0.1 0.3 0.1 0.3 0.9 0.1 0.9"
     lying = "0 0.1 0.1 0.9 0.1 0.9 0.4 0.1 0.4"
     (tmp_path / "labels/a/0.txt").write_text(f"{standing}\n{lying}\n")
-    _, decoys = load_coco_folder(tmp_path)
-    assert [cutout.alpha.shape[0] > cutout.alpha.shape[1] for cutout in decoys] == [True]
+    _, distractors = load_coco_folder(tmp_path)
+    assert [crop.alpha.shape[0] > crop.alpha.shape[1] for crop in distractors] == [True]
 
 
 def test_the_same_seed_pastes_the_same():
@@ -145,8 +145,8 @@ def test_the_same_seed_pastes_the_same():
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_procedural_objects_fill_their_box(seed):
-    cutout = random_object(np.random.default_rng(seed), bank().textures)
-    solid = cutout.alpha > 0.5
+    crop = random_object(np.random.default_rng(seed), bank().textures)
+    solid = crop.alpha > 0.5
     assert solid.any(axis=1)[[0, -1]].all()
     assert solid.any(axis=0)[[0, -1]].all()
 
@@ -154,9 +154,9 @@ def test_procedural_objects_fill_their_box(seed):
 def test_a_cut_out_is_the_largest_piece():
     mask = np.zeros((50, 50), bool)
     mask[5:8, 5:8] = mask[20:40, 10:45] = True
-    cutout = make_cutout(np.zeros((50, 50, 3), np.uint8), mask, erode=0)
-    assert cutout is not None
-    assert cutout.alpha.shape == (20, 35)
+    crop = make_object_crop(np.zeros((50, 50, 3), np.uint8), mask, erode=0)
+    assert crop is not None
+    assert crop.alpha.shape == (20, 35)
 
 
 def test_losses_equal_their_closed_forms():

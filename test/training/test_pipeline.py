@@ -11,12 +11,12 @@ import yaml
 from sklearn.metrics import average_precision_score
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from training.street import run_commands, write_street  # noqa: E402
 
-from fishy_ros.commands import calibrate, evaluate, export, pack, reference, train  # noqa: E402
+from fishy_ros.commands import baseline, calibrate, evaluate, export, pack, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
 from fishy_ros.imaging import resize_score  # noqa: E402
@@ -55,7 +55,7 @@ def curves(run) -> dict:
 
 
 def call(*arguments) -> str:
-    return run_commands((pack, train, evaluate, calibrate, export, reference), arguments)
+    return run_commands((pack, train, evaluate, calibrate, export, baseline), arguments)
 
 
 def test_training_leaves_checkpoint_curves_and_picture(run):
@@ -134,7 +134,9 @@ def test_a_cascade_trains_from_the_weights_of_the_network_inside(street, run, tm
     trained = load_model(run / "weights.safetensors").state_dict()
     call("train", config, "--weights", run / "weights.safetensors", "--out", tmp_path / "run", "--processes", 2)
     cascade = load_model(tmp_path / "run" / "weights.safetensors")
-    inside = {name.replace(".trunk.", "."): value for name, value in cascade.state_dict().items() if ".trunk." in name}
+    inside = {
+        name.replace(".backbone.", "."): value for name, value in cascade.state_dict().items() if ".backbone." in name
+    }
     assert inside.keys() == trained.keys()
     for name, value in inside.items():
         np.testing.assert_array_equal(value.numpy(), trained[name].numpy(), err_msg=name)
@@ -159,7 +161,7 @@ def test_processes_that_train_together_write_one_checkpoint(street, tmp_path):
 def test_the_exported_package_detects_and_equals_torch(run, tmp_path):
     words = tmp_path / "words.yaml"
     words.write_text(
-        "{name: tiny, version: 1.0.0, description: a test, licence: Apache-2.0, training_data: [tiny], card: '# tiny'}"
+        "{name: tiny, version: 1.0.0, description: a test, license: Apache-2.0, training_data: [tiny], card: '# tiny'}"
     )
     call("export", run / "last.pt", tmp_path / "tiny", "--description", words, *SIZE)
     image = np.random.default_rng(1).integers(0, 255, (64, 128, 3), np.uint8)
@@ -177,17 +179,17 @@ def test_the_exported_package_detects_and_equals_torch(run, tmp_path):
     assert (detection.labels == labels[0].numpy()).mean() > 0.999
 
 
-def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_smaller_graph(run, tmp_path):
+def test_an_exported_package_says_what_normal_input_looks_like_and_has_a_smaller_graph(run, tmp_path):
     street = write_street(tmp_path / "many", count=24)
     words = tmp_path / "words.yaml"
     words.write_text(
-        "{name: tiny, version: 1.0.0, description: a test, licence: Apache-2.0, training_data: [tiny], card: '# tiny'}"
+        "{name: tiny, version: 1.0.0, description: a test, license: Apache-2.0, training_data: [tiny], card: '# tiny'}"
     )
-    reduced = ("--config", street, "--reference-images", 24, "--reduced", "32x64")
+    reduced = ("--config", street, "--baseline-images", 24, "--reduced", "32x64")
     call("export", run / "last.pt", tmp_path / "tiny", "--description", words, *SIZE, *reduced)
     package = load_model_package(tmp_path / "tiny")
-    assert package.reference is not None
-    assert package.reference.images == 24
+    assert package.baseline is not None
+    assert package.baseline.images == 24
     images = [cv2.imread(str(path)) for path in sorted((street.parent / "images").glob("*.png"))]
     shares = []
     for graph in (package, package.at_reduced_size(0)):
@@ -195,11 +197,11 @@ def test_an_exported_package_says_what_ordinary_input_looks_like_and_has_a_small
             assert detector.score_size == (graph.input_height // 2, graph.input_width // 2)
             shares.append(np.mean([detector.detect(image).score > 0.5 for image in images]))
     assert shares[1] == pytest.approx(shares[0], abs=0.01), "0.5 means the same at both sizes"
-    said = call("reference", tmp_path / "tiny", "--folder", street.parent / "images", "--runtime", "onnxruntime")
-    assert "24 ordinary images" in said
-    again = load_model_package(tmp_path / "tiny").reference
+    said = call("baseline", tmp_path / "tiny", "--folder", street.parent / "images", "--runtime", "onnxruntime")
+    assert "24 normal images" in said
+    again = load_model_package(tmp_path / "tiny").baseline
     assert again is not None
-    for name, spread in package.reference.statistics.items():
+    for name, spread in package.baseline.statistics.items():
         np.testing.assert_allclose(again.statistics[name], spread, atol=0.05, err_msg=name)
 
 
@@ -209,9 +211,9 @@ def test_a_reduced_size_that_is_none_is_refused(size):
         parse_size(size, 64, 128)
 
 
-def test_calibration_says_what_share_of_ordinary_pixels_exceeds_a_threshold(run):
+def test_calibration_says_what_share_of_normal_pixels_exceeds_a_threshold(run):
     calibration = load_calibration(run / "calibration.json").describe()
-    thresholds, shares = zip(*calibration.ordinary_share_above, strict=True)
+    thresholds, shares = zip(*calibration.normal_share_above, strict=True)
     assert list(thresholds) == sorted(thresholds)
     assert list(shares) == sorted(shares, reverse=True)
     assert dict(zip(shares, thresholds, strict=True))[0.01] == pytest.approx(0.5)

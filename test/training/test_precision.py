@@ -10,8 +10,8 @@ import yaml
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 import onnxruntime as ort  # noqa: E402
 from support.tiny_model import build_tiny_package  # noqa: E402
@@ -33,9 +33,9 @@ float32 graph, and the share of pixels that keep their class."""
 ROUNDING = {"fp16": 0.0005, "int8": 0.008, "int8-tensorrt": 0.008}
 """Bound of the mean difference between two engines that compute the same graph. In float they differ in the last bit,
 which turns an 8-bit level here and there, and those grow through the layers: up to 0.005 over eight seeds."""
-WORDS = "{name: tiny, version: 1.0.0, description: a test, licence: none, training_data: [tiny], card: '# tiny'}"
+WORDS = "{name: tiny, version: 1.0.0, description: a test, license: none, training_data: [tiny], card: '# tiny'}"
 EXACT = ("Exp", "Log", "ReduceSum", "ReduceMax", "Div", "Abs", "ArgMax", "Sub", "Mul")
-"""Operators that tell anomalies from ordinary pixels, or calibrate."""
+"""Operators that tell anomalies from normal pixels, or calibrate."""
 
 
 def call(*arguments) -> str:
@@ -202,7 +202,7 @@ def test_converting_again_replaces_one_graph_and_keeps_everything_else(package, 
     ("arguments", "message"),
     [
         (["--precision", "int4"], r"precision 'int4': expected fp16 or int8"),
-        (["--precision", "int8"], r"precision 'int8': needs ordinary images; .*--config"),
+        (["--precision", "int8"], r"precision 'int8': needs normal images; .*--config"),
         (["--precision", "fp16"], r"no convolution that makes features"),
     ],
 )

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.schedule import Schedule, StageConfig

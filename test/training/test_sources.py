@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.training.sources import SourceConfig, TrainingSource, open_sources

@@ -9,37 +9,37 @@ from dataclasses import replace
 from pathlib import Path
 
 from fishy_ros.errors import RuntimeUnavailableError
-from fishy_ros.evaluation.bench.cases import Case
 from fishy_ros.evaluation.bench.detect import run_detect
+from fishy_ros.evaluation.bench.methods import Method
 from fishy_ros.evaluation.bench.plain_onnxruntime import PLAIN_ONNXRUNTIME
 from fishy_ros.evaluation.bench.result import BenchResult
 from fishy_ros.evaluation.bench.sampling import Plan
 from fishy_ros.model_package import Calibration, ModelPackage, load_model_package, write_model_package
 
 ERFNET = "erfnet"
-CASES = 6
+METHOD_COUNT = 6
 """How many configurations there are."""
 
 
-def run_baselines(case: Case, plan: Plan, progress: Callable[[], None]) -> BenchResult:
-    """Measure `case` first, then the baselines at the network size of its model.
+def run_baselines(method: Method, plan: Plan, progress: Callable[[], None]) -> BenchResult:
+    """Measure `method` first, then the baselines at the network size of its model.
 
     Raises:
         RuntimeUnavailableError: torch, which writes the graph of ERFNet, is not installed.
     """
-    package = load_model_package(case.model)
+    package = load_model_package(method.model)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / ERFNET
         erfnet = str(write_erfnet_package(folder, package).folder)
-        cases = [
-            case,
-            replace(case, runtime=PLAIN_ONNXRUNTIME),
-            replace(case, runtime="onnxruntime"),
-            replace(case, runtime="torch"),
-            replace(case, model=erfnet, precision="fp32"),
-            replace(case, model=erfnet, runtime="torch", precision="fp32"),
+        methods = [
+            method,
+            replace(method, runtime=PLAIN_ONNXRUNTIME),
+            replace(method, runtime="onnxruntime"),
+            replace(method, runtime="torch"),
+            replace(method, model=erfnet, precision="fp32"),
+            replace(method, model=erfnet, runtime="torch", precision="fp32"),
         ]
-        return replace(run_detect(list(dict.fromkeys(cases)), plan, progress), kind="baselines")
+        return replace(run_detect(list(dict.fromkeys(methods)), plan, progress), kind="baselines")
 
 
 def write_erfnet_package(folder: Path, like: ModelPackage) -> ModelPackage:
@@ -65,5 +65,5 @@ def write_erfnet_package(folder: Path, like: ModelPackage) -> ModelPackage:
         input_width=like.input_width,
         classes=like.classes,
         calibration=Calibration("one minus the largest softmax of random weights", 0.5),
-        licence="Apache-2.0",
+        license="Apache-2.0",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 THIS_NODE = "this node"
-NAIVE_NODE = "naive node"
-NAIVE_NODE_OUR_PROFILE = "naive node, our DDS profile"
-CONTESTANTS: tuple[str, ...] = (THIS_NODE, NAIVE_NODE, NAIVE_NODE_OUR_PROFILE)
+BASELINE_NODE = "baseline node"
+BASELINE_NODE_OUR_PROFILE = "baseline node, our DDS profile"
+METHODS: tuple[str, ...] = (THIS_NODE, BASELINE_NODE, BASELINE_NODE_OUR_PROFILE)
 
 ARRIVE = "arrive"
 """From the publication of the image to its arrival in the node's middleware."""
@@ -25,9 +25,9 @@ PATH = "path"
 
 @dataclass(frozen=True)
 class PathRequest:
-    """One run of one contestant; images are bgr8."""
+    """One run of one method; images are bgr8."""
 
-    contestant: str
+    method: str
     model: str
     runtime: str = "auto"
     device: str = "auto"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fishy_ros.datasets.registry import open_dataset
 from fishy_ros.errors import FishyError
-from fishy_ros.evaluation.bench.cases import Case, CaseRunner
+from fishy_ros.evaluation.bench.methods import Method, MethodRunner
 from fishy_ros.evaluation.bench.result import BenchResult, collect
 from fishy_ros.evaluation.bench.sampling import OUTSIDE, Plan, sample
 from fishy_ros.types import ImageArray
@@ -14,22 +14,22 @@ from fishy_ros.types import ImageArray
 _PICTURES = 4
 
 
-def run_detect(cases: Sequence[Case], plan: Plan, progress: Callable[[], None]) -> BenchResult:
-    """Measure every case; a case that does not start is named in the notes and left out.
+def run_detect(methods: Sequence[Method], plan: Plan, progress: Callable[[], None]) -> BenchResult:
+    """Measure every method; a method that does not start is named in the notes and left out.
 
     Raises:
-        FishyError: the first case does not start.
+        FishyError: the first method does not start.
     """
     pictures = street_pictures(_PICTURES)
-    runners: dict[str, CaseRunner] = {}
+    runners: dict[str, MethodRunner] = {}
     notes: list[str] = []
     try:
-        for case in cases:
-            label = case.label(cases)
+        for method in methods:
+            label = method.label(methods)
             try:
-                runners[label] = CaseRunner(case, pictures)
+                runners[label] = MethodRunner(method, pictures)
             except FishyError as error:
-                if case == cases[0]:
+                if method == methods[0]:
                     raise
                 notes.append(f"{label} is left out: {error}")
         samples = sample({label: _with_outside(runner) for label, runner in runners.items()}, plan, progress)
@@ -46,7 +46,7 @@ def street_pictures(count: int) -> list[ImageArray]:
     return [dataset[index].image for index in range(count)]
 
 
-def _with_outside(runner: CaseRunner) -> Callable[[], dict[str, float]]:
+def _with_outside(runner: MethodRunner) -> Callable[[], dict[str, float]]:
     def run() -> dict[str, float]:
         stages = runner.run()
         return {**stages, OUTSIDE: sum(ms for stage, ms in stages.items() if stage != "inference")}

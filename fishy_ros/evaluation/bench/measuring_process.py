@@ -30,8 +30,8 @@ def run_measurement(module: str, request: PathRequest, timeout_s: float = 600.0)
             env=with_package_path(os.environ),
         )
     except subprocess.TimeoutExpired as error:
-        raise ReplayError(f"{request.contestant}: no result in {timeout_s:.0f} s") from error
+        raise ReplayError(f"{request.method}: no result in {timeout_s:.0f} s") from error
     if done.returncode:
-        raise ReplayError(f"{request.contestant}: {done.stderr.strip()[-2000:] or f'status {done.returncode}'}")
+        raise ReplayError(f"{request.method}: {done.stderr.strip()[-2000:] or f'status {done.returncode}'}")
     result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
     return result

@@ -27,7 +27,7 @@ class MemoryResult:
     frames: tuple[int, ...]
     """How many frames had been played at each reading."""
     resident_mib: tuple[float, ...]
-    unanswered: int
+    missing: int
     """Frames without a heatmap."""
     settled_mib: float
     """Median of the second half."""
@@ -42,7 +42,7 @@ class MemoryResult:
     def summary(self) -> str:
         """Say the result in one line."""
         return (
-            f"{self.frames[-1]} frames, {self.unanswered} unanswered: {self.resident_mib[0]:.1f} MiB at the start, "
+            f"{self.frames[-1]} frames, {self.missing} missing: {self.resident_mib[0]:.1f} MiB at the start, "
             f"{self.settled_mib:.1f} MiB in the second half, where it grows by "
             f"{self.growth_kib_per_1000_frames:.1f} KiB a thousand frames"
         )
@@ -64,7 +64,7 @@ def run_memory(request: PathRequest) -> MemoryResult:
         request=request,
         frames=tuple(int(count) for count in frames),
         resident_mib=tuple(round(float(size) / _MIB, 3) for size in resident),
-        unanswered=result["unanswered"],
+        missing=result["missing"],
         settled_mib=float(np.median(late_mib)),
         growth_kib_per_1000_frames=slope * 1024 * 1000,
     )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.errors import ScoreError
 from fishy_ros.metrics.pixel import PixelAccumulator
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, LabelMap, ScoreMap
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL, LabelMap, ScoreMap
 
 WAYS: tuple[str, ...] = ("streaming", "sorting")
 
@@ -113,7 +113,7 @@ def synthetic_frames(frames: FrameSet) -> Iterator[tuple[ScoreMap, LabelMap]]:
     rng = np.random.default_rng(frames.seed)
     size = (frames.width, frames.height)
     for _ in range(frames.frames):
-        labels = np.full((frames.height, frames.width), ORDINARY, np.uint8)
+        labels = np.full((frames.height, frames.width), NORMAL, np.uint8)
         labels[: frames.height // 10] = IGNORED
         for _ in range(2):
             row = int(rng.integers(frames.height // 3, frames.height - frames.height // 12))

@@ -11,25 +11,23 @@ from fishy_ros.evaluation.bench.result import BenchResult, collect
 from fishy_ros.evaluation.bench.sampling import Plan, Samples
 
 
-def run_node(
-    contestants: Sequence[str], request: PathRequest, rounds: int, progress: Callable[[], None]
-) -> BenchResult:
-    """Measure every contestant in every round, each time with fresh processes; nothing else should run meanwhile.
+def run_node(methods: Sequence[str], request: PathRequest, rounds: int, progress: Callable[[], None]) -> BenchResult:
+    """Measure every method in every round, each time with fresh processes; nothing else should run meanwhile.
 
     Raises:
         ReplayError: a run failed; the message is its own.
     """
-    runs: dict[str, list[list[dict[str, float]]]] = {name: [] for name in contestants}
-    lost = dict.fromkeys(contestants, 0)
+    runs: dict[str, list[list[dict[str, float]]]] = {name: [] for name in methods}
+    lost = dict.fromkeys(methods, 0)
     for number in range(rounds):
-        first = number % len(contestants)
-        for name in (*contestants[first:], *contestants[:first]):
-            result = run_measurement("measure_path", replace(request, contestant=name))
+        first = number % len(methods)
+        for name in (*methods[first:], *methods[:first]):
+            result = run_measurement("measure_path", replace(request, method=name))
             runs[name].append(result["stages_ms"])
             lost[name] += result["lost"]
             progress()
     shortest = min(len(stages) for taken in runs.values() for stages in taken)
     samples = {name: Samples([stages[:shortest] for stages in taken]) for name, taken in runs.items()}
-    configurations = {name: asdict(replace(request, contestant=name)) for name in contestants}
+    configurations = {name: asdict(replace(request, method=name)) for name in methods}
     notes = tuple(f"{name}: {count} of {rounds * request.frames} frames lost" for name, count in lost.items())
     return collect("node", samples, configurations, Plan(rounds, request.frames, 5), notes, {"lost": lost})

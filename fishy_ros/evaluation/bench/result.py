@@ -14,7 +14,7 @@ from fishy_ros.evaluation.environment import Environment, describe_environment
 
 
 @dataclass(frozen=True)
-class CaseResult:
+class MethodResult:
     """One configuration: what it is, its stages, and how it compares with the first one."""
 
     name: str
@@ -30,7 +30,7 @@ class BenchResult:
     kind: str
     environment: Environment
     plan: Plan
-    cases: tuple[CaseResult, ...]
+    methods: tuple[MethodResult, ...]
     notes: tuple[str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
 
@@ -48,10 +48,10 @@ def collect(
     notes: tuple[str, ...] = (),
     extra: Mapping[str, object] | None = None,
 ) -> BenchResult:
-    """Summarise samples; the first case is the one that the others are compared with."""
+    """Summarise samples; the first method is the one that the others are compared with."""
     first = next(iter(samples.values()))
-    cases = tuple(
-        CaseResult(
+    methods = tuple(
+        MethodResult(
             name,
             configurations[name],
             {stage: taken.summary(stage) for stage in taken.stages},
@@ -59,23 +59,23 @@ def collect(
         )
         for name, taken in samples.items()
     )
-    return BenchResult(kind, describe_environment(), plan, cases, notes, extra or {})
+    return BenchResult(kind, describe_environment(), plan, methods, notes, extra or {})
 
 
 def stage_table(result: BenchResult, compared: str) -> Table:
-    """Lay out medians of every stage in ms, tails of `compared`, and the ratio of `compared` to the first case."""
-    stages = list(dict.fromkeys(stage for case in result.cases for stage in case.stages_ms))
+    """Lay out medians of every stage in ms, tails of `compared`, and the ratio of `compared` to the first method."""
+    stages = list(dict.fromkeys(stage for method in result.methods for stage in method.stages_ms))
     table = Table(title="ms a frame, medians", title_justify="left", pad_edge=False)
-    table.add_column("case", overflow="fold")
+    table.add_column("method", overflow="fold")
     for stage in stages:
         table.add_column(stage, justify="right")
     table.add_column(f"{compared} p95 / p99", justify="right")
     table.add_column("against the first", justify="right")
-    for case in result.cases:
-        medians = [f"{case.stages_ms[stage].median:.2f}" if stage in case.stages_ms else "" for stage in stages]
-        tails, ratio = case.stages_ms[compared], case.ratio_to_first[compared]
+    for method in result.methods:
+        medians = [f"{method.stages_ms[stage].median:.2f}" if stage in method.stages_ms else "" for stage in stages]
+        tails, ratio = method.stages_ms[compared], method.ratio_to_first[compared]
         against = f"x {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
-        table.add_row(case.name, *medians, f"{tails.p95:.1f} / {tails.p99:.1f}", against)
+        table.add_row(method.name, *medians, f"{tails.p95:.1f} / {tails.p99:.1f}", against)
     return table
 
 

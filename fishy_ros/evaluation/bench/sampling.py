@@ -53,21 +53,21 @@ class Ratio:
     high: float
 
 
-def sample(cases: Mapping[str, Callable[[], Stages]], plan: Plan, progress: Callable[[], None]) -> dict[str, Samples]:
-    """Measure every case, a function that handles one frame and returns its stages, and call `progress` for each turn.
+def sample(methods: Mapping[str, Callable[[], Stages]], plan: Plan, progress: Callable[[], None]) -> dict[str, Samples]:
+    """Measure every method, a function that handles one frame and returns its stages; `progress` is called every turn.
 
-    The order turns from round to round, and the first frame of a turn is not counted: it pays for what the case before
-    left in the caches.
+    The order turns from round to round, and the first frame of a turn is not counted: it pays for what the method
+    before left in the caches.
     """
-    for run in cases.values():
+    for run in methods.values():
         for _ in range(plan.warm_up):
             run()
-    names = list(cases)
+    names = list(methods)
     turns: dict[str, list[list[dict[str, float]]]] = {name: [] for name in names}
     for number in range(plan.rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            run = cases[name]
+            run = methods[name]
             run()
             turns[name].append([_timed(run) for _ in range(plan.frames)])
             progress()
@@ -75,7 +75,7 @@ def sample(cases: Mapping[str, Callable[[], Stages]], plan: Plan, progress: Call
 
 
 class Samples:
-    """Stages of every frame of one case, by round."""
+    """Stages of every frame of one method, by round."""
 
     def __init__(self, rounds: Sequence[Sequence[Stages]]) -> None:
         self._rounds = rounds
@@ -92,7 +92,7 @@ class Samples:
         return Summary(float(median), float(p95), float(p99), float(values.min()), float(values.max()), values.size)
 
     def ratio_to(self, other: Samples, stage: str) -> Ratio:
-        """Compare a stage with that of another case, pair by pair of neighbouring turns."""
+        """Compare a stage with that of another method, pair by pair of neighbouring turns."""
         ratios = np.median(self.values(stage), axis=1) / np.median(other.values(stage), axis=1)
         return Ratio(float(np.median(ratios)), float(ratios.min()), float(ratios.max()))
 

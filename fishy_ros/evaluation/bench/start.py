@@ -12,7 +12,7 @@ from fishy_ros.evaluation.bench.sampling import TOTAL, Plan, Samples
 
 
 def run_start(requests: Sequence[PathRequest], rounds: int, progress: Callable[[], None]) -> BenchResult:
-    """Start the node of every request once in every round; a case is named by its runtime and precision.
+    """Start the node of every request once in every round; a method is named by its runtime and precision.
 
     Raises:
         ReplayError: a node does not start, or gives no heatmap.

@@ -32,7 +32,7 @@ PARAMETERS: tuple[tuple[str, Any, str], ...] = (
     ("detector", "detector", "Name of the detector node; without a leading slash in the namespace of this node."),
     ("scorer", True, "Write a report into `out`; otherwise only print the table."),
     ("out", "fishy_replay", "Folder of the report."),
-    ("video", False, "Write the overlays as a film."),
+    ("video", False, "Write the overlays as a video."),
 )
 """Name, default and meaning of every parameter."""
 

@@ -141,12 +141,12 @@ class ReplayPlayer:
         return self._status
 
     @contextmanager
-    def crowd(self, count: int) -> Iterator[None]:
+    def fan_out(self, count: int) -> Iterator[None]:
         """Subscribe `count` times more to every image that the node publishes, while the context is open.
 
         The subscribers belong to a node that nobody spins: destroying them under the executor would end its thread.
         """
-        node = Node("fishy_crowd", context=self._context, start_parameter_services=False)
+        node = Node("fishy_fan_out", context=self._context, start_parameter_services=False)
         topics = [f"{self._address.node}/{name}" for name in ("heatmap", "overlay", "segmentation")]
         try:
             for topic in topics * count:

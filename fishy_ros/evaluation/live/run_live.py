@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fishy_ros.evaluation.live.replay_session import replay_session
-from fishy_ros.evaluation.replay.answer import Answer, answers_of
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame, detected_frames
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import replay_live, time_live
 from fishy_ros.evaluation.replay.match import Playback
 from fishy_ros.evaluation.replay.play import Lockstep
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, StartStage
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
 from fishy_ros.evaluation.sources.source import FrameSource
@@ -27,7 +27,7 @@ def run_live(
     folder: Path,
     start_stage: StartStage,
     timing_frames: int = 0,
-    on_answer: Callable[[Answer], object] = lambda answer: None,
+    on_detected: Callable[[DetectedFrame], object] = lambda detected: None,
     track: Track | None = None,
 ) -> ReplayResult:
     """Play every frame of `source` through a detector node, then score what it published.
@@ -41,11 +41,11 @@ def run_live(
     """
     pacing = options.pacing(source.has_own_rate)
     extra: dict[str, object] = {}
-    with HeatmapSpool(folder) as spool:
+    with HeatmapStore(folder) as store:
         start_stage("starting the detector" if options.attach is None else f"looking for {options.attach}", 0)
         with replay_session(choice, options, source.message_type, folder) as session:
             progress = start_stage("playing", len(source))
-            playback = replay_live(source, session.player, pacing, spool, progress, session.detector)
+            playback = replay_live(source, session.player, pacing, store, progress, session.detector)
             status = session.player.node_status()
             if timing_frames:
                 timing_progress = start_stage(f"timing {timing_frames} frames", timing_frames)
@@ -62,9 +62,9 @@ def run_live(
         )
         components = None
         if track is not None:
-            components = ComponentPass(track, lambda: answers_of(source, playback, spool))
-        answers = answers_of(source, playback, spool)
-        return build_result(run, answers, start_stage("scoring", len(source)), on_answer, components)
+            components = ComponentPass(track, lambda: detected_frames(source, playback, store))
+        frames = detected_frames(source, playback, store)
+        return build_result(run, frames, start_stage("scoring", len(source)), on_detected, components)
 
 
 def _warnings(playback: Playback) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.live.replay_session import ReplaySession, replay_session
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import watched
 from fishy_ros.evaluation.replay.match import Recorder
 from fishy_ros.evaluation.replay.peak import RUNS, Peak, PeakTrial, find_peak, hold_in_memory, trial_of, until_hopeless
 from fishy_ros.evaluation.replay.play import Lockstep, Pacing, Timed, play, warm_up
 from fishy_ros.evaluation.replay.request import ReplayRequest, StartStage
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
 from fishy_ros.evaluation.sources.source import PlayFrame, repeat
 
 _GUESS_FRAMES = 20
@@ -52,8 +52,8 @@ class _Trials:
 
     def guess_hz(self) -> float:
         """Warm the node up and return the rate of lockstep."""
-        with HeatmapSpool(self._folder) as spool:
-            recorder = Recorder(spool)
+        with HeatmapStore(self._folder) as store:
+            recorder = Recorder(store)
             with watched(self._session.detector, recorder):
                 warm_up(self._in_memory[0], self._session.player, recorder)
         return 1e3 / self.run(Lockstep(), _GUESS_FRAMES).latency_ms
@@ -62,8 +62,8 @@ class _Trials:
         """Play `frames` frames, or fewer where too many are dropped before."""
         rate = f"{pacing.rate_hz:.2f} Hz" if isinstance(pacing, Timed) and pacing.rate_hz else "one after the other"
         progress = self._start_stage(f"playing {rate}", frames)
-        with HeatmapSpool(self._folder) as spool:
-            recorder = Recorder(spool)
+        with HeatmapStore(self._folder) as store:
+            recorder = Recorder(store)
             with watched(self._session.detector, recorder):
                 played = until_hopeless(repeat(self._in_memory, frames), recorder, frames)
                 play(played, self._session.player, recorder, pacing, progress)

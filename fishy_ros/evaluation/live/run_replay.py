@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fishy_ros.errors import RuntimeUnavailableError
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.request import ReplayRequest, StartStage
 from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.replay.video import OverlayVideo
@@ -30,9 +30,9 @@ def run_replay(request: ReplayRequest, start_stage: StartStage) -> ReplayResult:
         FishyError: something that the replay needs is missing or failed; the message names it.
     """
     source = request.source.open()
-    has_film = request.video or (request.out is not None and not _has_ground_truth(source))
-    with _folder(request.out) as folder, _overlays(request, folder, has_film) as on_answer:
-        result = _replay(request, source, folder, start_stage, on_answer)
+    has_video = request.video or (request.out is not None and not _has_ground_truth(source))
+    with _folder(request.out) as folder, _overlays(request, folder, has_video) as on_detected:
+        result = _replay(request, source, folder, start_stage, on_detected)
         if request.out is not None:
             write_report(result, request.out)
     return result
@@ -56,16 +56,16 @@ def _replay(
     source: FrameSource,
     folder: Path,
     start_stage: StartStage,
-    on_answer: Callable[[Answer], object],
+    on_detected: Callable[[DetectedFrame], object],
 ) -> ReplayResult:
     track = find_track(request.components) if request.components else None
     if request.live is None:
-        return run_offline(source, request.detector, start_stage, request.timing_frames, on_answer, track)
+        return run_offline(source, request.detector, start_stage, request.timing_frames, on_detected, track)
     require_ros()
     from fishy_ros.evaluation.live.run_live import run_live
 
     return run_live(
-        source, request.detector, request.live, folder, start_stage, request.timing_frames, on_answer, track
+        source, request.detector, request.live, folder, start_stage, request.timing_frames, on_detected, track
     )
 
 
@@ -84,9 +84,9 @@ def _folder(out: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _overlays(request: ReplayRequest, folder: Path, has_film: bool) -> Iterator[Callable[[Answer], object]]:
-    if not has_film:
-        yield lambda answer: None
+def _overlays(request: ReplayRequest, folder: Path, has_video: bool) -> Iterator[Callable[[DetectedFrame], object]]:
+    if not has_video:
+        yield lambda detected: None
         return
     with OverlayVideo(folder, _threshold(request)) as video:
         yield video.add

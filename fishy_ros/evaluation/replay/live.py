@@ -10,9 +10,9 @@ from pathlib import Path
 
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.replay.detector_process import DetectorProcess
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.match import Playback, Recorder
 from fishy_ros.evaluation.replay.play import Lockstep, NodeChannel, Pacing, Progress, play, warm_up
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
 from fishy_ros.evaluation.replay.timing import Timing, summarize_times
 from fishy_ros.evaluation.sources.prefetch import Prefetch
 from fishy_ros.evaluation.sources.source import FrameSource, PlayFrame, repeat
@@ -25,11 +25,11 @@ def replay_live(
     source: FrameSource,
     channel: NodeChannel,
     pacing: Pacing,
-    spool: HeatmapSpool,
+    store: HeatmapStore,
     progress: Progress,
     detector: DetectorProcess | None = None,
 ) -> Playback:
-    """Play `source` into the node behind `channel`; its heatmaps are kept in `spool`.
+    """Play `source` into the node behind `channel`; its heatmaps are kept in `store`.
 
     The first frame is played beforehand until its heatmap comes back, which is not part of the result. Where
     the node is a process of our own, `detector`, its end ends the replay.
@@ -37,7 +37,7 @@ def replay_live(
     Raises:
         ReplayError: there are no frames, the node cannot be reached, stopped answering or ended.
     """
-    warm_up_recorder, recorder = Recorder(spool), Recorder(spool)
+    warm_up_recorder, recorder = Recorder(store), Recorder(store)
     with watched(detector, warm_up_recorder, recorder):
         warm_up(first_frame(source), channel, warm_up_recorder)
         notes = play(Prefetch(source.play_frames(), READ_AHEAD), channel, recorder, pacing, progress)
@@ -54,14 +54,14 @@ def time_live(
 ) -> Timing:
     """Time `frames` frames through the node, one after the other, going round the first ones of `source`.
 
-    The node has to be warm. Images wait in memory; heatmaps go to a spool in `folder` that nobody reads.
+    The node has to be warm. Images wait in memory; heatmaps go to a store in `folder` that nobody reads.
 
     Raises:
         ReplayError: the node stopped answering or ended, or publishes no latency.
     """
     in_memory = list(itertools.islice(source.play_frames(), READ_AHEAD))
-    with HeatmapSpool(folder) as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore(folder) as store:
+        recorder = Recorder(store)
         with watched(detector, recorder):
             play(repeat(in_memory, frames), channel, recorder, Lockstep(), progress)
         playback = recorder.playback()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fishy_ros.errors import ScoreError
-from fishy_ros.evaluation.replay.spool import HeatmapSpool, SpoolSlot
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore, StoredHeatmap
 from fishy_ros.types import ScoreMap
 
 ROUND_TRIP = "round_trip"
@@ -22,8 +22,8 @@ class PlayedFrame:
     index: int
     """Place in the source."""
     id: str
-    slot: SpoolSlot | None
-    """Its heatmap in the spool; None when none was published."""
+    stored: StoredHeatmap | None
+    """Its heatmap in the store; None when none was published."""
     stages_ms: Mapping[str, float]
     """Latency by stage as the node reported it, and `ROUND_TRIP`; empty when nothing arrived."""
     sent_ns: int = 0
@@ -48,12 +48,12 @@ class Playback:
     @property
     def published(self) -> int:
         """Number of frames whose heatmap arrived."""
-        return sum(frame.slot is not None for frame in self.frames)
+        return sum(frame.stored is not None for frame in self.frames)
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Ids of the frames without a heatmap."""
-        return tuple(frame.id for frame in self.frames if frame.slot is None)
+        return tuple(frame.id for frame in self.frames if frame.stored is None)
 
 
 @dataclass
@@ -62,7 +62,7 @@ class _Entry:
     id: str
     sent_ns: int
     place: int
-    slot: SpoolSlot | None = None
+    stored: StoredHeatmap | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
     has_latency: bool = False
 
@@ -73,8 +73,8 @@ class Recorder:
     An error raised while a heatmap is kept (a full disk) is raised again in the playing thread.
     """
 
-    def __init__(self, spool: HeatmapSpool) -> None:
-        self._spool = spool
+    def __init__(self, store: HeatmapStore) -> None:
+        self._store = store
         self._entries: dict[int, _Entry] = {}
         self._duplicates: list[str] = []
         self._unexpected = 0
@@ -120,11 +120,11 @@ class Recorder:
             if entry is None:
                 self._unexpected += 1
                 return
-            if entry.slot is not None:
+            if entry.stored is not None:
                 self._duplicates.append(entry.id)
                 return
             try:
-                entry.slot = self._spool.append(score)
+                entry.stored = self._store.append(score)
             except ScoreError as error:
                 self._error = error
             entry.stages_ms[ROUND_TRIP] = (now - entry.sent_ns) / 1e6
@@ -151,7 +151,7 @@ class Recorder:
     def wait_for(self, stamp_ns: int, timeout_s: float) -> bool:
         """Wait until the heatmap of `stamp_ns` is here; False when the time is up."""
         entry = self._entries[stamp_ns]
-        return self._wait(lambda: entry.slot is not None, timeout_s)
+        return self._wait(lambda: entry.stored is not None, timeout_s)
 
     def wait_for_all(self, quiet_s: float) -> None:
         """Wait until every heatmap and latency is here, or no further heatmap came for `quiet_s`."""
@@ -170,7 +170,7 @@ class Recorder:
             entries = list(self._entries.values())
             started = entries[0].sent_ns if entries else 0
             return Playback(
-                frames=tuple(PlayedFrame(e.index, e.id, e.slot, dict(e.stages_ms), e.sent_ns) for e in entries),
+                frames=tuple(PlayedFrame(e.index, e.id, e.stored, dict(e.stages_ms), e.sent_ns) for e in entries),
                 duplicates=tuple(self._duplicates),
                 unexpected=self._unexpected,
                 duration_s=max(0, self._last_arrival_ns - started) / 1e9,
@@ -178,7 +178,7 @@ class Recorder:
             )
 
     def _is_complete(self) -> bool:
-        return all(entry.slot is not None and entry.has_latency for entry in self._entries.values())
+        return all(entry.stored is not None and entry.has_latency for entry in self._entries.values())
 
     def _wait(self, is_done: Callable[[], bool], timeout_s: float) -> bool:
         with self._changed:

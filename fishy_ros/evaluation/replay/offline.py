@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.sources.prefetch import Prefetch
 from fishy_ros.evaluation.sources.source import FrameSource
 
@@ -16,8 +16,8 @@ READ_AHEAD = 2
 
 def replay_offline(
     source: FrameSource, detector: AnomalyDetector, start: int = 0, stop: int | None = None
-) -> Iterator[Answer]:
-    """Run `detector` on frames `start` to `stop` (exclusive) of `source` and yield its answers.
+) -> Iterator[DetectedFrame]:
+    """Run `detector` on frames `start` to `stop` (exclusive) of `source` and yield its heatmaps.
 
     The engine is warmed up on the first frame. Latencies are those of `detect`, by stage and in `total`.
 
@@ -32,4 +32,4 @@ def replay_offline(
         started = time.perf_counter()
         detection = detector.detect(sample.image)
         total_ms = (time.perf_counter() - started) * 1e3
-        yield Answer(sample, detection.score, {**detection.timings_ms, "total": total_ms}, detection.labels)
+        yield DetectedFrame(sample, detection.score, {**detection.timings_ms, "total": total_ms}, detection.labels)

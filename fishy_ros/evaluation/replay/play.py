@@ -1,4 +1,4 @@
-"""Play frames into a node: at the source's own rate, at a given rate, or each after the answer to the last."""
+"""Play frames into a node: at the source's own rate, at a given rate, or each after the heatmap of the last."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUIET_S = (0.5, 5.0)
 more heatmap before calling the rest missing."""
 
 MISSING_IN_A_ROW = 3
-"""So many unanswered frames in a row end a lockstep run: the node has stopped working."""
+"""So many missing frames in a row end a lockstep run: the node has stopped working."""
 
 
 LATE_S = 0.02
@@ -73,12 +73,12 @@ Progress: TypeAlias = Callable[[int], None]
 def play(
     frames: Iterable[PlayFrame], channel: NodeChannel, recorder: Recorder, pacing: Pacing, progress: Progress
 ) -> tuple[str, ...]:
-    """Publish every frame through `channel`, wait for the answers, and return notes on what went wrong.
+    """Publish every frame through `channel`, wait for the heatmaps, and return notes on what went wrong.
 
     Every frame gets the time of its publication as stamp, so that stamps are unique and ages mean something.
 
     Raises:
-        ReplayError: the node died, or left `MISSING_IN_A_ROW` frames in a row unanswered in lockstep.
+        ReplayError: the node died, or published none for `MISSING_IN_A_ROW` frames in a row in lockstep.
     """
     channel.listen(recorder)
     stamps = StampCheck()
@@ -125,7 +125,7 @@ def _play_lockstep(
             notes.append(f"no heatmap for frame {frame.id} in {pacing.timeout_s:g} s")
         if missing == MISSING_IN_A_ROW:
             raise ReplayError(
-                f"the node answered none of {missing} frames in a row, the last was {frame.id}; "
+                f"the node published no heatmap for {missing} frames in a row, the last was {frame.id}; "
                 f"{recorder.arrived} of {recorder.played} frames came back before"
             )
         progress(recorder.played)

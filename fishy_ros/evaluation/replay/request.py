@@ -110,7 +110,7 @@ class ReplayRequest:
     components: str | None = None
     """Track of the component metrics, `anomaly` or `obstacle`; None leaves them out."""
     video: bool = False
-    """Write the overlays as a film; without ground truth a report has one anyway."""
+    """Write the overlays as a video; without ground truth a report has one anyway."""
 
     def __post_init__(self) -> None:
         if self.components is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore, StoredHeatmap
 from fishy_ros.evaluation.replay.offline import replay_offline
 from fishy_ros.evaluation.replay.request import DetectorChoice, StartStage
-from fishy_ros.evaluation.replay.spool import HeatmapSpool, SpoolSlot
 from fishy_ros.evaluation.replay.timing import time_detector
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
@@ -21,12 +21,12 @@ def run_offline(
     choice: DetectorChoice,
     start_stage: StartStage,
     timing_frames: int = 0,
-    on_answer: Callable[[Answer], object] = lambda answer: None,
+    on_detected: Callable[[DetectedFrame], object] = lambda detected: None,
     track: Track | None = None,
 ) -> ReplayResult:
     """Run a detector in this process on every frame of `source` and score it.
 
-    `timing_frames` frames more are timed by themselves; `on_answer` sees every answer; `track` asks for the component
+    `timing_frames` frames more are timed by themselves; `on_detected` sees every frame; `track` asks for the component
     metrics, for which the heatmaps are kept in a temporary file.
 
     Raises:
@@ -46,22 +46,24 @@ def run_offline(
             extra=extra,
         )
         progress = start_stage("detecting and scoring", len(source))
-        answers = replay_offline(source, detector)
+        detected_frames = replay_offline(source, detector)
         if track is None:
-            return build_result(run, answers, progress, on_answer)
-        with HeatmapSpool() as spool:
-            kept: list[SpoolSlot] = []
-            again = ComponentPass(track, lambda: _read_again(source, kept, spool))
-            return build_result(run, _keep(answers, kept, spool), progress, on_answer, again)
+            return build_result(run, detected_frames, progress, on_detected)
+        with HeatmapStore() as store:
+            kept: list[StoredHeatmap] = []
+            again = ComponentPass(track, lambda: _read_again(source, kept, store))
+            return build_result(run, _keep(detected_frames, kept, store), progress, on_detected, again)
 
 
-def _keep(answers: Iterable[Answer], kept: list[SpoolSlot], spool: HeatmapSpool) -> Iterator[Answer]:
-    for answer in answers:
-        assert answer.score is not None
-        kept.append(spool.append(answer.score))
-        yield answer
+def _keep(
+    detected_frames: Iterable[DetectedFrame], kept: list[StoredHeatmap], store: HeatmapStore
+) -> Iterator[DetectedFrame]:
+    for detected in detected_frames:
+        assert detected.score is not None
+        kept.append(store.append(detected.score))
+        yield detected
 
 
-def _read_again(source: FrameSource, kept: list[SpoolSlot], spool: HeatmapSpool) -> Iterator[Answer]:
+def _read_again(source: FrameSource, kept: list[StoredHeatmap], store: HeatmapStore) -> Iterator[DetectedFrame]:
     for sample, slot in zip(source.samples(), kept, strict=True):
-        yield Answer(sample, spool.read(slot))
+        yield DetectedFrame(sample, store.read(slot))

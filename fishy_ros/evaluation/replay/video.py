@@ -1,4 +1,4 @@
-"""Write overlays as a film: MP4 where OpenCV can encode it, an animated WebP elsewhere."""
+"""Write overlays as a video: MP4 where OpenCV can encode it, an animated WebP elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.imaging import render_overlay
 from fishy_ros.types import ImageArray
 
@@ -18,7 +18,7 @@ MAX_WIDTH = 1024
 
 
 class OverlayVideo:
-    """Draws the heatmap of every answer over its image; frames without a heatmap are shown as they are."""
+    """Draws the heatmap of every frame over its image; frames without a heatmap are shown as they are."""
 
     def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0) -> None:
         """Write `overlay.mp4` or `overlay.webp` into `folder`; `threshold` is where the outline is drawn."""
@@ -30,10 +30,10 @@ class OverlayVideo:
         self._size = (0, 0)
         self.path: Path | None = None
 
-    def add(self, answer: Answer) -> None:
+    def add(self, detected: DetectedFrame) -> None:
         """Append one frame."""
-        image = _shrink(answer.sample.image)
-        picture = image if answer.score is None else render_overlay(image, answer.score, self._threshold)
+        image = _shrink(detected.sample.image)
+        picture = image if detected.score is None else render_overlay(image, detected.score, self._threshold)
         if self.path is None:
             self._open(picture)
         if (picture.shape[1], picture.shape[0]) != self._size:
@@ -44,7 +44,7 @@ class OverlayVideo:
             self._writer.write(picture)
 
     def close(self) -> None:
-        """Finish the film.
+        """Finish the video.
 
         Raises:
             ReplayError: it cannot be written.
@@ -87,4 +87,4 @@ def _write_webp(path: Path, pictures: list[ImageArray], rate_hz: float) -> None:
     animation.frames = pictures
     animation.durations = [round(1000 / rate_hz)] * len(pictures)
     if not encode(str(path), animation):
-        raise ReplayError(f"{path}: the film cannot be written")
+        raise ReplayError(f"{path}: the video cannot be written")

@@ -24,7 +24,7 @@ class GalleryEntry:
 
     frame: str
     ap: float
-    """Average precision of the frame by itself; NaN without anomalous or ordinary pixels."""
+    """Average precision of the frame by itself; NaN without anomalous or normal pixels."""
     score: ScoreMap
     """float32 `[h, w]`."""
     labels: LabelMap | None

@@ -10,12 +10,12 @@ import numpy as np
 
 from fishy_ros.errors import ImageError
 from fishy_ros.evaluation.report.gallery import Gallery, GalleryEntry
-from fishy_ros.imaging import colourize, render_overlay
+from fishy_ros.imaging import colorize, render_overlay
 from fishy_ros.types import ANOMALY, IGNORED, ImageArray, LabelMap, ScoreMap
 
-_IGNORED_COLOUR = (60, 60, 60)
-_ORDINARY_COLOUR = (190, 190, 190)
-_ANOMALY_COLOUR = (60, 60, 230)
+_IGNORED_COLOR = (60, 60, 60)
+_NORMAL_COLOR = (190, 190, 190)
+_ANOMALY_COLOR = (60, 60, 230)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def draw_gallery(
 
     Args:
         gallery: the frames.
-        score_range: scores shown as the lowest and the highest colour.
+        score_range: scores shown as the lowest and the highest color.
         threshold: outlined in the overlay; None outlines nothing.
     """
     for group, entries in (("best", gallery.best), ("median", gallery.median), ("worst", gallery.worst)):
@@ -53,8 +53,8 @@ def _draw(entry: GalleryEntry, score_range: tuple[float, float], threshold: floa
     if entry.image is not None:
         pictures["image"] = entry.image
     if entry.labels is not None:
-        pictures["labels"] = _colour_labels(entry.labels)
-    pictures["heatmap"] = colourize(score)
+        pictures["labels"] = _color_labels(entry.labels)
+    pictures["heatmap"] = colorize(score)
     if entry.image is not None:
         level = 1.0 if threshold is None else float(np.clip((threshold - low) / (high - low), 0.0, 1.0))
         pictures["overlay"] = render_overlay(entry.image, score, level)
@@ -67,10 +67,10 @@ def _scale(score: ScoreMap, low: float, high: float) -> ScoreMap:
     return np.asarray(np.nan_to_num(scaled, nan=1.0).clip(0.0, 1.0), np.float32)
 
 
-def _colour_labels(labels: LabelMap) -> ImageArray:
-    picture = np.full((*labels.shape, 3), _IGNORED_COLOUR, np.uint8)
-    picture[labels != IGNORED] = _ORDINARY_COLOUR
-    picture[labels == ANOMALY] = _ANOMALY_COLOUR
+def _color_labels(labels: LabelMap) -> ImageArray:
+    picture = np.full((*labels.shape, 3), _IGNORED_COLOR, np.uint8)
+    picture[labels != IGNORED] = _NORMAL_COLOR
+    picture[labels == ANOMALY] = _ANOMALY_COLOR
     return picture
 
 

@@ -19,7 +19,7 @@ from fishy_ros.metrics.pixel import Curve
 Png = bytes
 """An encoded PNG picture."""
 
-COLOURS: tuple[str, ...] = ("#2459a8", "#d1495b", "#3a7d44", "#e0a030", "#6b4c9a", "#4c9a9a", "#8a5a44", "#777777")
+COLORS: tuple[str, ...] = ("#2459a8", "#d1495b", "#3a7d44", "#e0a030", "#6b4c9a", "#4c9a9a", "#8a5a44", "#777777")
 
 _LOWEST_FPR = 1e-5
 
@@ -48,11 +48,11 @@ def plot_comparison(
     for row, (_, values) in enumerate(metrics):
         for column, (value, interval) in enumerate(values):
             height = row + 0.24 * (column - (len(names) - 1) / 2)
-            colour = COLOURS[column]
+            color = COLORS[column]
             if interval is not None:
-                right.plot([100 * interval.low, 100 * interval.high], [height, height], color=colour, linewidth=2)
+                right.plot([100 * interval.low, 100 * interval.high], [height, height], color=color, linewidth=2)
             if value is not None:
-                right.plot([100 * value], [height], "o", color=colour, label=names[column] if row == 0 else None)
+                right.plot([100 * value], [height], "o", color=color, label=names[column] if row == 0 else None)
     right.set_yticks(range(len(metrics)), [name for name, _ in metrics])
     right.invert_yaxis()
     right.set(xlabel="%", title="95 % intervals over frames", xlim=(-2, 102))
@@ -60,13 +60,13 @@ def plot_comparison(
 
 
 def plot_distribution(distribution: ScoreDistribution, threshold: float | None) -> Png:
-    """Draw the share of ordinary and anomalous pixels in every score bin, on a logarithmic axis."""
+    """Draw the share of normal and anomalous pixels in every score bin, on a logarithmic axis."""
     figure, (axes,) = _figure(1)
-    counted = ((distribution.ordinary, "ordinary"), (distribution.anomalous, "anomalous"))
-    for colour, (counts, name) in zip(COLOURS, counted, strict=False):
+    counted = ((distribution.normal, "normal"), (distribution.anomalous, "anomalous"))
+    for color, (counts, name) in zip(COLORS, counted, strict=False):
         if counts.sum():
             axes.stairs(
-                counts / counts.sum(), distribution.edges, fill=True, alpha=0.45, color=colour, label=f"{name} pixels"
+                counts / counts.sum(), distribution.edges, fill=True, alpha=0.45, color=color, label=f"{name} pixels"
             )
     if threshold is not None:
         axes.axvline(threshold, color="#333333", linewidth=1, linestyle="--", label="threshold of best F1")
@@ -79,8 +79,8 @@ def plot_groups(groups: Sequence[GroupMetrics], title: str) -> Png:
     """Draw AP and FPR95 of every group as bars."""
     figure, (axes,) = _figure(1)
     rows = np.arange(len(groups))
-    axes.barh(rows - 0.19, [100 * group.ap for group in groups], 0.38, color=COLOURS[0], label="AP")
-    axes.barh(rows + 0.19, [100 * group.fpr95 for group in groups], 0.38, color=COLOURS[1], label="FPR95")
+    axes.barh(rows - 0.19, [100 * group.ap for group in groups], 0.38, color=COLORS[0], label="AP")
+    axes.barh(rows + 0.19, [100 * group.fpr95 for group in groups], 0.38, color=COLORS[1], label="FPR95")
     axes.set_yticks(rows, [f"{group.name}\n{group.objects} objects" for group in groups])
     axes.invert_yaxis()
     axes.set(xlabel="%", xlim=(0, 100))
@@ -93,10 +93,10 @@ def plot_latency_histogram(series: Mapping[str, NDArray[np.float64]], stage: str
     """Draw how often each latency of one stage occurs, with p50, p95 and p99."""
     figure, (axes,) = _figure(1)
     values = series[stage]
-    axes.hist(values, bins=min(50, max(10, values.size // 4)), color=COLOURS[0], alpha=0.8)
-    for colour, share in zip(("#3a7d44", "#e0a030", "#d1495b"), (50, 95, 99), strict=True):
+    axes.hist(values, bins=min(50, max(10, values.size // 4)), color=COLORS[0], alpha=0.8)
+    for color, share in zip(("#3a7d44", "#e0a030", "#d1495b"), (50, 95, 99), strict=True):
         at = float(np.percentile(values, share))
-        axes.axvline(at, color=colour, linewidth=1.4, label=f"p{share} {at:.1f} ms")
+        axes.axvline(at, color=color, linewidth=1.4, label=f"p{share} {at:.1f} ms")
     axes.set(xlabel=f"{stage} (ms)", ylabel="frames", title=f"Latency: {stage}")
     axes.legend(frameon=False, fontsize=8)
     return _png(figure)
@@ -109,7 +109,7 @@ def plot_timeline(stages: Mapping[str, NDArray[np.float64]], total: NDArray[np.f
     frames = np.arange(len(next(iter(stages.values()))) if stages else 0)
     heights = [np.nan_to_num(stages[name]) for name in names]
     if names:
-        axes.stackplot(frames, heights, labels=names, colors=COLOURS, alpha=0.8, step="mid")
+        axes.stackplot(frames, heights, labels=names, colors=COLORS, alpha=0.8, step="mid")
     if total is not None:
         axes.plot(frames, total, color="#222222", linewidth=0.9, label="total")
     axes.set(xlabel="frame", ylabel="ms", title="Latency of every frame by stage", ylim=(0, None))
@@ -118,9 +118,9 @@ def plot_timeline(stages: Mapping[str, NDArray[np.float64]], total: NDArray[np.f
 
 
 def _draw_curves(left: Axes, right: Axes, curves: Mapping[str, Curve]) -> None:
-    for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
-        left.step(curve.recall, curve.precision, where="pre", color=colour, label=_plain(name))
-        right.plot(np.maximum(curve.fpr, _LOWEST_FPR), curve.recall, color=colour, label=_plain(name))
+    for color, (name, curve) in zip(COLORS, curves.items(), strict=False):
+        left.step(curve.recall, curve.precision, where="pre", color=color, label=_plain(name))
+        right.plot(np.maximum(curve.fpr, _LOWEST_FPR), curve.recall, color=color, label=_plain(name))
     left.set(xlabel="recall", ylabel="precision", title="Precision and recall", xlim=(0, 1), ylim=(0, 1.02))
     right.axhline(0.95, color="#999999", linewidth=0.8, linestyle="--")
     right.set(

@@ -15,7 +15,7 @@ _LATENCY_STAGES = ("total", "round_trip")
 
 
 @dataclass(frozen=True)
-class Contestant:
+class RankedRun:
     """What is compared of one run: rates as fractions of 1, latency percentiles in ms, None where not measured."""
 
     name: str
@@ -27,7 +27,7 @@ class Contestant:
     """p50, p95, p99."""
 
     @classmethod
-    def of_report(cls, name: str, report: Mapping[str, Any]) -> Contestant:
+    def of_report(cls, name: str, report: Mapping[str, Any]) -> RankedRun:
         """Take what is compared from the values of a `report.json`."""
         metrics, frames, stages = report["metrics"], report["frames"], report["latency_ms"]
         latency = next((stages[stage] for stage in _LATENCY_STAGES if stage in stages), None)
@@ -40,20 +40,20 @@ class Contestant:
         )
 
     @classmethod
-    def of_result(cls, name: str, result: ReplayResult) -> Contestant:
+    def of_result(cls, name: str, result: ReplayResult) -> RankedRun:
         """Take what is compared from a result."""
         return cls.of_report(name, result_to_json(result))
 
 
-def ranking_table(contestants: Sequence[Contestant]) -> str:
+def ranking_table(runs: Sequence[RankedRun]) -> str:
     """Lay runs out as text, the highest AP first and runs without metrics last."""
-    ranked = sorted(contestants, key=lambda run: -1.0 if run.rates[0] is None else run.rates[0], reverse=True)
+    ranked = sorted(runs, key=lambda run: -1.0 if run.rates[0] is None else run.rates[0], reverse=True)
     rows = [_TITLES, *((str(rank), run.name, *_cells(run)) for rank, run in enumerate(ranked, start=1))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.rjust, row, widths)) for row in rows)
 
 
-def _cells(run: Contestant) -> tuple[str, ...]:
+def _cells(run: RankedRun) -> tuple[str, ...]:
     rates = ("-" if rate is None else percent(rate) for rate in run.rates)
     times = ("-",) * 3 if run.latency_ms is None else tuple(f"{ms:.1f}" for ms in run.latency_ms)
     return (*rates, f"{run.published} / {run.played}", *times)

@@ -74,7 +74,7 @@ def _facts(result: ReplayResult, intervals: dict[str, Interval]) -> list[str]:
         if score.pixel is not None:
             share = score.pixel.positives / (score.pixel.positives + score.pixel.negatives)
             facts.append(
-                f"{score.pixel.positives:,} anomalous and {score.pixel.negatives:,} ordinary pixels "
+                f"{score.pixel.positives:,} anomalous and {score.pixel.negatives:,} normal pixels "
                 f"({100 * share:.3f} % anomalous): a score without any information has an AP of {100 * share:.3f} %."
             )
         if score.unlabelled:

@@ -12,7 +12,7 @@ from typing import Any
 
 from fishy_ros.documents import parse_json, read_limited
 from fishy_ros.errors import ScoreError
-from fishy_ros.evaluation.result import ReplayResult
+from fishy_ros.evaluation.result import ModelDescription, ReplayResult
 from fishy_ros.evaluation.schema_check import find_contradiction
 from fishy_ros.evaluation.scoring.bootstrap import Interval
 from fishy_ros.evaluation.scoring.summary import FrameScore, ScoreSummary
@@ -41,7 +41,7 @@ def result_to_json(result: ReplayResult, intervals: Mapping[str, Interval] | Non
         "intervals95": {name: [interval.low, interval.high] for name, interval in (intervals or {}).items()},
         "frames": asdict(result.frames),
         "latency_ms": _finite({stage: asdict(summary) for stage, summary in result.latency_ms().items()}),
-        "model": asdict(result.model) if result.model else None,
+        "model": _model(result.model) if result.model else None,
         "runtime": asdict(result.runtime) if result.runtime else None,
         "source": {"kind": result.source.kind, "name": result.source.name},
         "input_sha256": result.source.sha256,
@@ -76,6 +76,13 @@ def load_report(path: Path) -> dict[str, Json]:
     if contradiction is not None:
         raise ScoreError(f"{path}: {contradiction}")
     return report
+
+
+def _model(model: ModelDescription) -> dict[str, Json]:
+    """Keep the key that reports have had from the beginning."""
+    described = asdict(model)
+    described["licence"] = described.pop("license")
+    return described
 
 
 def _metrics(score: ScoreSummary | None) -> dict[str, Json]:
@@ -115,7 +122,7 @@ def _score(score: ScoreSummary) -> dict[str, Json]:
         "by_distance": [asdict(group) for group in score.by_distance],
         "distribution": {
             "edges": score.distribution.edges.tolist(),
-            "ordinary": score.distribution.ordinary.tolist(),
+            "ordinary": score.distribution.normal.tolist(),
             "anomalous": score.distribution.anomalous.tolist(),
         },
         "per_frame": [_frame(frame) for frame in score.frames],

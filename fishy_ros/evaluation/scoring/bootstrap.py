@@ -39,7 +39,7 @@ def draw_frames(frames: int, samples: int = 1000, seed: int = 0) -> Iterator[NDA
 
 
 def resample(bins: FrameBins, draws: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Compute `METRICS` of every sample: `[samples, 3]`; NaN where a sample lacks anomalous or ordinary pixels.
+    """Compute `METRICS` of every sample: `[samples, 3]`; NaN where a sample lacks anomalous or normal pixels.
 
     Args:
         bins: the counts of F frames.

@@ -1,4 +1,4 @@
-"""Score the answers of a replay, and put together everything that its report holds."""
+"""Score the frames of a replay, and put together everything that its report holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fishy_ros.evaluation.environment import describe_environment
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.play import Progress
 from fishy_ros.evaluation.result import (
     FrameCounts,
@@ -27,7 +27,7 @@ _NAMED = 10
 
 @dataclass(frozen=True)
 class RunDescription:
-    """What is known of a replay beside its answers."""
+    """What is known of a replay beside its frames."""
 
     mode: str
     """`live`, `lockstep`, `offline` or `attach`."""
@@ -43,21 +43,21 @@ class ComponentPass:
     """What the component metrics need: their threshold comes from all frames, so they see the frames a second time."""
 
     track: Track
-    answers: Callable[[], Iterable[Answer]]
-    """Gives the answers once more."""
+    detected_frames: Callable[[], Iterable[DetectedFrame]]
+    """Gives the frames once more."""
 
 
 def build_result(
     run: RunDescription,
-    answers: Iterable[Answer],
+    detected_frames: Iterable[DetectedFrame],
     progress: Progress,
-    on_answer: Callable[[Answer], object] = lambda answer: None,
+    on_detected: Callable[[DetectedFrame], object] = lambda detected: None,
     components: ComponentPass | None = None,
 ) -> ReplayResult:
-    """Score every answer that has a heatmap and ground truth.
+    """Score every frame that has a heatmap and ground truth.
 
-    `on_answer` sees every answer in order of play; `progress` is told how many have been taken. `components` asks
-    for the component metrics, which need the answers once more.
+    `on_detected` sees every frame in order of play; `progress` is told how many have been taken. `components` asks
+    for the component metrics, which need the frames once more.
 
     Raises:
         ScoreError: a heatmap cannot be scored; the frame is named.
@@ -66,18 +66,20 @@ def build_result(
     missing: list[str] = []
 
     def scored() -> Iterator[ScoredFrame]:
-        for count, answer in enumerate(answers, start=1):
-            on_answer(answer)
-            latencies.append(FrameLatency(answer.sample.id, answer.stages_ms))
-            if answer.score is None:
-                missing.append(answer.sample.id)
+        for count, detected in enumerate(detected_frames, start=1):
+            on_detected(detected)
+            latencies.append(FrameLatency(detected.sample.id, detected.stages_ms))
+            if detected.score is None:
+                missing.append(detected.sample.id)
             else:
-                yield answer.scored(answer.score)
+                yield detected.scored(detected.score)
             progress(count)
 
     summary = score_frames(scored)
     if components is not None and summary.pixel is not None:
-        frames = (answer.scored(answer.score) for answer in components.answers() if answer.score is not None)
+        frames = (
+            detected.scored(detected.score) for detected in components.detected_frames() if detected.score is not None
+        )
         found = score_components(frames, summary.pixel.best_f1_threshold, components.track)
         summary = replace(summary, component=found)
     return assemble_result(run, summary, latencies, missing)

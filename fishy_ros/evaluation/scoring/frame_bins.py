@@ -22,9 +22,9 @@ _MEMORY_LIMIT = 64 << 20
 
 @dataclass(frozen=True)
 class FrameBins:
-    """Counts of ordinary and anomalous pixels of every frame in the same bins, highest scores first.
+    """Counts of normal and anomalous pixels of every frame in the same bins, highest scores first.
 
-    Bins are chosen so that each holds only a small share of the anomalous pixels, or few ordinary ones.
+    Bins are chosen so that each holds only a small share of the anomalous pixels, or few normal ones.
     """
 
     frames: tuple[str, ...]
@@ -136,7 +136,7 @@ class FrameBinner:
 def _bin_of_cell(positives: NDArray[np.int64], negatives: NDArray[np.int64]) -> NDArray[np.intp]:
     """Assign ascending cells to bins, the highest score in bin 0.
 
-    A new bin starts when another 1/512 of the anomalous pixels, or a 512th of the logarithm of the ordinary
+    A new bin starts when another 1/512 of the anomalous pixels, or a 512th of the logarithm of the normal
     ones, has been passed: AP is decided where false positives are still few.
     """
     tp = np.cumsum(positives[::-1])

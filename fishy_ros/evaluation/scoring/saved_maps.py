@@ -28,7 +28,7 @@ class SavedMaps:
 
     Args:
         scores: folder with `NAME.npy` or `NAME.tiff`, float `[h, w]` or `[1, h, w]`.
-        labels: folder with `NAME.png`, uint8 with 0 = ordinary, 1 = anomaly, anything else ignored.
+        labels: folder with `NAME.png`, uint8 with 0 = normal, 1 = anomaly, anything else ignored.
         images: folder with `NAME.*`, the images themselves, for the report.
 
     Raises:

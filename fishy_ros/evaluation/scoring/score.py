@@ -17,7 +17,7 @@ from fishy_ros.metrics.objects import FrameObjects, find_objects, objects_by_dis
 from fishy_ros.metrics.per_image import ImageMetrics, PerImageAccumulator, image_metrics
 from fishy_ros.metrics.pixel import PixelAccumulator, SortedFrame, sort_frame
 from fishy_ros.metrics.segmentation import SegmentationAccumulator
-from fishy_ros.types import ANOMALY, IGNORED, ORDINARY, ImageArray, LabelMap, ScoreMap
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap, ScoreMap
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ScoredFrame:
     score: ScoreMap
     """float32 `[h, w]`; resized to the labels where their size differs."""
     labels: LabelMap | None = None
-    """uint8 `[H, W]` with `ORDINARY`, `ANOMALY` and `IGNORED`; None where the frame has no ground truth."""
+    """uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`; None where the frame has no ground truth."""
     image: ImageArray | None = None
     """uint8 `[H, W, 3]`, BGR, for the gallery."""
     predicted_classes: LabelMap | None = None
@@ -134,7 +134,7 @@ class Scorer:
         elif self._frames:
             warnings.append(
                 f"no AP, AUROC, FPR95: {len(self._frames)} labelled frames hold {positives.total} anomalous "
-                f"and {negatives.total} ordinary pixels"
+                f"and {negatives.total} normal pixels"
             )
         if self._segmentation is not None and self._misclassification is not None:
             segmentation = self._segmentation.compute()
@@ -206,4 +206,4 @@ def _unexpected(labels: LabelMap, pixels: SortedFrame) -> tuple[int, ...]:
     evaluated = pixels.positives.size + pixels.negatives.size
     if evaluated + np.count_nonzero(labels == IGNORED) == labels.size:
         return ()
-    return tuple(int(value) for value in np.unique(labels) if value not in (ORDINARY, ANOMALY, IGNORED))
+    return tuple(int(value) for value in np.unique(labels) if value not in (NORMAL, ANOMALY, IGNORED))

@@ -23,7 +23,7 @@ class FrameScore:
     positives: int
     """Anomalous pixels."""
     negatives: int
-    """Ordinary pixels."""
+    """Normal pixels."""
     metrics: ImageMetrics
 
 

@@ -109,12 +109,12 @@ def _run(
     start_stage: StartStage,
 ) -> None:
     plan = plan_faults(request.seconds, request.fault_every_s, request.seed)
-    dice = random.Random(request.seed)
+    rng = random.Random(request.seed)
     progress = start_stage(f"soaking for {request.seconds:.0f} s with {len(plan)} faults", round(request.seconds))
     for fault in plan:
         _play_to(fault.at_s, driver, progress)
         started_s = driver.now_s
-        ACTIONS[fault.kind](driver, fault.seconds, others, dice)
+        ACTIONS[fault.kind](driver, fault.seconds, others, rng)
         recover_s = driver.recover()
         outcomes.append(FaultOutcome(PlannedFault(fault.kind, started_s, fault.seconds), recover_s))
     _play_to(request.seconds, driver, progress)

@@ -59,19 +59,19 @@ class SoakDriver:
         self._play(lambda: time.monotonic() >= deadline, self.rate_hz if rate_hz is None else rate_hz, pictures)
 
     def recover(self) -> float | None:
-        """Play until a frame that is sent from now on is answered; returns how long that took, None if it was not.
+        """Play until a frame that is sent from now on has its heatmap; returns how long that took, None if none came.
 
         Raises:
             ReplayError: the node has ended.
         """
         since = time.monotonic()
         self._play(
-            lambda: self._audit.has_answer_since(since) or time.monotonic() > since + _PATIENCE_S, self.rate_hz, ()
+            lambda: self._audit.has_heatmap_since(since) or time.monotonic() > since + _PATIENCE_S, self.rate_hz, ()
         )
-        return time.monotonic() - since if self._audit.has_answer_since(since) else None
+        return time.monotonic() - since if self._audit.has_heatmap_since(since) else None
 
     def send_as_it_is(self, message: bytes, behind_s: float = 0.0) -> None:
-        """Send a message that must not be answered, stamped now or `behind_s` seconds ago."""
+        """Send a message that must get no heatmap, stamped now or `behind_s` seconds ago."""
         self.player.publish(PlayFrame(0, "", message), self._new_stamp() - round(behind_s * 1e9))
 
     def freeze(self, seconds: float) -> None:

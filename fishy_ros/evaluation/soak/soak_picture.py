@@ -7,13 +7,13 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fishy_ros.evaluation.report.plots import COLOURS
+from fishy_ros.evaluation.report.plots import COLORS
 from fishy_ros.evaluation.soak.soak_plan import FAULTS
 from fishy_ros.evaluation.soak.soak_result import SoakResult
 
 
 def write_soak_picture(result: SoakResult, path: Path) -> None:
-    """Write a PNG with one panel a quantity; a line marks every fault, in the colour of its kind."""
+    """Write a PNG with one panel a quantity; a line marks every fault, in the color of its kind."""
     figure = Figure(figsize=(11, 8), layout="constrained")
     FigureCanvasAgg(figure)
     memory, handles, latency = figure.subplots(3, 1, sharex=True)
@@ -30,17 +30,17 @@ def write_soak_picture(result: SoakResult, path: Path) -> None:
         ("median", [sample.round_trip_ms for sample in result.samples]),
         ("maximum", [sample.round_trip_max_ms for sample in result.samples]),
     ):
-        colour = "black" if name == "median" else "grey"
-        latency.plot(minutes, [nan if v is None else v for v in values], ".-", markersize=3, color=colour, label=name)
+        color = "black" if name == "median" else "grey"
+        latency.plot(minutes, [nan if v is None else v for v in values], ".-", markersize=3, color=color, label=name)
     latency.set(ylabel="sent to heard (ms)", yscale="log", xlabel="minutes")
-    colours = dict(zip(FAULTS, COLOURS, strict=True))
+    colors = dict(zip(FAULTS, COLORS, strict=True))
     for axes in (memory, handles, latency):
         axes.grid(alpha=0.25)
         for outcome in result.faults:
-            axes.axvline(outcome.fault.at_s / 60, color=colours[outcome.fault.kind], linewidth=0.8, alpha=0.6)
+            axes.axvline(outcome.fault.at_s / 60, color=colors[outcome.fault.kind], linewidth=0.8, alpha=0.6)
     latency.legend(fontsize=8, loc="upper left")
-    for kind, colour in colours.items():
-        memory.plot([], [], color=colour, label=kind)
+    for kind, color in colors.items():
+        memory.plot([], [], color=color, label=kind)
     memory.legend(fontsize=8, ncols=len(FAULTS) + 2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100, metadata={"Software": None})

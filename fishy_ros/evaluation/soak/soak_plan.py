@@ -40,13 +40,13 @@ def plan_faults(duration_s: float, every_s: float, seed: int) -> tuple[PlannedFa
 
     Kinds come in shuffled rounds, so that none is missing from a soak of `len(FAULTS)` faults.
     """
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     planned: list[PlannedFault] = []
     kinds: list[str] = []
     at_s = QUIET_S
     while at_s < duration_s - QUIET_S:
         if not kinds:
-            kinds = dice.sample(FAULTS, len(FAULTS))
-        planned.append(PlannedFault(kinds.pop(), at_s, dice.uniform(0.3, 1.5)))
-        at_s += dice.uniform(0.5, 1.5) * every_s
+            kinds = rng.sample(FAULTS, len(FAULTS))
+        planned.append(PlannedFault(kinds.pop(), at_s, rng.uniform(0.3, 1.5)))
+        at_s += rng.uniform(0.5, 1.5) * every_s
     return tuple(planned)

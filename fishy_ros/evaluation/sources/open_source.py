@@ -57,8 +57,8 @@ def parse_options(pairs: Sequence[str]) -> tuple[tuple[str, str | int], ...]:
     Raises:
         ConfigError: there is no `=`.
 
-    >>> parse_options(["frames=12", "labels=0=ordinary,*=ignored"])
-    (('frames', 12), ('labels', '0=ordinary,*=ignored'))
+    >>> parse_options(["frames=12", "labels=0=normal,*=ignored"])
+    (('frames', 12), ('labels', '0=normal,*=ignored'))
     """
     return tuple(map(_parse_option, pairs))
 

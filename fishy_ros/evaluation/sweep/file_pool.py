@@ -99,7 +99,7 @@ def _leave_outcome(
 
 
 def _pass_on(left: Future[str | None], path: Path, result: Future[T]) -> None:
-    """Give `result` what the worker left behind."""
+    """Give `result` what the worker left."""
     if left.cancelled():
         result.cancel()
         result.set_running_or_notify_cancel()

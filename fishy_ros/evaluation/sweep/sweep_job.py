@@ -66,10 +66,10 @@ def score_chunk(chunk: SweepChunk) -> ChunkResult:
     """
     detector = _open_detector(chunk.job.detector)
     scorer, latencies = Scorer(), []
-    for answer in replay_offline(chunk.job.source.open(), detector, chunk.start, chunk.stop):
-        assert answer.score is not None
-        scorer.add(prepare_frame(answer.scored(answer.score)))
-        latencies.append(FrameLatency(answer.sample.id, answer.stages_ms))
+    for detected in replay_offline(chunk.job.source.open(), detector, chunk.start, chunk.stop):
+        assert detected.score is not None
+        scorer.add(prepare_frame(detected.scored(detected.score)))
+        latencies.append(FrameLatency(detected.sample.id, detected.stages_ms))
     return ChunkResult(scorer, tuple(latencies), detector.runtime_info)
 
 

@@ -24,7 +24,7 @@ class DissimilarityHead(nn.Module):
     """Score `[B, h, w]` at 1/4 resolution; the comparison happens at 1/8, only its outcome meets the fine features.
 
     At 1/8 every operation costs a quarter, and a window of 3x3 sees twice as far. Gradients do not flow into the class
-    logits, so that the head cannot spoil the segmentation.
+    logits, so that the head cannot disturb the segmentation.
     """
 
     def __init__(self, classes: int, semantic: int, detail: int) -> None:

@@ -44,7 +44,7 @@ class GaussianMixtureHead(nn.Module):
     """Minus the logarithm of the density of fine features under a mixture of K Gaussians, at 1/8 resolution.
 
     Sources: Lee et al., 2018 (as above), which fits one Gaussian a class; Liang et al., GMMSeg, 2022, several. Here one
-    mixture holds all that is ordinary. Its covariances are diagonal after the whitening by `covariance` `[D, D]`, so
+    mixture holds all that is normal. Its covariances are diagonal after the whitening by `covariance` `[D, D]`, so
     that a density is a 1x1 convolution of the whitened features and their squares: with s for variances,
     -(x - m)^2 / 2s = x m / s - x^2 / 2s - m^2 / 2s, summed over D. `weights` is float `[K]` with sum 1, `means` and
     `variances` are `[K, D]` in whitened coordinates.

@@ -75,7 +75,7 @@ def count_parameters(module: nn.Module) -> int:
 
 def _learned_head(net: Network) -> DissimilarityHead | RefinedHead:
     if isinstance(net, CascadeNet):
-        return RefinedHead(_dissimilarity(net.trunk), net.detail)
+        return RefinedHead(_dissimilarity(net.backbone), net.detail)
     return _dissimilarity(net)
 
 

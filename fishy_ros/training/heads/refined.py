@@ -1,4 +1,4 @@
-"""The learned head of a cascade: the trunk's dissimilarity, refined by what the full size shows."""
+"""The learned head of a cascade: the backbone's dissimilarity, refined by what the full size shows."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 class RefinedHead(nn.Module):
-    """Score `[B, h, w]` at 1/4 of the full size: that of `trunk`, enlarged, plus a refinement that starts at zero.
+    """Score `[B, h, w]` at 1/4 of the full size: that of `backbone`, enlarged, plus a refinement that starts at zero.
 
-    `trunk` is the learned head of the cascade's trunk and frozen like it; the refinement reads the last features of
-    that head beside the fine features of the image.
+    `backbone` is the learned head of the cascade's backbone and frozen like it; the refinement reads the last
+    features of that head beside the fine features of the image.
     """
 
-    def __init__(self, trunk: DissimilarityHead, detail: int) -> None:
+    def __init__(self, backbone: DissimilarityHead, detail: int) -> None:
         super().__init__()
-        self.trunk = trunk.requires_grad_(False)
+        self.backbone = backbone.requires_grad_(False)
         self.from_detail = ConvNormAct(detail, FINE, activate=False)
         self.from_evidence = nn.Conv2d(FINE, FINE, 1)
         self.activation = nn.ReLU(inplace=True)
         self.score = ZeroConv(FINE, 1)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch the refinement between training and evaluation; the trunk's head stays in evaluation mode."""
+        """Switch the refinement between training and evaluation; the backbone's head stays in evaluation mode."""
         super().train(mode)
-        self.trunk.eval()
+        self.backbone.eval()
         return self
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
-        """Add to the trunk's score; logits and image are not read.
+        """Add to the backbone's score; logits and image are not read.
 
         Raises:
             ConfigError: the features come from a network that is no cascade.
@@ -46,7 +46,7 @@ class RefinedHead(nn.Module):
         if features.coarse is None:
             raise ConfigError("a refined head: expected the features of a cascade, found those of a single network")
         with torch.no_grad():
-            evidence = self.trunk.evidence(features.coarse.logits, features.coarse)
-            known = self.trunk.score(evidence)
+            evidence = self.backbone.evidence(features.coarse.logits, features.coarse)
+            known = self.backbone.score(evidence)
         fine = self.from_detail(features.detail) + upsample(self.from_evidence(evidence), 2)
         return (upsample(known, 2) + self.score(self.activation(fine))).squeeze(1)

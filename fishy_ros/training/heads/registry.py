@@ -26,7 +26,7 @@ from fishy_ros.training.heads.standardized_max_logits import StandardizedMaxLogi
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """Statistics of ordinary training pixels by predicted class.
+    """Statistics of normal training pixels by predicted class.
 
     `max_logit_mean`, `max_logit_std` float `[C]`; `means` `[C, D]` and `covariance` `[D, D]` of the fine features;
     `mixture_weights` `[K]`, `mixture_means` and `mixture_variances` `[K, D]` of the mixture that fits the fine

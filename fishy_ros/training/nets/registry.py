@@ -25,7 +25,7 @@ NETWORKS: dict[str, Callable[[], Network]] = {
 }
 """This project's own, `s` for 512x1024 and `m`, which refines it, for 1024x2048; designs of others to compare with."""
 
-TRUNKS: dict[str, str] = {"m": "s"}
+BACKBONES: dict[str, str] = {"m": "s"}
 """For each cascade the network inside, whose trained weights it starts from."""
 
 

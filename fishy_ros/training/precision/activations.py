@@ -1,4 +1,4 @@
-"""How activations are distributed on ordinary images, from which the scales of INT8 follow."""
+"""How activations are distributed on normal images, from which the scales of INT8 follow."""
 
 from __future__ import annotations
 

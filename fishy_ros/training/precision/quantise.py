@@ -42,11 +42,11 @@ Processors without VNNI add two products of an uint8 and an int8 in 16 bits, whi
 
 
 class Quantiser:
-    """Measure a float32 graph on ordinary images once, then write it with either kind of levels.
+    """Measure a float32 graph on normal images once, then write it with either kind of levels.
 
     Args:
         model: graph with static shapes.
-        images: ordinary images uint8 `[H, W, 3]` BGR of the graph's input size.
+        images: normal images uint8 `[H, W, 3]` BGR of the graph's input size.
 
     Raises:
         ModelPackageError: the graph has no convolution to quantise.

@@ -1,6 +1,6 @@
 """Which nodes may be computed in low precision without touching what orders the scores.
 
-Anomalies are told from ordinary pixels by small differences of logits and statistics, so softmax, logarithms, squared
+Anomalies are told from normal pixels by small differences of logits and statistics, so softmax, logarithms, squared
 distances, the enlargement of the score and its calibration stay in float32, and so does the last convolution before any
 of them. What is left, convolutions that make features and the layers between them, is nearly all of the arithmetic.
 """

@@ -15,14 +15,14 @@ from fishy_ros.model_package import ModelPackage, add_variants
 from fishy_ros.training.config import load_train_config
 from fishy_ros.training.precision.half import to_half
 from fishy_ros.training.precision.quantise import Levels, Quantiser
-from fishy_ros.training.sources import ordinary_pictures
+from fishy_ros.training.sources import normal_pictures
 from fishy_ros.types import ImageArray
 
 PRECISIONS: tuple[str, ...] = ("fp16", "int8")
 """What a package can be given beside fp32."""
 
 Pictures = Callable[[], Iterable[ImageArray]]
-"""Gives ordinary images uint8 `[H, W, 3]` BGR of any size."""
+"""Gives normal images uint8 `[H, W, 3]` BGR of any size."""
 
 
 def add_precisions(package: ModelPackage, precisions: Sequence[str], pictures: Pictures | None) -> ModelPackage:
@@ -65,11 +65,11 @@ def check_precisions(precisions: Sequence[str], pictures: Pictures | None) -> No
         if precision not in PRECISIONS:
             raise ConfigError(f"precision {precision!r}: expected {' or '.join(PRECISIONS)}")
     if "int8" in precisions and pictures is None:
-        raise ConfigError("precision 'int8': needs ordinary images; name a training configuration with --config")
+        raise ConfigError("precision 'int8': needs normal images; name a training configuration with --config")
 
 
 def training_pictures(config: Path | None, data: str | None, count: int) -> Pictures | None:
-    """Return what gives the ordinary images of a training configuration, None without a configuration.
+    """Return what gives the normal images of a training configuration, None without a configuration.
 
     `data` takes the place of the configured data root.
 
@@ -79,7 +79,7 @@ def training_pictures(config: Path | None, data: str | None, count: int) -> Pict
     if config is None:
         return None
     settings = load_train_config(config)
-    return lambda: ordinary_pictures(settings.open_sources(data), count)
+    return lambda: normal_pictures(settings.open_sources(data), count)
 
 
 def _resized(pictures: Iterable[ImageArray], package: ModelPackage) -> Iterator[ImageArray]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from fishy_ros.commands import bench
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
-from fishy_ros.evaluation.bench.cases import Case
+from fishy_ros.evaluation.bench.methods import Method
 from fishy_ros.evaluation.bench.plain_onnxruntime import PlainOnnxRuntime
 from fishy_ros.model_package import ModelPackage
 
@@ -33,13 +33,13 @@ def test_two_configurations_are_compared_and_kept(app: typer.Typer, tiny_package
     result = CliRunner().invoke(app, [*arguments, "--out", str(out)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     kept = json.loads(out.read_text())["bench"]
-    first, second = kept["cases"]
+    first, second = kept["methods"]
     assert first["ratio_to_first"]["total"]["median"] == 1
     assert second["configuration"]["threads"] == 1
     assert second["configuration"]["resolved"]["name"] == "onnxruntime"
     assert second["stages_ms"]["decode"]["frames"] == 6
-    for case in kept["cases"]:
-        stages = {stage: summary["median"] for stage, summary in case["stages_ms"].items()}
+    for method in kept["methods"]:
+        stages = {stage: summary["median"] for stage, summary in method["stages_ms"].items()}
         assert stages["inference"] <= stages["total"]
     assert kept["environment"]["cores"] >= 1
     picture = cv2.imread(str(out.with_suffix(".png")))
@@ -79,16 +79,16 @@ def test_settings_of_openvino_are_compared_and_those_of_others_are_refused(
     out = tmp_path / "settings.json"
     arguments = ["bench", "settings", *quick, "--runtime", "openvino", "--out", str(out)]
     CliRunner().invoke(app, arguments, catch_exceptions=False)
-    cases = {case["name"]: case["configuration"] for case in json.loads(out.read_text())["bench"]["cases"]}
-    assert cases["in use"]["precision"] == "f32"
-    assert cases["threads pinned on"]["cpu_pinning"] is True
-    assert cases["one thread"]["threads"] == 1
+    methods = {method["name"]: method["configuration"] for method in json.loads(out.read_text())["bench"]["methods"]}
+    assert methods["in use"]["precision"] == "f32"
+    assert methods["threads pinned on"]["cpu_pinning"] is True
+    assert methods["one thread"]["threads"] == 1
 
 
 @pytest.mark.parametrize("text", ["speed=1", "threads=many", "threads", "transport=bmp"])
 def test_a_configuration_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=text.split("=")[0]):
-        Case("fishy-s").changed(text)
+        Method("fishy-s").changed(text)
 
 
 def test_the_plain_session_gives_the_scores_that_the_detector_gives(tiny_package: ModelPackage) -> None:
@@ -110,8 +110,8 @@ def test_baselines_are_plain_onnx_runtime_torch_and_erfnet_beside_the_detector(
     arguments += ["--rounds", "1", "--frames", "1", "--warm-up", "0", "--out", str(out)]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    cases = json.loads(out.read_text())["bench"]["cases"]
-    engines = [(Path(case["configuration"]["model"]).name, case["configuration"]["runtime"]) for case in cases]
+    methods = json.loads(out.read_text())["bench"]["methods"]
+    engines = [(Path(method["configuration"]["model"]).name, method["configuration"]["runtime"]) for method in methods]
     assert engines == [
         ("tiny", "onnxruntime"),
         ("tiny", "plain-onnxruntime"),
@@ -129,6 +129,6 @@ def test_every_combination_of_sizes_and_threads_is_a_configuration(
     arguments += ["--size", "64x128", "--size", "128x256", "--threads", "1", "--threads", "2"]
     arguments += ["--rounds", "1", "--frames", "1", "--warm-up", "0"]
     CliRunner().invoke(app, arguments, catch_exceptions=False)
-    cases = json.loads(out.read_text())["bench"]["cases"]
-    found = [[case["configuration"][key] for key in ("height", "width", "threads")] for case in cases]
+    methods = json.loads(out.read_text())["bench"]["methods"]
+    found = [[method["configuration"][key] for key in ("height", "width", "threads")] for method in methods]
     assert found == [[64, 128, 1], [128, 256, 1], [64, 128, 2], [128, 256, 2]]

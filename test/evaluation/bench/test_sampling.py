@@ -11,7 +11,7 @@ from fishy_ros.evaluation.bench.sampling import CPU, TOTAL, Plan, Samples, sampl
 def test_every_case_has_its_turn_in_every_round_and_the_first_one_changes() -> None:
     calls: list[str] = []
 
-    def case(name: str):
+    def method(name: str):
         def run() -> dict[str, float]:
             calls.append(name)
             return {"work": 1.0}
@@ -19,7 +19,7 @@ def test_every_case_has_its_turn_in_every_round_and_the_first_one_changes() -> N
         return run
 
     turns = []
-    found = sample({"a": case("a"), "b": case("b")}, Plan(rounds=3, frames=2, warm_up=1), lambda: turns.append(1))
+    found = sample({"a": method("a"), "b": method("b")}, Plan(rounds=3, frames=2, warm_up=1), lambda: turns.append(1))
     assert calls == ["a", "b", *"aaabbb", *"bbbaaa", *"aaabbb"]
     assert len(turns) == 6
     assert found["a"].values("work").shape == (3, 2)

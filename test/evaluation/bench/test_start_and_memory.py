@@ -30,8 +30,8 @@ def test_the_start_of_a_node_is_broken_down(app: typer.Typer, tiny_package: Mode
     words = ["bench", "start", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--size", "128x256"]
     result = CliRunner().invoke(app, [*words, "--rounds", "1", "--out", str(out)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    (case,) = json.loads(out.read_text())["bench"]["cases"]
-    stages = {stage: summary["median"] for stage, summary in case["stages_ms"].items()}
+    (method,) = json.loads(out.read_text())["bench"]["methods"]
+    stages = {stage: summary["median"] for stage, summary in method["stages_ms"].items()}
     parts = [stages[stage] for stage in ("start", "connect", "first frame")]
     assert min(parts) > 0
     assert stages["total"] == pytest.approx(sum(parts))
@@ -46,9 +46,9 @@ def test_memory_is_read_a_hundred_times_while_every_frame_is_answered(
     assert result.exit_code == 0, result.output
     kept = json.loads(out.read_text())["memory"]
     assert kept["frames"] == list(range(2, 201, 2))
-    assert kept["unanswered"] == 0
+    assert kept["missing"] == 0
     assert all(20 < size < 2000 for size in kept["resident_mib"])
-    assert "200 frames, 0 unanswered" in result.output
+    assert "200 frames, 0 missing" in result.output
     assert cv2.imread(str(out.with_suffix(".png"))).std() > 5
 
 

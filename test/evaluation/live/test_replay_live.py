@@ -178,7 +178,7 @@ def test_the_peak_rate_is_found_and_its_runs_agree(choice):
     assert peak.discarded[0].rate_hz <= peak.rate_hz <= peak.discarded[1].rate_hz
 
 
-def test_without_ground_truth_there_is_latency_and_a_film_but_no_score(street, choice, tmp_path):
+def test_without_ground_truth_there_is_latency_and_a_video_but_no_score(street, choice, tmp_path):
     bag, out = tmp_path / "bag", tmp_path / "out"
     with BagWriter(bag) as writer:
         for index, sample in enumerate(street):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fishy_ros.errors import ReplayError
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Recorder
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
 
 
 def score_map(value: float) -> np.ndarray:
@@ -22,8 +22,8 @@ def score_map(value: float) -> np.ndarray:
 def test_every_heatmap_goes_to_the_frame_with_its_stamp_in_whatever_order_they_arrive(data):
     stamps = data.draw(st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=12, unique=True))
     arrivals = data.draw(st.lists(st.sampled_from([*stamps, -1]), max_size=20))
-    with HeatmapSpool() as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore() as store:
+        recorder = Recorder(store)
         for index, stamp in enumerate(stamps):
             recorder.note_played(stamp, index, f"frame {index}")
         for count, stamp in enumerate(arrivals):
@@ -31,9 +31,9 @@ def test_every_heatmap_goes_to_the_frame_with_its_stamp_in_whatever_order_they_a
         playback = recorder.playback()
         for frame, stamp in zip(playback.frames, stamps, strict=True):
             if stamp in arrivals:
-                assert np.array_equal(spool.read(frame.slot), score_map(arrivals.index(stamp)))
+                assert np.array_equal(store.read(frame.stored), score_map(arrivals.index(stamp)))
             else:
-                assert frame.slot is None
+                assert frame.stored is None
     known = [stamp for stamp in arrivals if stamp != -1]
     assert playback.published == len(set(known))
     assert len(playback.duplicates) == len(known) - len(set(known))
@@ -42,8 +42,8 @@ def test_every_heatmap_goes_to_the_frame_with_its_stamp_in_whatever_order_they_a
 
 
 def test_latencies_are_kept_beside_the_measured_round_trip():
-    with HeatmapSpool() as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore() as store:
+        recorder = Recorder(store)
         recorder.note_played(7, 0, "a")
         time.sleep(0.02)
         recorder.note_heatmap(7, score_map(1))
@@ -55,16 +55,16 @@ def test_latencies_are_kept_beside_the_measured_round_trip():
 
 
 def test_two_frames_with_one_stamp_are_refused():
-    with HeatmapSpool() as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore() as store:
+        recorder = Recorder(store)
         recorder.note_played(7, 0, "a")
         with pytest.raises(ValueError, match=r"'b'.*'a'"):
             recorder.note_played(7, 1, "b")
 
 
 def test_a_wait_ends_when_the_heatmap_arrives_and_not_before():
-    with HeatmapSpool() as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore() as store:
+        recorder = Recorder(store)
         recorder.note_played(7, 0, "a")
         assert not recorder.wait_for(7, 0.05)
         threading.Timer(0.1, recorder.note_heatmap, (7, score_map(0))).start()
@@ -72,16 +72,16 @@ def test_a_wait_ends_when_the_heatmap_arrives_and_not_before():
 
 
 def test_a_failure_reported_by_another_thread_ends_a_wait():
-    with HeatmapSpool() as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore() as store:
+        recorder = Recorder(store)
         threading.Timer(0.1, recorder.fail, (ReplayError("the node is gone"),)).start()
         with pytest.raises(ReplayError, match="the node is gone"):
             recorder.pause(10)
 
 
 def test_waiting_for_the_rest_gives_up_when_nothing_comes_any_more():
-    with HeatmapSpool() as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore() as store:
+        recorder = Recorder(store)
         recorder.note_played(1, 0, "a")
         recorder.note_played(2, 1, "b")
         recorder.note_heatmap(1, score_map(0))

@@ -1,4 +1,4 @@
-"""Replays in process: answers, result, timing, film and ranking."""
+"""Replays in process: frames, result, timing, video and ranking."""
 
 from dataclasses import replace
 
@@ -10,13 +10,13 @@ from rich.console import Console
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.replay.answer import Answer
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.offline import replay_offline
 from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.replay.timing import time_detector
 from fishy_ros.evaluation.replay.video import OverlayVideo
-from fishy_ros.evaluation.report.ranking import Contestant, ranking_table
+from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
 from fishy_ros.evaluation.report.report_json import result_to_json
 from fishy_ros.evaluation.result import SourceDescription
 from fishy_ros.evaluation.scoring.build_result import RunDescription, build_result
@@ -83,12 +83,12 @@ def test_true_classes_give_miou_and_misclassification(choice, no_stages):
 
 def test_frames_without_a_heatmap_are_counted_and_named(street, choice):
     with AnomalyDetector(choice.model, choice.runtime) as detector:
-        answers = [
-            Answer(answer.sample, None) if index in (1, 4) else answer
-            for index, answer in enumerate(replay_offline(DatasetSource(street), detector))
+        detected_frames = [
+            DetectedFrame(detected.sample, None) if index in (1, 4) else detected
+            for index, detected in enumerate(replay_offline(DatasetSource(street), detector))
         ]
     done = []
-    result = build_result(RunDescription("live", SourceDescription("dataset", "street")), answers, done.append)
+    result = build_result(RunDescription("live", SourceDescription("dataset", "street")), detected_frames, done.append)
     assert (result.frames.played, result.frames.published, result.frames.dropped) == (6, 4, 2)
     assert "no heatmap for 2 frames: 000001, 000004" in result.warnings
     assert done == [1, 2, 3, 4, 5, 6]
@@ -112,13 +112,13 @@ def test_timing_covers_the_number_of_frames_that_was_asked_for(street, tiny_pack
     assert 0 < timing.p50_ms <= timing.p99_ms
 
 
-def test_the_film_has_every_frame_dropped_ones_too(street, choice, tmp_path):
+def test_the_video_has_every_frame_dropped_ones_too(street, choice, tmp_path):
     with AnomalyDetector(choice.model, choice.runtime) as detector, OverlayVideo(tmp_path, threshold=0.5) as video:
-        for index, answer in enumerate(replay_offline(DatasetSource(street), detector)):
-            video.add(Answer(answer.sample, None) if index == 2 else answer)
-    film = cv2.VideoCapture(str(video.path))
+        for index, detected in enumerate(replay_offline(DatasetSource(street), detector)):
+            video.add(DetectedFrame(detected.sample, None) if index == 2 else detected)
+    reader = cv2.VideoCapture(str(video.path))
     pictures = []
-    while (frame := film.read())[0]:
+    while (frame := reader.read())[0]:
         pictures.append(frame[1])
     assert len(pictures) == len(street)
     assert pictures[0].shape == street[0].image.shape
@@ -127,9 +127,9 @@ def test_the_film_has_every_frame_dropped_ones_too(street, choice, tmp_path):
 
 def test_the_best_model_comes_first_and_one_without_metrics_last(street, choice, no_stages):
     result = run_offline(DatasetSource(street), choice, no_stages)
-    good = Contestant.of_result("good", result)
-    bad = Contestant("bad", (0.0, 1.0, 0.5), 6, 6, None)
-    unknown = Contestant("unknown", (None, None, None), 6, 5, (1.0, 2.0, 3.0))
+    good = RankedRun.of_result("good", result)
+    bad = RankedRun("bad", (0.0, 1.0, 0.5), 6, 6, None)
+    unknown = RankedRun("unknown", (None, None, None), 6, 5, (1.0, 2.0, 3.0))
     lines = ranking_table([unknown, bad, good]).splitlines()
     assert [line.split()[1] for line in lines[1:]] == ["good", "bad", "unknown"]
 

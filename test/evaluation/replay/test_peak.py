@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from fishy_ros.errors import ReplayError, ScoreError
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore, StoredHeatmap
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback, PlayedFrame, Recorder
 from fishy_ros.evaluation.replay.peak import PeakTrial, find_peak, peak_text, trial_of, until_hopeless, write_peak
 from fishy_ros.evaluation.replay.request import ReplayRequest
-from fishy_ros.evaluation.replay.spool import HeatmapSpool, SpoolSlot
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.evaluation.sources.source import PlayFrame
 
@@ -59,7 +59,7 @@ def test_a_node_that_drops_at_any_rate_is_an_error():
 
 
 def test_a_trial_counts_what_a_run_gave():
-    slot = SpoolSlot(0, 1, 1)
+    slot = StoredHeatmap(0, 1, 1)
     frames = tuple(
         PlayedFrame(i, str(i), slot if i != 3 else None, {ROUND_TRIP: 20.0} if i != 3 else {}, i * 100_000_000)
         for i in range(5)
@@ -84,8 +84,8 @@ def test_a_search_that_starts_where_another_ended_takes_fewer_tries():
 
 def test_a_try_ends_once_too_many_frames_are_dropped(tmp_path):
     frames = [PlayFrame(index, str(index), b"", index / 10) for index in range(200)]
-    with HeatmapSpool(tmp_path) as spool:
-        recorder = Recorder(spool)
+    with HeatmapStore(tmp_path) as store:
+        recorder = Recorder(store)
         played = []
         for frame in until_hopeless(frames, recorder, 200):
             recorder.note_played(frame.index + 1, frame.index, frame.id)

@@ -85,7 +85,7 @@ def test_a_damaged_map_is_an_error_that_names_the_file(tmp_path, content):
         list(SavedMaps(scores, labels))
 
 
-def test_pickles_integers_and_colour_labels_are_refused(tmp_path):
+def test_pickles_integers_and_color_labels_are_refused(tmp_path):
     frame = scored_frames(1)[0]
     scores, labels = save_maps([frame], tmp_path)
     np.save(scores / f"{frame.id}.npy", np.array([{}], object), allow_pickle=True)

@@ -117,7 +117,7 @@ def test_a_set_without_anomalies_has_no_ap_but_a_warning():
     summary = score_all([ScoredFrame("a", frame.score, np.zeros((60, 90), np.uint8))]).compute()
 
     assert summary.pixel is None
-    assert "0 anomalous and 5400 ordinary pixels" in summary.warnings[0]
+    assert "0 anomalous and 5400 normal pixels" in summary.warnings[0]
 
 
 def test_frames_without_labels_are_counted_and_shown():

@@ -71,7 +71,7 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
 
     Fails where the reaction or the recovery does not come, or the node ends.
     """
-    rig.play_until_answered(time.monotonic(), f"a healthy node before: {case.name}")
+    rig.play_until_heatmap(time.monotonic(), f"a healthy node before: {case.name}")
     rig.play(case.settle_s)
     heard, sent, started = len(rig.heard), len(rig.sent), time.monotonic()
     said = len(rig.bench.diagnostics)
@@ -79,7 +79,7 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     react_s = _await_reaction(rig, case, started, said)
     case.clear(rig)
     cleared, first_after = time.monotonic(), len(rig.sent)
-    answer = rig.play_until_answered(cleared, f"the recovery from: {case.name}")
+    answer = rig.play_until_heatmap(cleared, f"the recovery from: {case.name}")
     recovered = len(rig.sent)
     rig.play(case.settle_s)
     answered = Counter(one.stamp_ns for one in rig.heard[heard:])

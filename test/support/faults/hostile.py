@@ -44,7 +44,7 @@ def random_cdr(count: int, seed: int = 0, largest: int = 400) -> Iterator[bytes]
 
 
 def torn(message: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
-    """Yield the beginnings of a message, at least 4 bytes short: DDS fills the last word up, which would mend it."""
+    """Yield the beginnings of a message, at least 4 bytes short: DDS fills the last word up, which would repair it."""
     random = np.random.default_rng(seed)
     return (message[: int(random.integers(0, len(message) - 3))] for _ in range(count))
 

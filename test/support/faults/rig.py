@@ -54,7 +54,7 @@ class FaultRig:
         assert self._play(is_done, timeout_s), f"waited {timeout_s} s for {what}:\n{self.bench.log()}"
         return time.monotonic()
 
-    def play_until_answered(self, since: float, what: str, timeout_s: float = 12.0) -> Heard:
+    def play_until_heatmap(self, since: float, what: str, timeout_s: float = 12.0) -> Heard:
         """Play until the heatmap of a frame that was sent after `since` is here."""
 
         def answers() -> list[Heard]:

@@ -11,7 +11,7 @@ from scipy.spatial.distance import mahalanobis
 from scipy.special import logsumexp, softmax
 from scipy.stats import entropy, multivariate_normal
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.graph import OPSET  # noqa: E402

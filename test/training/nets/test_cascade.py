@@ -3,10 +3,14 @@
 import numpy as np
 import onnxruntime as ort
 import pytest
+from support.sources import ROOT
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 from fishy_ros.errors import ConfigError  # noqa: E402
+from fishy_ros.training.checkpoint import load_model  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters, initialise  # noqa: E402
 from fishy_ros.training.heads.registry import HEADS, create_head, no_statistics  # noqa: E402
@@ -42,8 +46,8 @@ def learn_one_step(model, image):
 
 def test_an_untrained_cascade_says_exactly_what_the_network_inside_says(model, image):
     single = initialised("s", 8).eval()
-    model.net.trunk.load_state_dict(single.net.state_dict())
-    model.head.trunk.load_state_dict(single.head.state_dict())
+    model.net.backbone.load_state_dict(single.net.state_dict())
+    model.head.backbone.load_state_dict(single.head.state_dict())
     model.eval()
     with torch.no_grad():
         output = model(image)
@@ -63,7 +67,7 @@ def test_the_road_around_is_looked_for_as_far_away_as_in_the_network_inside(mode
         net = model.net(model.normalise(image))
         got = create_head(road, model, statistics)(net.logits, net, image)
         single = initialised("s", 8)
-        single.head = model.head.trunk
+        single.head = model.head.backbone
         expected = create_head(road, single, statistics)(net.coarse.logits, net.coarse, image)
     np.testing.assert_allclose(got.numpy(), upsample(expected[:, None], 2).squeeze(1).numpy(), atol=0.05)
 
@@ -74,11 +78,11 @@ def test_training_leaves_the_network_inside_alone_and_reaches_everything_else(mo
     output = model(image)
     (output.net.logits.square().mean() + output.outlier.square().mean()).backward()
     for name, parameter in model.named_parameters():
-        assert (parameter.grad is None) == (".trunk." in name), name
+        assert (parameter.grad is None) == (".backbone." in name), name
         assert parameter.grad is None or parameter.grad.abs().sum() > 0, name
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed
-    assert not {name for name in changed if ".trunk." in name}
+    assert not {name for name in changed if ".backbone." in name}
 
 
 def test_the_parameters_of_a_cascade_include_those_of_the_network_inside(model):
@@ -115,3 +119,14 @@ def test_a_refined_head_refuses_the_features_of_a_single_network(model, image):
     net = single.net(single.normalise(image))
     with pytest.raises(ConfigError, match="expected the features of a cascade"):
         model.head(net.logits, net, image)
+
+
+def test_the_shipped_weights_of_the_cascade_are_read_whatever_they_call_its_backbone(tmp_path):
+    shipped = load_file(ROOT / "checkpoints" / "fishy-m.safetensors")
+    for old in ("trunk", "backbone"):
+        path = tmp_path / f"{old}.safetensors"
+        named = {name.replace("trunk", "backbone").replace("backbone", old): value for name, value in shipped.items()}
+        save_file(named, path, metadata={"network": "m"})
+        read = load_model(path).state_dict()
+        assert len(read) == len(named)
+        assert all(torch.equal(read[name.replace(old, "backbone")], value) for name, value in named.items())

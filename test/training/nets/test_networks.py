@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
-pytest.importorskip("safetensors", reason="safetensors is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
@@ -15,7 +15,7 @@ from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.evaluation.bench.graph_cost import graph_cost  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters, initialise  # noqa: E402
-from fishy_ros.training.nets.registry import NETWORKS, TRUNKS, create_network  # noqa: E402
+from fishy_ros.training.nets.registry import BACKBONES, NETWORKS, create_network  # noqa: E402
 from fishy_ros.training.nets.reparameterised import fuse_branches  # noqa: E402
 
 H, W = 64, 128
@@ -36,7 +36,7 @@ def model(request):
     return model
 
 
-@pytest.fixture(params=sorted(NETWORKS.keys() - TRUNKS.keys()))
+@pytest.fixture(params=sorted(NETWORKS.keys() - BACKBONES.keys()))
 def single(request):
     """A network without another inside: test_cascade.py holds what those promise."""
     model = AnomalyModel(request.param)

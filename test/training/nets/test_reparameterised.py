@@ -2,7 +2,7 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: the training rooms are not tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.training.nets.reparameterised import RepBlock, fuse_branches  # noqa: E402
 from fishy_ros.training.nets.repvgg import RepVggNet  # noqa: E402

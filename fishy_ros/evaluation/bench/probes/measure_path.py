@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.bench.bus_path import AGE, AROUND, ARRIVE, HANDLING, NODE_STAGES, PATH, PathRequest
 from fishy_ros.evaluation.bench.probes.measured_node import measured_node
-from fishy_ros.evaluation.bench.probes.measurement import answer
+from fishy_ros.evaluation.bench.probes.measurement import run_probe
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import watched
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback, Recorder
 from fishy_ros.evaluation.replay.play import Lockstep, play, warm_up
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
 from fishy_ros.evaluation.sources.source import repeat
 
 _WARM_UP_FRAMES = 5
@@ -23,13 +23,13 @@ _PATIENCE_S = 5.0
 
 
 def measure(request: PathRequest) -> dict[str, object]:
-    """Play frames one after the other through the contestant and return the stages of each, and how many were lost.
+    """Play frames one after the other through the method and return the stages of each, and how many were lost.
 
     Raises:
         FishyError: the node cannot be started, or does not answer.
     """
-    with measured_node(request) as node, HeatmapSpool(node.folder) as spool, HeatmapSpool(node.folder) as ignored:
-        recorder = Recorder(spool)
+    with measured_node(request) as node, HeatmapStore(node.folder) as store, HeatmapStore(node.folder) as ignored:
+        recorder = Recorder(store)
         with watched(node.detector, recorder):
             warm_up(node.pictures[0], node.player, Recorder(ignored))
             frames = repeat(node.pictures, request.frames + _WARM_UP_FRAMES)
@@ -39,10 +39,10 @@ def measure(request: PathRequest) -> dict[str, object]:
 
 def _result(playback: Playback) -> dict[str, object]:
     counted = playback.frames[_WARM_UP_FRAMES:]
-    answered = [_stages(frame.stages_ms) for frame in counted if frame.slot is not None and AGE in frame.stages_ms]
-    if not answered:
+    scored = [_stages(frame.stages_ms) for frame in counted if frame.stored is not None and AGE in frame.stages_ms]
+    if not scored:
         raise ReplayError("no frame came back with its latency")
-    return {"stages_ms": answered, "lost": sum(frame.slot is None for frame in counted)}
+    return {"stages_ms": scored, "lost": sum(frame.stored is None for frame in counted)}
 
 
 def _stages(reported: Mapping[str, float]) -> dict[str, float]:
@@ -60,4 +60,4 @@ def _stages(reported: Mapping[str, float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    answer(measure)
+    run_probe(measure)

@@ -11,7 +11,7 @@ from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.bench.bus_path import PathRequest
 from fishy_ros.evaluation.bench.probes.heatmap_counter import HeatmapCounter
 from fishy_ros.evaluation.bench.probes.measured_node import measured_node
-from fishy_ros.evaluation.bench.probes.measurement import answer
+from fishy_ros.evaluation.bench.probes.measurement import run_probe
 
 _PERIOD_S = 0.05
 """Of the camera that already runs while the node starts."""
@@ -43,4 +43,4 @@ def measure(request: PathRequest) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    answer(measure)
+    run_probe(measure)

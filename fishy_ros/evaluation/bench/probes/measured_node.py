@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fishy_ros.bags.topics import IMAGE_TOPIC, IMAGE_TYPE
 from fishy_ros.datasets.registry import open_dataset
-from fishy_ros.evaluation.bench.bus_path import NAIVE_NODE, THIS_NODE, PathRequest
+from fishy_ros.evaluation.bench.bus_path import BASELINE_NODE, THIS_NODE, PathRequest
 from fishy_ros.evaluation.live.replay_player import NodeAddress, ReplayPlayer
 from fishy_ros.evaluation.live.replay_session import isolated_environment
 from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
@@ -44,8 +44,8 @@ class MeasuredNode:
 
 
 @dataclass(frozen=True)
-class NaiveCommand:
-    """The command line of the naive node."""
+class BaselineCommand:
+    """The command line of the baseline node."""
 
     request: PathRequest
 
@@ -53,7 +53,7 @@ class NaiveCommand:
         """Build the command line."""
         choice = {name: getattr(self.request, name) for name in ("model", "runtime", "device", "precision")}
         return [
-            *(sys.executable, "-u", "-m", "fishy_ros.evaluation.bench.probes.naive_node"),
+            *(sys.executable, "-u", "-m", "fishy_ros.evaluation.bench.probes.baseline_node"),
             *(word for key, value in choice.items() for word in (f"--{key}", value)),
             *("--ros-args", "-r", f"image:={IMAGE_TOPIC}"),
         ]
@@ -61,7 +61,7 @@ class NaiveCommand:
 
 @contextmanager
 def measured_node(request: PathRequest) -> Iterator[MeasuredNode]:
-    """Start the contestant of a request and connect to it; changes the environment of this process for good.
+    """Start the method of a request and connect to it; changes the environment of this process for good.
 
     Raises:
         FishyError: the node cannot be started, or does not answer.
@@ -69,12 +69,12 @@ def measured_node(request: PathRequest) -> Iterator[MeasuredNode]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fishy-bench-")))
         domain = stack.enter_context(private_domain())
-        os.environ.update(_environment(request.contestant, domain))
-        is_this = request.contestant == THIS_NODE
+        os.environ.update(_environment(request.method, domain))
+        is_this = request.method == THIS_NODE
         command = (
             DetectorCommand(request.model, request.runtime, request.device, request.precision)
             if is_this
-            else NaiveCommand(request)
+            else BaselineCommand(request)
         )
         street = open_dataset("synthetic", frames=_PICTURES, height=request.height, width=request.width)
         pictures = tuple(DatasetSource(street).play_frames())
@@ -88,9 +88,9 @@ def measured_node(request: PathRequest) -> Iterator[MeasuredNode]:
         yield MeasuredNode(detector, player, pictures, folder, started_at, active_at, time.perf_counter())
 
 
-def _environment(contestant: str, domain: int) -> Mapping[str, str]:
+def _environment(method: str, domain: int) -> Mapping[str, str]:
     variables = isolated_environment(domain)
-    if contestant == NAIVE_NODE:
+    if method == BASELINE_NODE:
         for name in dds_environment({}):
             variables.pop(name, None)
             os.environ.pop(name, None)

@@ -10,7 +10,7 @@ from fishy_ros.errors import FishyError
 from fishy_ros.evaluation.bench.bus_path import PathRequest
 
 
-def answer(measure: Callable[[PathRequest], dict[str, object]]) -> None:
+def run_probe(measure: Callable[[PathRequest], dict[str, object]]) -> None:
     """Measure what the standard input asks for; an expected error ends the process with one line and status 2."""
     try:
         result = measure(PathRequest(**json.load(sys.stdin)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from fishy_ros.node.frame_slot import FrameSlot
+from fishy_ros.node.latest_frame_slot import LatestFrameSlot
 from fishy_ros.node.worker import Worker
 
 
@@ -17,7 +17,7 @@ def wait_for(condition, timeout_s=5.0):
 
 
 def test_the_newest_item_wins_and_each_overtaken_one_is_reported():
-    slot = FrameSlot[int]()
+    slot = LatestFrameSlot[int]()
     assert [slot.put(item) for item in (1, 2, 3)] == [False, True, True]
     assert slot.take() == 3
     assert slot.take(timeout_s=0.01) is None
@@ -25,7 +25,7 @@ def test_the_newest_item_wins_and_each_overtaken_one_is_reported():
 
 
 def test_closing_wakes_who_waits_and_ends_the_hand_over():
-    slot = FrameSlot[int]()
+    slot = LatestFrameSlot[int]()
     taken = []
     thread = threading.Thread(target=lambda: taken.append(slot.take()))
     thread.start()
@@ -37,7 +37,7 @@ def test_closing_wakes_who_waits_and_ends_the_hand_over():
 
 
 def test_closing_says_whether_something_was_waiting():
-    slot = FrameSlot[int]()
+    slot = LatestFrameSlot[int]()
     slot.put(1)
     assert slot.close() is True
     assert slot.close() is False
@@ -83,7 +83,7 @@ def test_a_worker_survives_every_exception():
     assert worker.stop()
 
 
-def test_a_worker_that_hangs_is_noticed_and_left_behind():
+def test_a_worker_that_hangs_is_noticed_and_abandoned():
     gate = threading.Event()
     worker = Worker[int]("test", lambda item: gate.wait(30.0), lambda item, error: None)
     worker.start()

@@ -1,4 +1,4 @@
-"""Heatmaps come back from the spool bit by bit, and a full disk is an error that says so."""
+"""Heatmaps come back from the store bit by bit, and a full disk is an error that says so."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fishy_ros.errors import ScoreError
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 
 MAPS = st.lists(
     hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.floats(width=32)),
@@ -17,15 +17,15 @@ MAPS = st.lists(
 
 @given(MAPS)
 def test_maps_of_any_size_are_read_back_bit_by_bit(maps):
-    with HeatmapSpool() as spool:
-        slots = [spool.append(score) for score in maps]
+    with HeatmapStore() as store:
+        slots = [store.append(score) for score in maps]
         for slot, score in zip(reversed(slots), reversed(maps), strict=True):
-            assert spool.read(slot).tobytes() == score.tobytes()
+            assert store.read(slot).tobytes() == score.tobytes()
 
 
-def test_the_spool_leaves_nothing_behind(tmp_path):
-    with HeatmapSpool(tmp_path) as spool:
-        spool.append(np.zeros((4, 4), np.float32))
+def test_the_heatmap_store_leaves_nothing_behind(tmp_path):
+    with HeatmapStore(tmp_path) as store:
+        store.append(np.zeros((4, 4), np.float32))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -36,8 +36,8 @@ def test_a_disk_that_takes_no_more_is_named(tmp_path):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with HeatmapSpool(tmp_path) as spool, pytest.raises(ScoreError, match="16x32 on disk"):
-            spool.append(np.zeros((16, 32), np.float32))
+        with HeatmapStore(tmp_path) as store, pytest.raises(ScoreError, match="16x32 on disk"):
+            store.append(np.zeros((16, 32), np.float32))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)

@@ -29,7 +29,7 @@ from fishy_ros.runtimes import Runtime, create_runtime
 from fishy_ros.types import ImageArray, ScoreMap
 
 
-class NaiveDetector(Node):
+class BaselineDetector(Node):
     """Subscribe, convert, resize, infer, convert and publish, one after the other."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -61,7 +61,7 @@ class NaiveDetector(Node):
             "inference": (inferred - prepared) * 1e3,
             "publish": (published - inferred) * 1e3,
         }
-        self._latencies.publish(latency_message(header, "naive detector", stages, age))
+        self._latencies.publish(latency_message(header, "baseline detector", stages, age))
 
 
 def _to_array(message: Image) -> ImageArray:
@@ -85,7 +85,7 @@ def main() -> None:
     options = parser.parse_args(remove_ros_args(sys.argv)[1:])
     package = load_model_package(options.model)
     rclpy.init()
-    node = NaiveDetector(create_runtime(options.runtime, package, options.device, options.precision))
+    node = BaselineDetector(create_runtime(options.runtime, package, options.device, options.precision))
     try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):

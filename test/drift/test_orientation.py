@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fishy_ros.drift.heights import LEVELS, from_rows, half_histogram, log_ratios, to_rows, uprightness
+from fishy_ros.drift.orientation import LEVELS, from_rows, half_histogram, log_ratios, orientation_ratio, to_rows
 
 
 def scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,19 +44,21 @@ def test_each_pixel_is_counted_in_the_half_where_it_is():
 def test_an_upright_scene_is_likelier_and_the_turned_one_exactly_as_much_less():
     ratios = ratios_of(*range(5))
     image, labels = scene(9)
-    upright = uprightness(half_histogram(image, labels), ratios)
+    upright = orientation_ratio(half_histogram(image, labels), ratios)
     assert upright > 1.0
-    assert uprightness(half_histogram(*turned((image, labels))), ratios) == pytest.approx(-upright)
+    assert orientation_ratio(half_histogram(*turned((image, labels))), ratios) == pytest.approx(-upright)
     unknown = np.full_like(labels, 7)
-    assert uprightness(half_histogram(image, unknown), ratios) == 0.0, "a class that was never seen speaks for neither"
+    assert orientation_ratio(half_histogram(image, unknown), ratios) == 0.0, (
+        "a class that was never seen speaks for neither"
+    )
 
 
 def test_the_level_of_brightness_speaks_where_the_class_does_not():
     ratios = ratios_of(0)
     image, labels = scene(1)
     everywhere = np.full_like(labels, 2)
-    assert uprightness(half_histogram(image, everywhere), ratios) > 0.0
-    assert uprightness(half_histogram(image[::-1], everywhere), ratios) < 0.0
+    assert orientation_ratio(half_histogram(image, everywhere), ratios) > 0.0
+    assert orientation_ratio(half_histogram(image[::-1], everywhere), ratios) < 0.0
 
 
 def test_what_the_network_makes_of_turned_images_is_what_they_are_compared_with():
@@ -66,11 +68,11 @@ def test_what_the_network_makes_of_turned_images_is_what_they_are_compared_with(
     seen_turned[20:, :20] = 2
     ratios = log_ratios(half_histogram(image, labels), half_histogram(image[::-1, ::-1], seen_turned))
     other, _ = scene(1)
-    assert uprightness(half_histogram(other, labels), ratios) > 0.0
-    assert uprightness(half_histogram(other[::-1, ::-1], seen_turned), ratios) < 0.0
+    assert orientation_ratio(half_histogram(other, labels), ratios) > 0.0
+    assert orientation_ratio(half_histogram(other[::-1, ::-1], seen_turned), ratios) < 0.0
 
 
-def test_the_rows_of_a_reference_hold_all_of_the_ratios():
+def test_the_rows_of_a_baseline_hold_all_of_the_ratios():
     ratios = ratios_of(0)
     rows = to_rows(ratios)
     assert set(rows) == {0, 2, 10}

@@ -11,7 +11,7 @@ from fishy_ros.errors import FishyError
 
 
 @dataclass(frozen=True)
-class Census:
+class DatasetSummary:
     """How many frames of a dataset were found, and where; `problem` says why there are none."""
 
     frames: int
@@ -19,15 +19,15 @@ class Census:
     problem: str | None = None
 
 
-def count_frames(info: DatasetInfo, root: Path) -> Census:
+def count_frames(info: DatasetInfo, root: Path) -> DatasetSummary:
     """Count the frames of a dataset in `root/NAME`, or in `root` itself where there is no such folder.
 
     A root with plain `images/` and `labels/` counts as `folder` alone: nothing in it says which dataset it is.
     """
     folder = root / info.name if (root / info.name).is_dir() else root
     if folder == root and info is not FOLDER and has_images_and_labels(root):
-        return Census(0, None, f"{root} has plain images/ and labels/, see {FOLDER.name}")
+        return DatasetSummary(0, None, f"{root} has plain images/ and labels/, see {FOLDER.name}")
     try:
-        return Census(len(info.open(folder if info.needs_root else None)), folder if info.needs_root else None)
+        return DatasetSummary(len(info.open(folder if info.needs_root else None)), folder if info.needs_root else None)
     except FishyError as error:
-        return Census(0, None, str(error))
+        return DatasetSummary(0, None, str(error))

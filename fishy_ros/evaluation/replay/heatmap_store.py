@@ -13,34 +13,34 @@ from fishy_ros.errors import ScoreError
 from fishy_ros.types import ScoreMap
 
 
-class SpoolSlot(NamedTuple):
-    """Where one heatmap lies in a spool."""
+class StoredHeatmap(NamedTuple):
+    """Where one heatmap lies in a store."""
 
     offset: int
-    """Bytes from the beginning of the spool."""
+    """Bytes from the beginning of the store."""
     height: int
     width: int
 
 
-class HeatmapSpool:
+class HeatmapStore:
     """An unnamed file of float32 score maps; it vanishes when closed, even when the process is killed.
 
     One thread appends; reading is meant for afterwards.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Open the spool in `folder` (default: the system's folder for temporary files)."""
+        """Open the store in `folder` (default: the system's folder for temporary files)."""
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (closed by close)
         self._end = 0
 
-    def append(self, score: ScoreMap) -> SpoolSlot:
+    def append(self, score: ScoreMap) -> StoredHeatmap:
         """Write one score map, float32 `[h, w]`.
 
         Raises:
             ScoreError: the disk is full or cannot be written.
         """
         height, width = score.shape
-        slot = SpoolSlot(self._end, height, width)
+        slot = StoredHeatmap(self._end, height, width)
         remaining = np.ascontiguousarray(score, dtype=np.float32).reshape(-1).view(np.uint8).data
         try:
             self._file.seek(self._end)
@@ -51,7 +51,7 @@ class HeatmapSpool:
         self._end += height * width * 4
         return slot
 
-    def read(self, slot: SpoolSlot) -> ScoreMap:
+    def read(self, slot: StoredHeatmap) -> ScoreMap:
         """Return a score map written earlier, float32 `[h, w]`, owned by the caller."""
         score = np.empty((slot.height, slot.width), np.float32)
         self._file.seek(slot.offset)
@@ -59,7 +59,7 @@ class HeatmapSpool:
         while remaining:
             count = self._file.readinto(remaining)
             if not count:
-                raise ScoreError(f"the heatmap at byte {slot.offset} of the spool is incomplete")
+                raise ScoreError(f"the heatmap at byte {slot.offset} of the store is incomplete")
             remaining = remaining[count:]
         return score
 
@@ -67,7 +67,7 @@ class HeatmapSpool:
         """Close and thereby delete the file."""
         self._file.close()
 
-    def __enter__(self) -> HeatmapSpool:
+    def __enter__(self) -> HeatmapStore:
         return self
 
     def __exit__(

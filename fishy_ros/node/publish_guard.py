@@ -1,4 +1,4 @@
-"""Settle which of two threads answers for the frame in work."""
+"""Decide which of two threads publishes for the frame in work."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class FrameClaim(Generic[Item]):
-    """The worker that handles a frame answers for it, or whoever gives the worker up; never both, never twice."""
+class PublishGuard(Generic[Item]):
+    """The worker that handles a frame publishes for it, or whoever gives the worker up; never both, never twice."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,7 +20,7 @@ class FrameClaim(Generic[Item]):
 
     @property
     def is_given_up(self) -> bool:
-        """Whether the worker may not answer any more."""
+        """Whether the worker may not publish any more."""
         return self._given_up
 
     def begin(self, frame: Item) -> bool:
@@ -30,18 +30,18 @@ class FrameClaim(Generic[Item]):
             return not self._given_up
 
     @contextmanager
-    def answer(self) -> Iterator[bool]:
-        """Answer for the frame in work, unless that was done or the worker was given up: then the value is False.
+    def publish(self) -> Iterator[bool]:
+        """Publish for the frame in work, unless that was done or the worker was given up: then the value is False.
 
-        Whoever gives the worker up meanwhile waits until the answer is out, so that answers keep their order.
-        An answer that raises is none: the frame stays in work.
+        Whoever gives the worker up meanwhile waits until the heatmap is out, so that heatmaps keep their order.
+        Publishing that raises does not count: the frame stays in work.
         """
         with self._lock:
             yield self._frame is not None
             self._frame = None
 
     def give_up(self) -> Item | None:
-        """Take the frame in work away from the worker for good; None if it is answered for, or there is none."""
+        """Take the frame in work away from the worker for good; None if its heatmap is out, or there is none."""
         with self._lock:
             self._given_up = True
             frame, self._frame = self._frame, None

@@ -1,12 +1,12 @@
-"""A frame together with what the detector answered."""
+"""A frame together with the heatmap that the detector made of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.match import Playback
-from fishy_ros.evaluation.replay.spool import HeatmapSpool
 from fishy_ros.evaluation.scoring.score import ScoredFrame
 from fishy_ros.evaluation.sources.source import FrameSource
 from fishy_ros.imaging import resize_classes
@@ -14,7 +14,7 @@ from fishy_ros.types import LabelMap, Sample, ScoreMap
 
 
 @dataclass(frozen=True)
-class Answer:
+class DetectedFrame:
     """One frame, its heatmap and its latency."""
 
     sample: Sample
@@ -33,7 +33,7 @@ class Answer:
         return ScoredFrame(sample.id, score, sample.labels, sample.image, classes, sample.classes)
 
 
-def answers_of(source: FrameSource, playback: Playback, spool: HeatmapSpool) -> Iterator[Answer]:
+def detected_frames(source: FrameSource, playback: Playback, store: HeatmapStore) -> Iterator[DetectedFrame]:
     """Read the frames that were played once more, each with the heatmap that came back for it."""
     for sample, frame in zip(source.samples(), playback.frames, strict=True):
-        yield Answer(sample, None if frame.slot is None else spool.read(frame.slot), frame.stages_ms)
+        yield DetectedFrame(sample, None if frame.stored is None else store.read(frame.stored), frame.stages_ms)

@@ -20,7 +20,7 @@ class FrameTotals:
     failed: int = 0
     """Dropped because the inference failed."""
     unknown: int = 0
-    """How many of these were answered by a heatmap of ones."""
+    """How many of these were given a heatmap of ones."""
     stale: int = 0
     """Dropped because its stamp is not newer than one that was published."""
     unstamped: int = 0
@@ -46,7 +46,7 @@ class FrameTotals:
         return self.overtaken + self.bad + self.failed + self.stale + self.lost
 
 
-class FrameLedger:
+class FrameCounters:
     """The one place that counts frames. Any thread may use it."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class FrameSlot(Generic[Item]):
+class LatestFrameSlot(Generic[Item]):
     """Hold the newest item until it is taken; an item that is overtaken is dropped.
 
     So latency never grows with a queue. Any number of threads may use a slot.

@@ -23,7 +23,7 @@ TRANSPORTS = ("raw", "jpeg", "jpeg-whole")
 
 
 @dataclass(frozen=True)
-class Case:
+class Method:
     """One configuration of the detector and of the images that it is given."""
 
     model: str
@@ -43,8 +43,8 @@ class Case:
         if min(self.height, self.width) < 1:
             raise ConfigError(f"image size {self.height} x {self.width}: expected at least 1 x 1")
 
-    def changed(self, text: str) -> Case:
-        """Return the case with the values of `key=value,key=value` in place of its own.
+    def changed(self, text: str) -> Method:
+        """Return the method with the values of `key=value,key=value` in place of its own.
 
         Raises:
             ConfigError: a key is not known or its value has another type.
@@ -61,8 +61,8 @@ class Case:
                 raise ConfigError(f"{pair!r}: expected {known[key].__name__}") from error
         return replace(self, **values)  # type: ignore[arg-type]
 
-    def label(self, among: Sequence[Case]) -> str:
-        """Name the case by its runtime and by whatever distinguishes it from the others."""
+    def label(self, among: Sequence[Method]) -> str:
+        """Name the method by its runtime and by whatever distinguishes it from the others."""
         mine = asdict(self)
         differing = [key for key in mine if any(asdict(other)[key] != mine[key] for other in among)]
         words = [Path(self.model).name] if "model" in differing else []
@@ -77,8 +77,8 @@ def grid(
     precisions: Sequence[str],
     threads: Sequence[int],
     sizes: Sequence[tuple[int, int]],
-    base: Case,
-) -> list[Case]:
+    base: Method,
+) -> list[Method]:
     """Return every combination of the given values; a size is height and width of the image in px."""
     return [
         replace(base, model=model, runtime=runtime, precision=precision, threads=count, height=height, width=width)
@@ -88,19 +88,19 @@ def grid(
     ]
 
 
-class CaseRunner:
-    """A detector that is ready, and frames of the case's size and transport to give to it one after the other."""
+class MethodRunner:
+    """A detector that is ready, and frames of the method's size and transport to give to it one after the other."""
 
-    def __init__(self, case: Case, pictures: Sequence[ImageArray]) -> None:
-        self.detector = _open(case)
-        self._case = case
-        self._frames = itertools.cycle([_encode(picture, case) for picture in pictures])
+    def __init__(self, method: Method, pictures: Sequence[ImageArray]) -> None:
+        self.detector = _open(method)
+        self._method = method
+        self._frames = itertools.cycle([_encode(picture, method) for picture in pictures])
         network = self.detector.package.input_shape[1:3]
         self._decode: Callable[[NDArray[np.uint8]], ImageArray] = {
             "raw": self._view,
             "jpeg": lambda data: decode_compressed(data, network),
             "jpeg-whole": decode_compressed,
-        }[case.transport]
+        }[method.transport]
 
     def run(self) -> dict[str, float]:
         """Decode and detect one frame and return its stages in ms."""
@@ -111,24 +111,24 @@ class CaseRunner:
         return {"decode": decode_ms, **self.detector.detect(image).timings_ms}
 
     def configuration(self) -> dict[str, object]:
-        """Describe the case and what it resolved to."""
-        return {**asdict(self._case), "resolved": asdict(self.detector.runtime_info)}
+        """Describe the method and what it resolved to."""
+        return {**asdict(self._method), "resolved": asdict(self.detector.runtime_info)}
 
     def _view(self, data: NDArray[np.uint8]) -> ImageArray:
-        case = self._case
-        return to_bgr(data, "bgr8", case.height, case.width, case.width * 3, False)
+        method = self._method
+        return to_bgr(data, "bgr8", method.height, method.width, method.width * 3, False)
 
 
-def _open(case: Case) -> AnomalyDetector:
-    if case.runtime != PLAIN_ONNXRUNTIME:
-        return AnomalyDetector(case.model, case.runtime, case.device, case.precision, case.threads)
-    package = load_model_package(case.model)
-    return AnomalyDetector.over(package, PlainOnnxRuntime(package, case.precision))
+def _open(method: Method) -> AnomalyDetector:
+    if method.runtime != PLAIN_ONNXRUNTIME:
+        return AnomalyDetector(method.model, method.runtime, method.device, method.precision, method.threads)
+    package = load_model_package(method.model)
+    return AnomalyDetector.over(package, PlainOnnxRuntime(package, method.precision))
 
 
-def _encode(picture: ImageArray, case: Case) -> NDArray[np.uint8]:
-    resized = np.asarray(cv2.resize(picture, (case.width, case.height)), np.uint8)
-    if case.transport == "raw":
+def _encode(picture: ImageArray, method: Method) -> NDArray[np.uint8]:
+    resized = np.asarray(cv2.resize(picture, (method.width, method.height)), np.uint8)
+    if method.transport == "raw":
         return resized.reshape(-1)
     _, data = cv2.imencode(".jpg", resized, [cv2.IMWRITE_JPEG_QUALITY, 90])
     return np.asarray(data, np.uint8).reshape(-1)

@@ -1,7 +1,7 @@
-"""Whether things are where they ordinarily are: the road below, the sky above.
+"""Whether things are where they normally are: the road below, the sky above.
 
 Upright or upside down is a question with two answers, so the statistic is the log-likelihood ratio of the two (Neyman
-and Pearson): the mean over pixels of the logarithm of how much more often, in ordinary images, a pixel of that class
+and Pearson): the mean over pixels of the logarithm of how much more often, in normal images, a pixel of that class
 and of that brightness lies in this half of the image than in the same images upside down, in nats a pixel. What the
 network makes of an image that is upside down is measured, because it knows where roads are and sees them there.
 """
@@ -46,7 +46,7 @@ def log_ratios(upright: NDArray[np.float64], turned: NDArray[np.float64]) -> NDA
 
 
 def to_rows(ratios: NDArray[np.float32]) -> dict[int, tuple[float, ...]]:
-    """Put the classes that occur into the form of a `Reference`."""
+    """Put the classes that occur into the form of a `Baseline`."""
     return class_rows.to_rows(ratios.reshape(MAX_CLASSES, -1))
 
 
@@ -56,6 +56,6 @@ def from_rows(rows: Mapping[int, tuple[float, ...]]) -> NDArray[np.float32] | No
     return None if values is None else values.reshape(MAX_CLASSES, LEVELS, HALVES)
 
 
-def uprightness(histogram: NDArray[np.float64], ratios: NDArray[np.float32]) -> float:
+def orientation_ratio(histogram: NDArray[np.float64], ratios: NDArray[np.float32]) -> float:
     """Return the log-likelihood ratio of upright and upside down of an image's histogram, in nats a pixel."""
     return float(np.sum(histogram * ratios))

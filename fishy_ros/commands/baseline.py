@@ -1,4 +1,4 @@
-"""`fishy reference`: measure what ordinary input of a model looks like, for its drift monitor."""
+"""`fishy baseline`: measure what normal input of a model looks like, for its drift monitor."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
-    app.command("reference")(reference)
+    app.command("baseline")(baseline)
 
 
-def reference(
+def baseline(
     model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
     config: Annotated[
-        Path | None, typer.Option(help="Training configuration; its training images are the ordinary ones.")
+        Path | None, typer.Option(help="Training configuration; its training images are the normal ones.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Folder of ordinary images (of your own camera, say) instead of --config.")
+        Path | None, typer.Option(help="Folder of normal images (of your own camera, say) instead of --config.")
     ] = None,
     images: Annotated[int, typer.Option(help="Number of images to measure.", min=1)] = 200,
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
 ) -> None:
-    """Write the statistics of ordinary images into a package; the node warns when its input differs from them."""
+    """Write the statistics of normal images into a package; the node warns when its input differs from them."""
     from rich.progress import track
 
-    from fishy_ros.drift.reference import write_reference
+    from fishy_ros.drift.baseline import write_baseline
     from fishy_ros.model_package import load_model_package
 
     package = load_model_package(model)
-    pictures = track(_ordinary(config, data, folder, images), "ordinary images", total=images)
-    measured = write_reference(package, pictures, runtime).reference
-    assert measured is not None, "a reference that was written is there"
-    typer.echo(f"{package.folder}: {measured.images} ordinary images; 1 %, 50 % and 99 % of them are below")
+    pictures = track(_normal(config, data, folder, images), "normal images", total=images)
+    measured = write_baseline(package, pictures, runtime).baseline
+    assert measured is not None, "a baseline that was written is there"
+    typer.echo(f"{package.folder}: {measured.images} normal images; 1 %, 50 % and 99 % of them are below")
     for name, spread in measured.statistics.items():
         typer.echo(f"  {name:14} " + " ".join(f"{value:8.3f}" for value in spread))
 
 
-def _ordinary(config: Path | None, data: str | None, folder: Path | None, count: int) -> Iterable[ImageArray]:
+def _normal(config: Path | None, data: str | None, folder: Path | None, count: int) -> Iterable[ImageArray]:
     from fishy_ros.datasets.images import image_files, read_image
     from fishy_ros.errors import ConfigError
 
@@ -57,7 +57,7 @@ def _ordinary(config: Path | None, data: str | None, folder: Path | None, count:
         )
         return (read_image(files[index]) for index in chosen)
     if config is None or folder is not None:
-        raise ConfigError("ordinary images are needed: name either a training configuration (--config) or a --folder")
+        raise ConfigError("normal images are needed: name either a training configuration (--config) or a --folder")
     from fishy_ros.training.precision.variants import training_pictures
 
     pictures = training_pictures(config, data, count)

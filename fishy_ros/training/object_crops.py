@@ -1,4 +1,4 @@
-"""Cut-out objects with an alpha channel: unknown ones to paste as outliers, known ones to paste as decoys."""
+"""Object crops with an alpha channel: unknown ones to paste as outliers, known ones to paste as distractors."""
 
 from __future__ import annotations
 
@@ -24,50 +24,50 @@ PEOPLE: frozenset[int] = frozenset({11, 12})
 PERSON: int = 0
 STANDING: float = 1.8
 """Height over width from which a person of a photograph counts as one who stands or walks; half a person on the road is
-not ordinary."""
+not normal."""
 
 COCO_STREET_FURNITURE: frozenset[int] = frozenset({10, 12, 13, 25, 58, 60})
-"""Hydrant, parking meter, bench, umbrella, potted plant and table stand beside ordinary streets: never outliers."""
+"""Hydrant, parking meter, bench, umbrella, potted plant and table stand beside normal streets: never outliers."""
 
 
 @dataclass(frozen=True)
-class CutOut:
-    """An object: `colour` uint8 `[h, w, 3]` BGR and `alpha` float32 `[h, w]` in [0, 1].
+class ObjectCrop:
+    """An object: `color` uint8 `[h, w, 3]` BGR and `alpha` float32 `[h, w]` in [0, 1].
 
-    `train_id` is its Cityscapes class for a decoy, None for an outlier.
+    `train_id` is its Cityscapes class for a distractor, None for an outlier.
     """
 
-    colour: NDArray[np.uint8]
+    color: NDArray[np.uint8]
     alpha: NDArray[np.float32]
     train_id: int | None = None
 
 
-def load_rgba_folder(folder: Path, erode: int) -> list[CutOut]:
+def load_rgba_folder(folder: Path, erode: int) -> list[ObjectCrop]:
     """Load every `.webp` or `.png` with alpha below `folder`, its mask made smaller by `erode` px.
 
     Raises:
         TrainingError: nothing usable is there.
     """
-    cutouts = []
+    crops = []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in {".webp", ".png"}):
         rgba = read_image(path, cv2.IMREAD_UNCHANGED)
         if rgba.ndim != 3 or rgba.shape[2] != 4:
             raise TrainingError(f"{path}: expected an image with an alpha channel")
-        cutout = make_cutout(np.asarray(rgba[..., :3], np.uint8), rgba[..., 3] > 127, erode)
-        if cutout is not None:
-            cutouts.append(cutout)
-    if not cutouts:
-        raise TrainingError(f"{folder}: no cut-outs (.webp or .png with alpha) found")
-    return cutouts
+        crop = make_object_crop(np.asarray(rgba[..., :3], np.uint8), rgba[..., 3] > 127, erode)
+        if crop is not None:
+            crops.append(crop)
+    if not crops:
+        raise TrainingError(f"{folder}: no object crops (.webp or .png with alpha) found")
+    return crops
 
 
-def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[CutOut], list[CutOut]]:
-    """Cut the objects of a COCO folder with polygon labels: outliers and decoys.
+def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[ObjectCrop], list[ObjectCrop]]:
+    """Cut the objects of a COCO folder with polygon labels: outliers and distractors.
 
     Layout: `images/*/NAME.jpg` with `labels/*/NAME.txt`, a line an object: class, then x y pairs in [0, 1].
     """
-    outliers: list[CutOut] = []
-    decoys: list[CutOut] = []
+    outliers: list[ObjectCrop] = []
+    distractors: list[ObjectCrop] = []
     for path in sorted(folder.glob("images/*/*.jpg")):
         label_file = folder / "labels" / path.parent.name / f"{path.stem}.txt"
         if not label_file.is_file():
@@ -77,13 +77,13 @@ def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[CutOut], li
             mask = np.zeros(image.shape[:2], np.uint8)
             cv2.fillPoly(mask, [polygon], 1)
             train_id = COCO_TO_TRAIN_ID.get(category)
-            cutout = make_cutout(np.asarray(image, np.uint8), mask > 0, 1, train_id)
-            if cutout is None or min(cutout.alpha.shape) < min_side or category in COCO_STREET_FURNITURE:
+            crop = make_object_crop(np.asarray(image, np.uint8), mask > 0, 1, train_id)
+            if crop is None or min(crop.alpha.shape) < min_side or category in COCO_STREET_FURNITURE:
                 continue
-            if category == PERSON and cutout.alpha.shape[0] < STANDING * cutout.alpha.shape[1]:
+            if category == PERSON and crop.alpha.shape[0] < STANDING * crop.alpha.shape[1]:
                 continue
-            (outliers if train_id is None else decoys).append(cutout)
-    return outliers, decoys
+            (outliers if train_id is None else distractors).append(crop)
+    return outliers, distractors
 
 
 THINGS: tuple[int, ...] = (6, 7, 11, 12, 13, 14, 15, 17, 18)
@@ -93,13 +93,13 @@ MIN_THING_PX: int = 24
 """Shorter things are too coarse to be pasted larger."""
 
 
-def cut_labelled_things(images: Path, labels: Path, per_class: int) -> list[CutOut]:
+def cut_labelled_things(images: Path, labels: Path, per_class: int) -> list[ObjectCrop]:
     """Cut connected regions of `THINGS` from streets with train ids; up to `per_class` of each, spread over the images.
 
     Regions that touch the border of the image are left out, since they are cut off there, and so are people who are
     not upright: half a person on the road is not normal.
     """
-    found: dict[int, list[CutOut]] = {thing: [] for thing in THINGS}
+    found: dict[int, list[ObjectCrop]] = {thing: [] for thing in THINGS}
     paths = sorted(labels.glob("*.png"))
     order = np.random.default_rng(0).permutation(len(paths))
     for position in order:
@@ -116,7 +116,7 @@ def cut_labelled_things(images: Path, labels: Path, per_class: int) -> list[CutO
     return [crop for crops in found.values() for crop in crops[:per_class]]
 
 
-def _regions(image: NDArray[np.uint8], mask: NDArray[np.bool_], train_id: int) -> Iterator[CutOut]:
+def _regions(image: NDArray[np.uint8], mask: NDArray[np.bool_], train_id: int) -> Iterator[ObjectCrop]:
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     height, width = mask.shape
     for piece in range(1, count):
@@ -125,14 +125,14 @@ def _regions(image: NDArray[np.uint8], mask: NDArray[np.bool_], train_id: int) -
         upright = train_id not in PEOPLE or h > STANDING * w
         if at_border or not upright or min(w, h) < MIN_THING_PX / 2 or max(w, h) < MIN_THING_PX or area < w * h / 4:
             continue
-        crop = make_cutout(image[y : y + h, x : x + w], pieces[y : y + h, x : x + w] == piece, 0, train_id)
+        crop = make_object_crop(image[y : y + h, x : x + w], pieces[y : y + h, x : x + w] == piece, 0, train_id)
         if crop is not None:
             yield crop
 
 
-def make_cutout(
+def make_object_crop(
     image: NDArray[np.uint8], mask: NDArray[np.bool_], erode: int, train_id: int | None = None
-) -> CutOut | None:
+) -> ObjectCrop | None:
     """Cut the largest piece of `mask` out of `image`; None where erosion leaves nothing."""
     shrunk = mask.astype(np.uint8)
     if erode:
@@ -143,13 +143,13 @@ def make_cutout(
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     x, y, w, h = (int(v) for v in stats[best, :4])
     alpha = (pieces[y : y + h, x : x + w] == best).astype(np.float32)
-    colour = image[y : y + h, x : x + w]
+    color = image[y : y + h, x : x + w]
     scale = min(1.0, MAX_SIDE / max(w, h))
     if scale < 1:
         size = (max(1, round(w * scale)), max(1, round(h * scale)))
-        colour = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8)
+        color = np.asarray(cv2.resize(color, size, interpolation=cv2.INTER_AREA), np.uint8)
         alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    return CutOut(colour.copy(), alpha, train_id)
+    return ObjectCrop(color.copy(), alpha, train_id)
 
 
 def _polygons(path: Path, width: int, height: int) -> Iterator[tuple[int, NDArray[np.int32]]]:

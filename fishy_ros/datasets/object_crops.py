@@ -20,30 +20,30 @@ AlphaMap = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class CutOut:
-    """An object: colours, uint8 `[h, w, 3]` BGR, and alpha, float32 `[h, w]`."""
+class ObjectCrop:
+    """An object: colors, uint8 `[h, w, 3]` BGR, and alpha, float32 `[h, w]`."""
 
     name: str
     image: ImageArray
     alpha: AlphaMap
 
 
-def find_cut_outs(folder: Path) -> tuple[Path, ...]:
+def find_object_crops(folder: Path) -> tuple[Path, ...]:
     """List the pictures with transparency (.png, .webp, .tif) under a folder, in natural order.
 
     Raises:
         DatasetError: there are none.
     """
     if not folder.is_dir():
-        raise DatasetError(f"cut-outs: {folder} is {'no folder' if folder.exists() else 'missing'}")
+        raise DatasetError(f"object crops: {folder} is {'no folder' if folder.exists() else 'missing'}")
     opaque = {".jpg", ".jpeg", ".bmp"}
     found = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES - opaque]
     if not found:
-        raise DatasetError(f"cut-outs: looked for .png, .webp or .tif under {folder}; found {describe_folder(folder)}")
+        raise DatasetError(f"object crops: no .png, .webp or .tif under {folder}; found {describe_folder(folder)}")
     return tuple(sorted(found, key=lambda path: natural_key(str(path))))
 
 
-def read_cut_out(path: Path) -> CutOut:
+def read_object_crop(path: Path) -> ObjectCrop:
     """Read a picture with an alpha channel, cropped to what is visible.
 
     Raises:
@@ -51,16 +51,16 @@ def read_cut_out(path: Path) -> CutOut:
     """
     picture = decode_file(path, cv2.IMREAD_UNCHANGED)
     if picture.ndim != 3 or picture.shape[2] != 4 or picture.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected 8 bit colours with an alpha channel, found shape {picture.shape}")
+        raise DatasetError(f"{path}: expected 8 bit colors with an alpha channel, found shape {picture.shape}")
     visible = np.argwhere(picture[..., 3] >= 128)
     if not visible.size:
         raise DatasetError(f"{path}: nothing in it is visible")
     (top, left), (bottom, right) = visible.min(0), visible.max(0) + 1
     cropped = picture[top:bottom, left:right]
     alpha = np.asarray(cropped[..., 3] / np.float32(255), np.float32)
-    return CutOut(path.stem, np.ascontiguousarray(cropped[..., :3]), alpha)
+    return ObjectCrop(path.stem, np.ascontiguousarray(cropped[..., :3]), alpha)
 
 
-def choose(paths: Sequence[Path], random: np.random.Generator) -> CutOut:
+def choose(paths: Sequence[Path], random: np.random.Generator) -> ObjectCrop:
     """Read one of the pictures at random."""
-    return read_cut_out(paths[int(random.integers(len(paths)))])
+    return read_object_crop(paths[int(random.integers(len(paths)))])

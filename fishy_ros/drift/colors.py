@@ -1,8 +1,8 @@
-"""Which of two channel orders the colours of an image speak for.
+"""Which of two channel orders the colors of an image speak for.
 
-Each class has its colours: vegetation is greenish yellow, sky blue, rear lights red. The chromaticity of a pixel falls
+Each class has its colors: vegetation is greenish yellow, sky blue, rear lights red. The chromaticity of a pixel falls
 into one of 9 x 5 cells; to exchange red and blue mirrors the cells. The mean over pixels of the logarithm of how much
-more often ordinary pixels of that class lie in a cell than in its mirror image is the log-likelihood ratio of the two
+more often normal pixels of that class lie in a cell than in its mirror image is the log-likelihood ratio of the two
 orders (Neyman and Pearson), in nats a pixel: positive where red and blue are in their place.
 """
 
@@ -23,10 +23,10 @@ GREEN_EDGES = (-0.08, -0.02, 0.02, 0.08)
 """Edges of (2 G - R - B) / (R + G + B)."""
 ROWS, COLUMNS = len(GREEN_EDGES) + 1, len(RED_BLUE_EDGES) + 1
 _GREY = 12
-"""Added to R + G + B, so that the noise of dark pixels is no colour."""
+"""Added to R + G + B, so that the noise of dark pixels is no color."""
 
 
-def colour_cells(image: ImageArray, labels: LabelMap) -> NDArray[np.intp]:
+def color_cells(image: ImageArray, labels: LabelMap) -> NDArray[np.intp]:
     """Return the cell of each pixel, class id x row x column, for uint8 `[h, w, 3]` and class ids of the same size."""
     blue, green, red = (image[..., channel].astype(np.float32) for channel in range(3))
     total = blue + green + red + _GREY
@@ -36,9 +36,9 @@ def colour_cells(image: ImageArray, labels: LabelMap) -> NDArray[np.intp]:
     return cells
 
 
-def colour_histogram(image: ImageArray, labels: LabelMap) -> NDArray[np.float64]:
+def color_histogram(image: ImageArray, labels: LabelMap) -> NDArray[np.float64]:
     """Return the share of pixels in each cell, `[256, rows, columns]`."""
-    cells = colour_cells(image, labels).ravel()
+    cells = color_cells(image, labels).ravel()
     counts = np.bincount(cells, minlength=MAX_CLASSES * ROWS * COLUMNS)
     return counts.reshape(MAX_CLASSES, ROWS, COLUMNS) / cells.size
 
@@ -50,7 +50,7 @@ def log_ratios(histogram: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def to_rows(ratios: NDArray[np.float32]) -> dict[int, tuple[float, ...]]:
-    """Put the half that is not mirrored, of every class that occurs, into the form of a `Reference`."""
+    """Put the half that is not mirrored, of every class that occurs, into the form of a `Baseline`."""
     return class_rows.to_rows(ratios[..., COLUMNS // 2 + 1 :].reshape(MAX_CLASSES, -1))
 
 
@@ -66,6 +66,6 @@ def from_rows(rows: Mapping[int, tuple[float, ...]]) -> NDArray[np.float32] | No
     return ratios
 
 
-def colour_order(image: ImageArray, labels: LabelMap, ratios: NDArray[np.float32]) -> float:
+def color_order(image: ImageArray, labels: LabelMap, ratios: NDArray[np.float32]) -> float:
     """Return the log-likelihood ratio of the channel orders, in nats a pixel."""
-    return float(ratios.ravel()[colour_cells(image, labels)].mean())
+    return float(ratios.ravel()[color_cells(image, labels)].mean())

@@ -54,7 +54,7 @@ def turn(image: ImageArray) -> ImageArray:
     return np.ascontiguousarray(image[::-1, ::-1])
 
 
-SPOILED: Mapping[str, Callable[[ImageArray], ImageArray]] = MappingProxyType(
+CORRUPTIONS: Mapping[str, Callable[[ImageArray], ImageArray]] = MappingProxyType(
     {
         "dark": _dark,
         "black": _black,

@@ -32,13 +32,13 @@ class Configuration:
 
 
 @dataclass
-class _Rung:
+class _Level:
     name: str
     open: Callable[[], AnomalyDetector]
     detector: AnomalyDetector | None
 
 
-class DetectorLadder:
+class FallbackLevels:
     """Detectors that take turns, chosen between two frames by how long frames take.
 
     With a `frame_deadline_ms` the cheaper configurations of the package are loaded too, so that a change takes no time;
@@ -49,27 +49,27 @@ class DetectorLadder:
     """
 
     def __init__(self, parameters: DetectorParameters) -> None:
-        best = _Rung(parameters.precision, lambda: _open(parameters), None)
+        best = _Level(parameters.precision, lambda: _open(parameters), None)
         first = best.detector = best.open()
         self._warnings = tuple(note.text for note in first.selection_notes if note.level == "warning")
         self._left_out: tuple[str, ...] = ()
-        self._rungs = [best]
+        self._levels = [best]
         if parameters.frame_deadline_ms > 0.0:
             for configuration in cheaper_configurations(first.package, parameters.precision, first.runtime_info.device):
                 self._add(configuration, first.runtime_info.name, parameters)
-        self._degradation = Degradation(len(self._rungs))
+        self._degradation = Degradation(len(self._levels))
 
     @property
     def current(self) -> AnomalyDetector:
         """The detector for the next frame."""
-        detector = self._rungs[self._degradation.level].detector
-        assert detector is not None, "a ladder that was left behind has to be mended first"
+        detector = self._levels[self._degradation.level].detector
+        assert detector is not None, "an abandoned level has to be reloaded first"
         return detector
 
     @property
     def in_use(self) -> AnomalyDetector | None:
-        """The detector in use; None while it is left behind."""
-        return self._rungs[self._degradation.level].detector
+        """The detector in use; None while it is abandoned."""
+        return self._levels[self._degradation.level].detector
 
     @property
     def degradation(self) -> Degradation:
@@ -79,12 +79,12 @@ class DetectorLadder:
     @property
     def configuration(self) -> str:
         """Name of the configuration in use."""
-        return self._rungs[self._degradation.level].name
+        return self._levels[self._degradation.level].name
 
     @property
     def configurations(self) -> tuple[str, ...]:
         """Names of all configurations that are loaded."""
-        return tuple(rung.name for rung in self._rungs)
+        return tuple(level.name for level in self._levels)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -100,24 +100,24 @@ class DetectorLadder:
         """Take in what a frame took; returns whether the next one has another configuration."""
         return self._degradation.note_frame(took_ms, time.monotonic(), rules)
 
-    def leave_current_behind(self) -> None:
+    def abandon_current(self) -> None:
         """Forget the detector in use, in which a thread hangs: to close it under that thread would not be safe."""
-        self._rungs[self._degradation.level].detector = None
+        self._levels[self._degradation.level].detector = None
 
-    def mend(self) -> None:
-        """Load again what was left behind.
+    def reload(self) -> None:
+        """Load again what was abandoned.
 
         Raises:
             FishyError: it cannot be loaded.
         """
-        for rung in self._rungs:
-            rung.detector = rung.detector or rung.open()
+        for level in self._levels:
+            level.detector = level.detector or level.open()
 
     def close(self) -> None:
-        """Free all engines but those that were left behind."""
-        for rung in self._rungs:
-            if rung.detector is not None:
-                rung.detector.close()
+        """Free all engines but those that were abandoned."""
+        for level in self._levels:
+            if level.detector is not None:
+                level.detector.close()
 
     def _add(self, configuration: Configuration, runtime: str, parameters: DetectorParameters) -> None:
         def open_it() -> AnomalyDetector:
@@ -127,7 +127,7 @@ class DetectorLadder:
 
         try:
             detector = open_it()
-            before, now = (_fastest_ms(part) for part in (self._rungs[-1].detector, detector))
+            before, now = (_fastest_ms(part) for part in (self._levels[-1].detector, detector))
         except FishyError as error:
             self._warnings += (f"configuration {configuration.name} cannot be used: {error}",)
             return
@@ -137,7 +137,7 @@ class DetectorLadder:
                 f"configuration {configuration.name} is not cheaper here: {now:.1f} ms a frame, {before:.1f} ms before",
             )
             return
-        self._rungs.append(_Rung(configuration.name, open_it, detector))
+        self._levels.append(_Level(configuration.name, open_it, detector))
 
 
 def cheaper_configurations(package: ModelPackage, precision: str, device: str) -> list[Configuration]:
