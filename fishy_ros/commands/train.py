@@ -14,8 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from torch import Tensor
+    from typing import SupportsFloat
 
     from fishy_ros.training.config import TrainConfig
 
@@ -58,6 +57,9 @@ def train(
         Path | None,
         typer.Option("--continue", help="Averaged weights of a run that goes on here: same place in the schedule."),
     ] = None,
+    batch_factor: Annotated[
+        int, typer.Option(help="Times as many crops in each step as configured, such as on a GPU.", min=1)
+    ] = 1,
     minutes: Annotated[
         float | None, typer.Option(help="Length of the run; its schedule is scaled to the speed of the machine.")
     ] = None,
@@ -67,9 +69,9 @@ def train(
     ] = True,
 ) -> None:
     """Train a network; a run that was stopped resumes where it was."""
-    from fishy_ros.training.config import load_train_config
+    from fishy_ros.training.config import load_train_config, with_larger_batches
 
-    settings = load_train_config(config)
+    settings = with_larger_batches(load_train_config(config), batch_factor)
     if data is not None:
         settings = dataclasses.replace(settings, data=data)
     if not validation:
@@ -119,7 +121,7 @@ def run_training(
         task = bar.add_task(settings.name, total=trainer.schedule.epoch(trainer.schedule.total))
         steps = itertools.count(1)
 
-        def show(epoch: float, epochs: float, terms: Mapping[str, Tensor]) -> None:
+        def show(epoch: float, epochs: float, terms: Mapping[str, SupportsFloat]) -> None:
             # Reading a loss waits for a GPU, so it is not read after every step.
             if next(steps) % STEPS_SHOWN:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,6 +90,25 @@ class TrainConfig:
     def cache_folder(self) -> Path:
         """The folder of the decoded images and objects."""
         return Path(self.cache).expanduser()
+
+
+def with_larger_batches(config: TrainConfig, factor: int) -> TrainConfig:
+    """Return the configuration with `factor` times as many crops in each step, as suits a larger machine.
+
+    The learning rate grows with the square root (Malladi et al., SDEs for Adaptive Gradient Algorithms, 2022), and the
+    weights are averaged over as many crops as before.
+
+    Raises:
+        ConfigError: `factor` is less than 1.
+    """
+    if factor < 1:
+        raise ConfigError(f"batch factor {factor}: expected 1 or more")
+    settings = config.optimiser
+    optimiser = dataclasses.replace(
+        settings, learning_rate=settings.learning_rate * math.sqrt(factor), ema=settings.ema**factor
+    )
+    stages = tuple(dataclasses.replace(stage, batch=stage.batch * factor) for stage in config.stages)
+    return dataclasses.replace(config, optimiser=optimiser, stages=stages)
 
 
 def load_train_config(path: Path) -> TrainConfig:
