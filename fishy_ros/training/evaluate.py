@@ -17,7 +17,7 @@ from fishy_ros.imaging import resize_score
 from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
 from fishy_ros.metrics.segmentation import SegmentationAccumulator, SegmentationMetrics
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.sources import image_files, read_image
+from fishy_ros.training.sources import image_files, read_image, read_map
 from fishy_ros.training.statistics import to_tensor
 from fishy_ros.types import ImageArray, LabelMap
 
@@ -85,7 +85,7 @@ def evaluate_segmentation(
     names = np.array(CLASS_SETS[labelled.classes], np.uint8)
     pool = SegmentationAccumulator(int(names.max()) + 1)
     for path in image_files(root / labelled.images):
-        truth = np.asarray(read_image(root / labelled.labels / f"{path.stem}.png", cv2.IMREAD_UNCHANGED), np.uint8)
+        truth = np.asarray(read_map(root / labelled.labels / f"{path.stem}.png"), np.uint8)
         picture = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
         predicted = names[predict_labels(model, picture, *size)]
         enlarged = cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST)

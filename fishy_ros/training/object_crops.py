@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.errors import TrainingError
-from fishy_ros.training.sources import read_image
+from fishy_ros.training.sources import read_image, read_map
 
 MAX_SIDE: int = 256
 
@@ -107,7 +107,7 @@ def cut_labelled_things(images: Path, labels: Path, per_class: int) -> list[Obje
         wanted = [thing for thing in THINGS if len(found[thing]) < per_class]
         if not wanted:
             break
-        ids = np.asarray(read_image(path, cv2.IMREAD_UNCHANGED), np.uint8)
+        ids = np.asarray(read_map(path), np.uint8)
         if not np.isin(ids, wanted).any():
             continue
         image = np.asarray(read_image(next(images.glob(f"{path.stem}.*")), cv2.IMREAD_COLOR), np.uint8)

@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.datasets import images
 from fishy_ros.datasets.images import decode_file
+from fishy_ros.datasets.label_files import read_samples
 from fishy_ros.errors import ConfigError, DatasetError, TrainingError
 from fishy_ros.training.array_store import ArrayStore, open_store
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap
@@ -140,7 +142,7 @@ class TrainingSource:
 
     def _read_map(self, folder: str, stem: str, size: tuple[int, int], interpolation: int) -> NDArray[np.uint8]:
         path = self.root / folder / f"{stem}.png"
-        values = read_image(path, cv2.IMREAD_UNCHANGED)
+        values = read_map(path)
         if values.ndim != 2 or abs(values.shape[1] * size[1] / (values.shape[0] * size[0]) - 1) > 0.05:
             raise TrainingError(f"{path}: shape {values.shape} does not fit an image of {size[0]}x{size[1]} px")
         return np.array(cv2.resize(values, size, interpolation=interpolation), np.uint8)
@@ -176,14 +178,14 @@ def open_sources(root: Path, configs: Sequence[SourceConfig], max_width: int, ca
 
 
 def image_files(folder: Path) -> list[Path]:
-    """List the images of a folder in the order of their names.
+    """List the images of a folder in natural order, as datasets do.
 
     Raises:
         TrainingError: there are none.
     """
-    files = sorted(path for path in folder.glob("*") if path.suffix in {".jpg", ".png", ".webp"})
+    files = images.image_files(folder)
     if not files:
-        raise TrainingError(f"{folder}: no images (.jpg, .png, .webp) found")
+        raise TrainingError(f"{folder}: no images ({', '.join(sorted(images.IMAGE_SUFFIXES))}) found")
     return files
 
 
@@ -195,5 +197,17 @@ def read_image(path: Path, mode: int) -> NDArray[np.integer[Any]]:
     """
     try:
         return decode_file(path, mode)
+    except DatasetError as error:
+        raise TrainingError(str(error)) from error
+
+
+def read_map(path: Path) -> NDArray[np.integer[Any]]:
+    """Read a map of labels, ids or confidences as its samples are stored.
+
+    Raises:
+        TrainingError: the file is missing or no such picture.
+    """
+    try:
+        return np.asarray(read_samples(path))
     except DatasetError as error:
         raise TrainingError(str(error)) from error

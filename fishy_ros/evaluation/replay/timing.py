@@ -15,8 +15,8 @@ import numpy as np
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.sources.source import FrameSource
-from fishy_ros.types import ImageArray
+from fishy_ros.evaluation.sources.source import FrameSource, nothing_to_play
+from fishy_ros.types import ImageArray, Sample
 
 PROTOCOL_FRAMES = 500
 _IN_MEMORY = 16
@@ -51,7 +51,10 @@ def summarize_times(times_ms: Iterable[float], measured: str) -> Timing:
 
 def time_detector(detector: AnomalyDetector, source: FrameSource, frames: int) -> Timing:
     """Time `detect` on `frames` frames in this process, going round the first images of `source`; nothing else runs."""
-    images = [sample.image for sample in itertools.islice(source.samples(), _IN_MEMORY)]
+    samples = (sample for sample in source.samples() if isinstance(sample, Sample))
+    images = [sample.image for sample in itertools.islice(samples, _IN_MEMORY)]
+    if not images:
+        raise nothing_to_play(source)
     rounds = itertools.cycle(images)
     for image in itertools.islice(rounds, _WARM_UP):
         detector.detect(image)
