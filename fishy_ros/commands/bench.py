@@ -224,8 +224,8 @@ def baselines(
 ) -> None:
     """Compare the detector with what one would have otherwise.
 
-    plain-onnxruntime is a session with its default settings; onnxruntime is the runtime of the detector; torch runs the
-    same graph node by node; erfnet has random weights.
+    plain-onnxruntime is a session with its default settings; onnxruntime is the runtime of the detector; erfnet has
+    random weights.
     """
     from fishy_ros.evaluation.bench.baselines import METHOD_COUNT, run_baselines
     from fishy_ros.evaluation.bench.methods import Method

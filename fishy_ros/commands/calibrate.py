@@ -20,6 +20,9 @@ def calibrate(
     out: Annotated[Path | None, typer.Option(help="Output folder; default: that of the checkpoint.")] = None,
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
     images: Annotated[int, typer.Option(help="Number of training images to measure on.", min=1)] = 200,
+    objects: Annotated[
+        Path | None, typer.Option(help="Objects to paste into training images, for heads fitted on anomalies.")
+    ] = None,
     height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
 ) -> None:
@@ -29,16 +32,19 @@ def calibrate(
     from fishy_ros.training.calibrate import measure_calibration, normal_images
     from fishy_ros.training.checkpoint import load_model
     from fishy_ros.training.config import load_train_config
-    from fishy_ros.training.heads.registry import create_head
+    from fishy_ros.training.heads.registry import create_head, require_in_graph
+    from fishy_ros.training.pasted import pasted_images
     from fishy_ros.training.statistics import measure_statistics, save_statistics
 
+    require_in_graph(head)
     settings = load_train_config(config)
     model = load_model(checkpoint)
     folder = out or checkpoint.parent
     folder.mkdir(parents=True, exist_ok=True)
     sources = settings.open_sources(data)
     street = list(track(normal_images(sources, images, height, width), "reading images", total=images))
-    statistics = measure_statistics(model, track(street, "statistics"))
+    pasted = pasted_images(sources, objects, images, height, width) if objects else None
+    statistics = measure_statistics(model, [head], track(street, "statistics"), pasted)
     save_statistics(folder / "statistics.safetensors", statistics)
     measured = measure_calibration(head, model, create_head(head, model, statistics), track(street, "calibration"))
     measured.save(folder / "calibration.json")

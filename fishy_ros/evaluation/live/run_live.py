@@ -17,7 +17,7 @@ from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, Sta
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
 from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
-from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
 from fishy_ros.runtimes.base import RuntimeInfo
 from fishy_ros.types import ScoreMap
@@ -91,9 +91,10 @@ def _score_streaming(
         return store.read(stored)
 
     scorer = StreamingScorer(taken, arrived, read)
+    places = {frame.index: place for place, frame in enumerate(playback.frames)}
     for index, sample in enumerate(source.samples()):
-        if sample.labels is not None:
-            scorer.add(index, sample.labels, sample.id)
+        if index in places and not isinstance(sample, UnreadableFrame) and sample.labels is not None:
+            scorer.add(places[index], sample.labels, sample.id)
         progress(index + 1)
     return scorer.compute()
 
