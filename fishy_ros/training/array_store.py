@@ -35,6 +35,7 @@ class ArrayStore(Sequence[NDArray[np.uint8]]):
             shapes = json.loads(path.with_suffix(INDEX_SUFFIX).read_text())["shapes"]
             self._shapes = [tuple(int(side) for side in shape) for shape in shapes]
             self._starts = np.cumsum([0, *(int(np.prod(shape)) for shape in self._shapes)])
+            self.data_path = path.with_suffix(DATA_SUFFIX)
             self._bytes = np.memmap(path.with_suffix(DATA_SUFFIX), np.uint8, "r")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(f"{path}: no readable store of arrays: {error}") from error
@@ -43,6 +44,15 @@ class ArrayStore(Sequence[NDArray[np.uint8]]):
 
     def __len__(self) -> int:
         return len(self._shapes)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all arrays, which lie one behind the other in the file `data_path`."""
+        return int(self._starts[-1])
+
+    def place(self, index: int) -> tuple[int, tuple[int, ...]]:
+        """Return where array `index` begins among the bytes of the file, and its shape."""
+        return int(self._starts[index]), self._shapes[index]
 
     @overload
     def __getitem__(self, index: int) -> NDArray[np.uint8]: ...

@@ -63,6 +63,8 @@ class TrainConfig:
     cache: str = "~/.cache/fishy_ros/training"
     """Folder of the decoded images and objects, some 3 MB for each image of 1024x512."""
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    device_augment: str = "auto"
+    """Where crops are made: `always` on the device that trains, `never`, or `auto` for on a GPU with room for them."""
     workers: int = 0
     """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
     checkpoint_minutes: float = 3.0

@@ -31,6 +31,7 @@ from fishy_ros.training.checkpoint import (
 from fishy_ros.training.class_balance import class_shares, class_weights
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.crops import Crop, CropStream
+from fishy_ros.training.device_augment.stream import DeviceCrops, makes_crops_on_device
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.losses import total_loss
 from fishy_ros.training.nets.registry import BACKBONES
@@ -69,6 +70,7 @@ class Trainer:
             _parameter_groups(self.model, settings.weight_decay), lr=settings.learning_rate
         )
         self.mixed = uses_bfloat16(settings.precision, self.device.type)
+        self._device_crops: DeviceCrops | None = None
         self.crops = 0
         self.first_crop = 0
 
@@ -204,6 +206,10 @@ class Trainer:
         augment = dataclasses.replace(config.augment, height=stage.height, width=stage.width, scale=stage.scale)
         # A resumed run draws new crops instead of repeating the first ones, and every process draws its own.
         seed = config.seed + 7919 * self.crops + 104729 * rank()
+        if makes_crops_on_device(config.device_augment, self.device, self.sources):
+            if self._device_crops is None:
+                self._device_crops = DeviceCrops(self.sources, self.bank, config.paste, self.device, config.seed)
+            return self._device_crops.batches(augment, stage.batch, seed)
         stream = CropStream(self.sources, self.bank, augment, config.paste, seed)
         if config.workers == 0:
             return iter(DataLoader(stream, stage.batch))

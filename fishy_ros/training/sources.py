@@ -90,7 +90,8 @@ class TrainingSource:
         self.max_width = max_width
         self.root = root
         self.paths = image_files(root / config.images)
-        self._arrays = self._open(cache)
+        self.arrays = self._open(cache)
+        """Image, labels, outliers and confidence of each image, one after the other."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -101,12 +102,12 @@ class TrainingSource:
 
     def load(self, index: int) -> TrainingImage:
         """Return image `index`."""
-        image, labels, outlier, confidence = self._arrays[4 * index : 4 * index + 4]
+        image, labels, outlier, confidence = self.arrays[4 * index : 4 * index + 4]
         return TrainingImage(image, labels, outlier, confidence, self.config.horizon)
 
     def picture(self, index: int) -> ImageArray:
         """Return image `index` alone, uint8 `[H, W, 3]` BGR, read-only."""
-        return self._arrays[4 * index]
+        return self.arrays[4 * index]
 
     def _open(self, cache: Path) -> ArrayStore:
         folders = [self.config.images, self.config.labels, self.config.confidence, self.config.void_ids]
