@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class ObjectAtlas:
         groups = [*objects, procedural, *distractors]
         crops = [crop for group in groups for crop in group]
         starts = np.cumsum([0, *(len(group) for group in groups)])
-        ranges = [range(first, last) for first, last in zip(starts[:-1], starts[1:], strict=True)]
+        ranges = [range(int(first), int(last)) for first, last in itertools.pairwise(starts)]
         self.objects = [part for part in ranges[: len(objects)] if part]
         self.procedural = ranges[len(objects)]
         self.distractors = [part for part in ranges[len(objects) + 1 :] if part]
