@@ -30,7 +30,6 @@ COMMANDS: tuple[str, ...] = (
     "signature",
     "pack",
     "train",
-    "average",
     "evaluate",
     "calibrate",
     "export",

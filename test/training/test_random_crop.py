@@ -23,7 +23,7 @@ def street():
     labels = np.full((H, W), SKY, np.uint8)
     labels[HORIZON:] = ROAD
     nothing = np.zeros((H, W), np.uint8)
-    return TrainingImage(image, labels, np.ones((H, W), np.float32), nothing, HORIZON / H)
+    return TrainingImage(image, labels, np.full((H, W), 255, np.uint8), nothing, HORIZON / H)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,6 @@ def test_thin_lines_are_averaged_when_a_street_is_reduced(street):
     image[:, ::4] = 200
     config = AugmentConfig(height=128, width=256, reference_width=256, scale=(1.0, 1.0), stretch=0.0)
     nothing = np.zeros((H, W), np.uint8)
-    source = TrainingImage(image, nothing, np.ones((H, W), np.float32), nothing, 0.5)
+    source = TrainingImage(image, nothing, np.full((H, W), 255, np.uint8), nothing, 0.5)
     crop = random_crop(source, config, np.random.default_rng(0))
     np.testing.assert_allclose(crop.image, 200 / 4, atol=1)
