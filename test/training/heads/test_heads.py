@@ -16,8 +16,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed: training is
 
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.graph import OPSET  # noqa: E402
+from fishy_ros.training.heads.combined import WeightedSumHead  # noqa: E402
 from fishy_ros.training.heads.gaussian import whitening  # noqa: E402
-from fishy_ros.training.heads.model import AnomalyModel, initialise  # noqa: E402
+from fishy_ros.training.heads.model import MEAN_BGR, STD_BGR, AnomalyModel, initialise  # noqa: E402
 from fishy_ros.training.heads.registry import HEADS, create_head, no_statistics  # noqa: E402
 from fishy_ros.training.heads.road_rows import SIDEWAYS, SUPPRESSION, UPWARD, filled_ground  # noqa: E402
 from fishy_ros.training.nets.network import NetOutput  # noqa: E402
@@ -25,7 +26,7 @@ from fishy_ros.training.nets.network import NetOutput  # noqa: E402
 CLASSES, DETAIL, H, W = 19, 40, 12, 16
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def model():
     model = AnomalyModel("s")
     initialise(model, 3)
@@ -219,3 +220,40 @@ def _smoothed(values):
     """Enlarge by two as the graph does (half-pixel centers) and average again: weights 1/8, 3/4, 1/8 each way."""
     kernel = np.array([1, 6, 1]) / 8
     return convolve(convolve(values, kernel[None]), kernel[:, None])
+
+
+@pytest.mark.parametrize("name", sorted(HEADS))
+def test_each_image_of_a_batch_is_scored_as_if_it_were_alone(name, model, features):
+    head = create_head(name, model, no_statistics(CLASSES, DETAIL)).eval()
+    other = NetOutput(*(part.flip(-1) * 0.7 for part in features[:3]))
+    both = NetOutput(*(torch.cat(pair) for pair in zip(features[:3], other[:3], strict=True)))
+    image = torch.zeros(2, 3, 4 * H, 4 * W)
+    with torch.no_grad():
+        together = head(both.logits, both, image)
+        alone = torch.cat([head(one.logits, one, image[:1]) for one in (features, other)])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+
+
+class Constant(torch.nn.Module):
+    """A head that scores every pixel the same."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, logits, features, image):
+        return torch.full(logits[:, 0].shape, self.value)
+
+
+def test_a_weighted_sum_weighs_each_head(features):
+    head = WeightedSumHead([Constant(3.0), Constant(5.0), Constant(7.0)], [2.0, -1.0, 0.5])
+    found = head(features.logits, features, features.logits)
+    torch.testing.assert_close(found, torch.full((1, H, W), 2 * 3.0 - 5.0 + 0.5 * 7.0))
+
+
+def test_an_image_is_normalized_channel_by_channel(model):
+    image = torch.tensor([10.0, 100.0, 200.0]).view(1, 3, 1, 1).expand(2, 3, 4, 6)
+    found = model.normalise(image)
+    assert found.shape == image.shape
+    expected = (torch.tensor([10.0, 100.0, 200.0]) - torch.tensor(MEAN_BGR)) / torch.tensor(STD_BGR)
+    torch.testing.assert_close(found[1, :, 2, 3], expected)
