@@ -28,7 +28,7 @@ def ablate(
     jobs: Annotated[int, typer.Option(help="Variants trained at a time, each in a process of one thread.", min=1)] = 1,
     device: Annotated[str, typer.Option(help="Device that trains: cpu, cuda or cuda:N.")] = "cpu",
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of steps instead of the planned one.", min=1)] = None,
+    epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the planned one.")] = None,
 ) -> None:
     """Train each variant from random initialisation and score it; what is done already is not done again."""
     from rich.console import Console
@@ -39,9 +39,9 @@ def ablate(
     from fishy_ros.training.ablation.study import Ablation
     from fishy_ros.training.ablation.table import ablation_table
 
-    loaded = load_plan(plan, data, steps)
+    loaded = load_plan(plan, data, epochs)
     ablation = Ablation(loaded, loaded.choose(tuple(only or ())), runs, device, jobs)
-    options = [*([] if data is None else ["--data", data]), *([] if steps is None else ["--steps", str(steps)])]
+    options = [*([] if data is None else ["--data", data]), *([] if epochs is None else ["--epochs", str(epochs)])]
     commands = {
         variant.name: shlex.join(["fishy", "ablate", str(plan), "--only", variant.name, *options])
         for variant in ablation.variants

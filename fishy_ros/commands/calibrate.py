@@ -30,14 +30,13 @@ def calibrate(
     from fishy_ros.training.checkpoint import load_model
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.heads.registry import create_head
-    from fishy_ros.training.sources import open_sources
     from fishy_ros.training.statistics import measure_statistics, save_statistics
 
     settings = load_train_config(config)
     model = load_model(checkpoint)
     folder = out or checkpoint.parent
     folder.mkdir(parents=True, exist_ok=True)
-    sources = open_sources(Path(data or settings.data), settings.sources, settings.max_width)
+    sources = settings.open_sources(data)
     street = list(track(normal_images(sources, images, height, width), "reading images", total=images))
     statistics = measure_statistics(model, track(street, "statistics"))
     save_statistics(folder / "statistics.safetensors", statistics)

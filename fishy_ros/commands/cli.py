@@ -29,7 +29,6 @@ COMMANDS: tuple[str, ...] = (
     "signature",
     "pack",
     "train",
-    "average",
     "evaluate",
     "ablate",
     "calibrate",

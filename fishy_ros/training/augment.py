@@ -53,7 +53,7 @@ def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) ->
     return Scene(
         np.array(image[:, ::step], np.uint8),
         np.array(labels[:, ::step], np.uint8),
-        np.array(confidence[:, ::step], np.float32),
+        np.array(confidence[:, ::step], np.uint8),
         horizon,
         np.array(outlier[:, ::step], np.uint8),
         softness,

@@ -19,7 +19,6 @@ from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
 from fishy_ros.training.heads.model import count_parameters
 from fishy_ros.training.heads.registry import HEADS, create_head
 from fishy_ros.training.latency import ROUNDS
-from fishy_ros.training.sources import open_sources
 from fishy_ros.training.statistics import measure_statistics
 from fishy_ros.training.validation import count_watched, score_sets
 
@@ -92,7 +91,7 @@ class HeadStudy:
             ConfigError: a head is unknown.
         """
         model = load_model(self._weights)
-        sources = open_sources(self._root, self._config.sources, self._config.max_width)
+        sources = self._config.open_sources(str(self._root))
         statistics = measure_statistics(model, normal_images(sources, self._images, *self._size))
         heads = {name: create_head(name, model, statistics).eval() for name in self._heads}
         scores = score_sets(model, heads, self._watched, self._root, progress)

@@ -24,7 +24,7 @@ def street(brightness=150):
     return Scene(
         image=image,
         labels=labels,
-        confidence=np.ones((H, W), np.float32),
+        confidence=np.full((H, W), 255, np.uint8),
         horizon=float(HORIZON),
         outlier=np.zeros((H, W), np.uint8),
     )
@@ -125,8 +125,8 @@ def test_labels_of_distractors_are_trusted_by_half():
     for scene in populated(DISTRACTORS, block([250], CAR)):
         distractor = scene.labels == CAR
         found += int(distractor.sum())
-        assert (scene.confidence[distractor] == 0.5).all()
-        assert (scene.confidence[scene.labels == ROAD] == 1.0).all()
+        assert (scene.confidence[distractor] == 127).all()
+        assert (scene.confidence[scene.labels == ROAD] == 255).all()
     assert found > 0
 
 
