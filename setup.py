@@ -14,11 +14,14 @@ SHARED_FOLDERS = ("config", "launch", "models", "rviz")
 """Folders of the source tree that are installed, with everything in them, below share/fishy_ros."""
 
 REQUIREMENTS = [
+    "backports.zstd>=1.0; python_version < '3.14'",
     "jinja2>=3.0",
+    "lz4>=3.1",
     "matplotlib>=3.7",
     "numpy>=1.21",
     "onnxruntime>=1.17",
     "opencv-python-headless>=4.5.4",
+    "pillow>=9.0",
     "pyyaml>=5.4",
     "rich>=12.3",
     "rosbags>=0.11.9",
@@ -29,19 +32,22 @@ REQUIREMENTS = [
 EXTRAS = {
     # rclpy and its messages for machines without a ROS distribution (x86-64 Linux)
     "ros": ["ros-jazzy-rclpy", "ros-jazzy-common-interfaces", "ros-jazzy-rmw-fastrtps-cpp"],
-    # TensorRT itself comes with JetPack or from NVIDIA; these are the bindings to CUDA, and ONNX Runtime for CUDA with
-    # the libraries of CUDA and cuDNN as wheels
+    # TensorRT for RTX, which compiles on any machine and runs on desktop GPUs; a Jetson has the TensorRT of its JetPack
+    "tensorrt": ["cuda-bindings>=12.9", "tensorrt-rtx-cu13>=1.7"],
+    # the bindings to CUDA, and ONNX Runtime for CUDA with the libraries of CUDA and cuDNN as wheels
     "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
     "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
     "sweep": ["distributed>=2023.5"],
     "signing": ["cryptography>=3.4"],
+    "hdf5": ["h5py>=3.6"],
     "test": [
         "colcon-ros",
         "cryptography>=3.4",
         "cuda-bindings>=12.9",
         "distributed>=2023.5",
+        "h5py>=3.8",
         "hypothesis>=6.82",
         "jsonschema>=4.0",
         "mypy>=1.11",
@@ -49,10 +55,11 @@ EXTRAS = {
         "openvino>=2024.0",
         "psutil>=5.9",
         "pytest>=9.0",
-        "pytest-rerunfailures>=14.0",
         "pytest-timeout>=2.3",
+        "pytest-xdist>=3.5",
         "ruff>=0.8",
         "scikit-learn>=1.3",
+        "tensorrt-rtx-cu13>=1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "types-PyYAML",
     ],
 }

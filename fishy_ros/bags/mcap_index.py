@@ -7,13 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
-
 from fishy_ros.bags.unpacking import MAX_UNPACKED_BYTES
 from fishy_ros.errors import BagError
 
 if TYPE_CHECKING:
     from rosbags.rosbag2.reader import ReaderProtocol
+    from rosbags.rosbag2.storage_mcap import ChunkInfo
 
 MAX_MESSAGES: int = 2**31 - 1
 """Most messages of a topic: two years of a camera at 30 Hz."""
@@ -31,9 +30,9 @@ def check_index(storage: ReaderProtocol, path: Path) -> None:
         if not 0 <= connection.msgcount <= MAX_MESSAGES:
             count = f"{connection.msgcount} messages of {connection.topic}"
             raise BagError(f"{path}: states {count}, expected 0 to {MAX_MESSAGES}")
-    if isinstance(storage, McapReader):
-        _check_places(storage.chunks, path)
-        _check_times(storage.chunks, path)
+    chunks: Sequence[ChunkInfo] = getattr(storage, "chunks", ())  # MCAP files have them
+    _check_places(chunks, path)
+    _check_times(chunks, path)
 
 
 def _check_places(chunks: Sequence[ChunkInfo], path: Path) -> None:

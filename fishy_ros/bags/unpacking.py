@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from lz4.frame import LZ4FrameDecompressor
-from rosbags.rosbag2 import storage_mcap
 
 from fishy_ros.errors import BagError
 from fishy_ros.imaging import MAX_PIXELS
@@ -78,18 +77,3 @@ def unpack_file(source: Path, target: Path) -> None:
             if room < 0:
                 raise BagError(f"{source}: too large to unpack to {target.parent}, of which 1 GiB has to stay free")
             sink.write(block)
-
-
-def bound_chunks() -> None:
-    """Make the reader of MCAP files unpack a chunk to no more than the size that the chunk itself states.
-
-    The library compares the two only when it has unpacked everything, and a few kilobytes hold gigabytes.
-    """
-    storage_mcap.DECOMPRESSORS["zstd"] = lambda data, size: unpack_zstd(data, _stated(size))
-    storage_mcap.DECOMPRESSORS["lz4"] = lambda data, size: unpack_lz4(data, _stated(size))
-
-
-def _stated(size: int) -> int:
-    if size > MAX_UNPACKED_BYTES:
-        raise BagError(f"a chunk states a size of {size} bytes, expected at most {MAX_UNPACKED_BYTES}")
-    return size

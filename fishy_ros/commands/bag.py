@@ -91,9 +91,16 @@ def _write(source: Dataset, count: int, writer: BagWriter, period_ns: int) -> in
     from rich.console import Console
     from rich.progress import track
 
+    from fishy_ros.errors import UnreadableFileError
+    from fishy_ros.terminal import printable
+
     labelled = 0
     for index in track(range(count), "writing", console=Console(stderr=True), transient=True):
-        sample = source[index]
+        try:
+            sample = source[index]
+        except UnreadableFileError as error:
+            typer.echo(f"frame {index} was left out: {printable(str(error))}", err=True)
+            continue
         writer.write(sample, FIRST_STAMP_NS + index * period_ns)
         labelled += sample.labels is not None
     return labelled

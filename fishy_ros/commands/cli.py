@@ -15,6 +15,7 @@ from fishy_ros.errors import ConfigError, FishyError
 from fishy_ros.terminal import printable
 
 COMMANDS: tuple[str, ...] = (
+    "detect",
     "demo",
     "replay",
     "score",

@@ -48,15 +48,40 @@ def replay(
     components: Annotated[
         str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'.")
     ] = None,
+    regions: Annotated[
+        bool, typer.Option("--regions", help="False alarms a minute and objects found, before and after persistence.")
+    ] = False,
+    streaming: Annotated[
+        bool, typer.Option("--streaming", help="Also score what had been published by the time of each frame.")
+    ] = False,
+    threshold: Annotated[
+        float | None, typer.Option(help="Threshold of --regions; default: the model's.", min=0, max=1)
+    ] = None,
+    threshold_low: Annotated[
+        float | None, typer.Option(help="Score down to which a region spreads.", min=0, max=1)
+    ] = None,
+    smallest: Annotated[int, typer.Option(help="Smallest region, in px of the heatmap.", min=1)] = 1,
+    drivable: Annotated[str, typer.Option(help="Only regions that stand on these classes (--offline).")] = "",
+    confirm: Annotated[str, typer.Option(help="N/M: a region is confirmed after N of M frames.")] = "3/5",
+    camera_height: Annotated[
+        float | None, typer.Option(help="Height of the camera in m, for distances; the bag has its calibration.")
+    ] = None,
+    camera_pitch: Annotated[float, typer.Option(help="How far the camera looks down, in degrees.")] = 0.0,
+    speed: Annotated[float, typer.Option(help="Speed of the car in m/s, for times.", min=0)] = 13.9,
     video: Annotated[bool, typer.Option("--video", help="Write the overlays as a video.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
     """Play a bag or a dataset through the detector, score every heatmap, and print and write the result."""
+    from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
     from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
 
+    confirmation = parse_confirmation(confirm)
+    wanted = RegionRequest(
+        threshold, threshold_low, smallest, drivable, confirmation, camera_height, camera_pitch, speed
+    )
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
         detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key),
@@ -64,6 +89,8 @@ def replay(
         out=out,
         timing_frames=timing_frames,
         components=components,
+        regions=wanted if regions else None,
+        streaming=streaming,
         video=video,
     )
     names = model_names(model, models, scores)

@@ -10,8 +10,9 @@ import numpy as np
 
 from fishy_ros.datasets.cityscapes_layout import check_split
 from fishy_ros.datasets.files import FileDataset, FrameFiles, nothing_found, require_root
-from fishy_ros.datasets.images import IMAGE_SUFFIXES, read_label_ids
+from fishy_ros.datasets.images import IMAGE_SUFFIXES
 from fishy_ros.datasets.info import DatasetInfo, Download
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.documents import parse_json, read_limited
 from fishy_ros.errors import ConfigError, DatasetError

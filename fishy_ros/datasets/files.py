@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fishy_ros.datasets.images import read_image, read_label_ids
+from fishy_ros.datasets.images import read_image
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.errors import DatasetError
 from fishy_ros.types import ImageArray, Sample

@@ -12,6 +12,7 @@ from fishy_ros.datasets.info import DatasetInfo
 from fishy_ros.errors import ConfigError, DatasetError
 from fishy_ros.synthetic.canvas import UNKNOWN, VOID, Canvas
 from fishy_ros.synthetic.render import StreetRenderer
+from fishy_ros.synthetic.truth import Truth
 from fishy_ros.types import ANOMALY, IGNORED, LabelMap, Sample
 
 NAME = "synthetic"
@@ -50,6 +51,16 @@ class SyntheticStreet:
         """The camera matrix K, float64 `[3, 3]`, in px."""
         return self._street.camera.intrinsics
 
+    @property
+    def camera_height(self) -> float:
+        """How high the camera stands above the ground, in m; it looks straight ahead."""
+        return self._street.camera.y
+
+    @property
+    def speed(self) -> float:
+        """How fast the car drives, in m/s."""
+        return self._street.speed
+
     def __len__(self) -> int:
         return self._frames
 
@@ -68,6 +79,11 @@ class SyntheticStreet:
         """Return the Cityscapes train ids of a frame, uint8 `[H, W]`; 255 on unknown objects and on the bonnet."""
         ids = self._render(index).ids
         return np.where(ids == UNKNOWN, np.uint8(VOID), ids)
+
+    def truth(self, index: int) -> Truth:
+        """Return the unknown objects of a frame, which pixels show them, and the depth of ground and objects."""
+        frame = range(self._frames)[index]
+        return self._street.truth(self._render(index), frame / FRAME_RATE)
 
     def _render(self, index: int) -> Canvas:
         frame = range(self._frames)[index]

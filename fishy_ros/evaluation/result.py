@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.evaluation.environment import Environment
+from fishy_ros.evaluation.scoring.consistency import ConsistencyScores
+from fishy_ros.evaluation.scoring.regions import RegionScores
+from fishy_ros.evaluation.scoring.streaming import StreamingScores
 from fishy_ros.evaluation.scoring.summary import ScoreSummary
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.runtimes.base import RuntimeInfo
@@ -90,6 +93,9 @@ class ReplayResult:
     model: ModelDescription | None = None
     runtime: RuntimeInfo | None = None
     warnings: tuple[str, ...] = ()
+    regions: RegionScores | None = None
+    streaming: StreamingScores | None = None
+    consistency: ConsistencyScores | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     """Anything else that a mode wants in report.json (numbers, texts, lists and mappings of these)."""
 

@@ -14,6 +14,7 @@ from fishy_ros.model_package.description import (
     FULL_PRECISION,
     MAX_DESCRIPTION_BYTES,
     Calibration,
+    EngineFile,
     GraphFile,
     ModelPackage,
     ReducedGraph,
@@ -84,6 +85,7 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
         labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
         reduced=_reduced(fields),
         baseline=read_baseline(fields.mapping("baseline", optional=True)),
+        engines=_engines(fields),
     )
 
 
@@ -129,6 +131,27 @@ def _reduced(fields: Fields) -> tuple[ReducedGraph, ...]:
         height, width = entry.integer("height", 1, MAX_SIDE), entry.integer("width", 1, MAX_SIDE)
         graphs.append(ReducedGraph(_graph_file(entry), height, width))
     return tuple(sorted(graphs, key=lambda graph: -graph.height * graph.width))
+
+
+def _engines(fields: Fields) -> tuple[EngineFile, ...]:
+    engines = []
+    for index, item in enumerate(fields.items("engines")):
+        if not isinstance(item, dict):
+            raise fields.error("engines", "a list of mappings with file, sha256, graph, graph_sha256, library, targets")
+        entry = Fields(item, fields.file, f"engines[{index}].")
+        file = _graph_file(entry)
+        engines.append(
+            EngineFile(
+                file.path,
+                file.sha256,
+                entry.text("graph"),
+                entry.sha256("graph_sha256"),
+                entry.text("library"),
+                tuple(str(target) for target in entry.items("targets")),
+                tuple(str(flag) for flag in entry.items("flags")),
+            )
+        )
+    return tuple(engines)
 
 
 def _classes(fields: Fields) -> tuple[SemanticClass, ...]:

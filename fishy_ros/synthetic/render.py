@@ -8,14 +8,15 @@ import numpy as np
 
 from fishy_ros.synthetic.buildings import build_facade
 from fishy_ros.synthetic.camera import StreetCamera, street_camera
-from fishy_ros.synthetic.canvas import Canvas
+from fishy_ros.synthetic.canvas import UNKNOWN, Canvas
 from fishy_ros.synthetic.facades import FacadeSide
 from fishy_ros.synthetic.ground import ACROSS, ALONG, Ground, sunlight
 from fishy_ros.synthetic.raster import View
 from fishy_ros.synthetic.sensor import Sensor
 from fishy_ros.synthetic.sky import paint_background
 from fishy_ros.synthetic.style import STREET_LENGTH, draw_style
-from fishy_ros.synthetic.world import Actor, populate
+from fishy_ros.synthetic.truth import Truth, find_truth
+from fishy_ros.synthetic.world import Actor, Solid, populate
 
 VISIBLE = 120.0
 """Metres up to which things are drawn."""
@@ -47,6 +48,11 @@ class StreetRenderer:
         self._sensor = Sensor(self._style, self._camera, random)
 
     @property
+    def speed(self) -> float:
+        """How fast the car drives, in m/s."""
+        return self._style.speed
+
+    @property
     def camera(self) -> StreetCamera:
         """The camera of the car."""
         return self._camera
@@ -68,6 +74,17 @@ class StreetRenderer:
         self._sensor.cover(canvas)
         random = np.random.default_rng([self._seed, 1, frame])
         return Canvas(self._sensor.expose(canvas.image, random), canvas.ids)
+
+    def truth(self, canvas: Canvas, time: float) -> Truth:
+        """Tell which object every pixel of `canvas`, rendered for this `time`, shows, and how far it is."""
+        z = self._style.speed * time % STREET_LENGTH
+        unknown = [actor for actor in self._actors if isinstance(actor.thing, Solid) and actor.thing.id == UNKNOWN]
+        seen = [(number, actor, actor.ahead(time, z)) for number, actor in enumerate(unknown, start=1)]
+        seen = sorted((one for one in seen if 1.0 < one[2] < VISIBLE), key=lambda one: -one[2])
+        placed = [
+            (number, actor.thing, actor.x, ahead) for number, actor, ahead in seen if isinstance(actor.thing, Solid)
+        ]
+        return find_truth(canvas.ids, self._camera, self._style, z, placed)
 
     def _sun_at(self, x: float, z: float) -> float:
         rows, columns = self._sunlight.shape

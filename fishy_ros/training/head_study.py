@@ -46,6 +46,10 @@ class StudyResult:
     parameters: int
     height: int
     width: int
+    every: int
+    """Of every so many rows and columns of the labels one counts."""
+    rounds: int
+    """How often each graph was timed."""
     command: str
     environment: Mapping[str, object]
     """The machine that was measured on."""
@@ -76,11 +80,14 @@ class HeadStudy:
         width: int,
         objects: Path | None = None,
         maps: Path | None = None,
+        every: int = 1,
+        rounds: int = ROUNDS,
     ) -> None:
         """Name what is to be measured; no `heads` means all. `images` training images give the statistics.
 
         `objects` is a folder of objects to paste into training images, for heads that are fitted on anomalies; they are
-        left out without it, unless they are asked for by name. `maps` gets the score maps, `SET/HEAD/NAME.npy`.
+        left out without it, unless they are asked for by name. `maps` gets the score maps, `SET/HEAD/NAME.npy`. Of
+        every `every` rows and columns of the labels one counts; costs are medians of `rounds`.
         """
         self._config = config
         self._root = Path(data or config.data)
@@ -88,6 +95,8 @@ class HeadStudy:
         self._heads = heads
         self._objects = objects
         self._maps = maps
+        self._every = every
+        self._rounds = rounds
         self._images = images
         self._size = height, width
         self._watched = dataclasses.replace(config.validation, height=height, width=width)
@@ -95,7 +104,7 @@ class HeadStudy:
     @property
     def steps(self) -> int:
         """How often `run` calls its `progress`."""
-        return count_watched(self._watched, self._root) + ROUNDS
+        return count_watched(self._watched, self._root) + self._rounds
 
     def run(self, environment: Mapping[str, object], progress: Callable[[], None]) -> StudyResult:
         """Measure; `environment` describes the machine and goes into the result.
@@ -111,14 +120,16 @@ class HeadStudy:
         pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
         statistics = measure_statistics(model, names, images, pasted)
         heads = {name: create_head(name, model, statistics).eval() for name in names}
-        scores = score_sets(model, heads, self._watched, self._root, progress, self._maps)
-        costs = measure_head_costs(model, heads, *self._size, progress)
+        scores = score_sets(model, heads, self._watched, self._root, progress, self._maps, self._every)
+        costs = measure_head_costs(model, heads, *self._size, progress, self._rounds)
         return StudyResult(
             network=model.size,
             weights_sha256=hashlib.sha256(self._weights.read_bytes()).hexdigest(),
             parameters=count_parameters(model),
             height=self._size[0],
             width=self._size[1],
+            every=self._every,
+            rounds=self._rounds,
             command=" ".join(["fishy", *sys.argv[1:]]),
             environment=environment,
             segmentation=scores.segmentation,

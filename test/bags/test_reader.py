@@ -289,7 +289,7 @@ def test_labels_of_another_encoding_are_an_error_of_that_frame(tmp_path):
     ("make", "message"),
     [
         (lambda path: None, "no such bag"),
-        (lambda path: path.mkdir(), "looked for metadata.yaml or a single .mcap or .db3 file; found nothing"),
+        (lambda path: path.mkdir(), "looked for metadata.yaml, .mcap or .db3 files; found nothing"),
         (lambda path: path.write_text("hello"), "expected a bag folder, or a file ending in"),
     ],
 )

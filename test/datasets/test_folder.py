@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fishy_ros.datasets.images import natural_key, read_image, read_label_ids
+from fishy_ros.datasets.images import natural_key, read_image
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping, parse_label_mapping
 from fishy_ros.datasets.registry import DATASETS, open_dataset
 from fishy_ros.errors import ConfigError, DatasetError

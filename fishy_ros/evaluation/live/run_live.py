@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from fishy_ros.evaluation.live.replay_session import replay_session
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame, detected_frames
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import replay_live, time_live
-from fishy_ros.evaluation.replay.match import Playback
-from fishy_ros.evaluation.replay.play import Lockstep
+from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback
+from fishy_ros.evaluation.replay.play import Lockstep, Progress
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, StartStage
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
-from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
 from fishy_ros.runtimes.base import RuntimeInfo
+from fishy_ros.types import ScoreMap
 
 
 def run_live(
@@ -29,12 +32,13 @@ def run_live(
     timing_frames: int = 0,
     on_detected: Callable[[DetectedFrame], object] = lambda detected: None,
     track: Track | None = None,
+    streaming: bool = False,
 ) -> ReplayResult:
     """Play every frame of `source` through a detector node, then score what it published.
 
     Heatmaps are collected first and scored after the node has been stopped, so that scoring takes nothing from
     it. The log of a node of our own goes into `folder`, and heatmaps wait there for being scored. `track` asks for the
-    component metrics.
+    component metrics, `streaming` for the accuracy of what had been published by the time of each frame.
 
     Raises:
         FishyError: the node cannot be started or reached, stopped answering, or a frame cannot be scored.
@@ -57,14 +61,42 @@ def run_live(
             source=source.describe(),
             model=None if options.attach is not None else describe_model(choice.load()),
             runtime=_runtime_of(status),
-            warnings=_warnings(playback),
+            warnings=(*source.warnings, *_warnings(playback)),
             extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},
         )
         components = None
         if track is not None:
             components = ComponentPass(track, lambda: detected_frames(source, playback, store))
         frames = detected_frames(source, playback, store)
-        return build_result(run, frames, start_stage("scoring", len(source)), on_detected, components)
+        result = build_result(run, frames, start_stage("scoring", len(source)), on_detected, components)
+        if streaming:
+            progress = start_stage("scoring what had been published by then", len(source))
+            result = replace(result, streaming=_score_streaming(source, playback, store, progress))
+        return result
+
+
+def _score_streaming(
+    source: FrameSource, playback: Playback, store: HeatmapStore, progress: Progress
+) -> StreamingScores | None:
+    """Compare each label with the newest heatmap that had arrived when its image was played."""
+    taken = [frame.sent_ns / 1e9 for frame in playback.frames]
+    arrived = [
+        sent + frame.stages_ms[ROUND_TRIP] / 1e3 if frame.stored is not None else math.nan
+        for sent, frame in zip(taken, playback.frames, strict=True)
+    ]
+
+    def read(index: int) -> ScoreMap:
+        stored = playback.frames[index].stored
+        assert stored is not None, "only frames whose heatmap has arrived are read"
+        return store.read(stored)
+
+    scorer = StreamingScorer(taken, arrived, read)
+    places = {frame.index: place for place, frame in enumerate(playback.frames)}
+    for index, sample in enumerate(source.samples()):
+        if index in places and not isinstance(sample, UnreadableFrame) and sample.labels is not None:
+            scorer.add(places[index], sample.labels, sample.id)
+        progress(index + 1)
+    return scorer.compute()
 
 
 def _warnings(playback: Playback) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
+from fishy_ros.evaluation.replay.region_pass import RegionPass
 from fishy_ros.evaluation.replay.request import ReplayRequest, StartStage
 from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.replay.video import OverlayVideo
@@ -18,6 +19,7 @@ from fishy_ros.evaluation.report.report import write_report
 from fishy_ros.evaluation.result import ReplayResult
 from fishy_ros.evaluation.sources.source import FrameSource
 from fishy_ros.metrics.component import find_track
+from fishy_ros.types import Sample
 
 ATTACHED_THRESHOLD = 0.5
 """Where overlays of a node elsewhere get their outline; its model's own threshold is not known here."""
@@ -31,8 +33,17 @@ def run_replay(request: ReplayRequest, start_stage: StartStage) -> ReplayResult:
     """
     source = request.source.open()
     has_video = request.video or (request.out is not None and not _has_ground_truth(source))
-    with _folder(request.out) as folder, _overlays(request, folder, has_video) as on_detected:
+    with _folder(request.out) as folder, _overlays(request, folder, has_video) as show:
+        regions = _region_pass(request, source)
+
+        def on_detected(detected: DetectedFrame) -> None:
+            show(detected)
+            if regions is not None:
+                regions.add(detected)
+
         result = _replay(request, source, folder, start_stage, on_detected)
+        if regions is not None:
+            result = regions.add_to(result)
         if request.out is not None:
             write_report(result, request.out)
     return result
@@ -65,12 +76,30 @@ def _replay(
     from fishy_ros.evaluation.live.run_live import run_live
 
     return run_live(
-        source, request.detector, request.live, folder, start_stage, request.timing_frames, on_detected, track
+        source,
+        request.detector,
+        request.live,
+        folder,
+        start_stage,
+        request.timing_frames,
+        on_detected,
+        track,
+        request.streaming,
     )
 
 
+def _region_pass(request: ReplayRequest, source: FrameSource) -> RegionPass | None:
+    if request.regions is None:
+        return None
+    is_elsewhere = request.live is not None and request.live.attach is not None
+    rate_hz = request.live.rate_hz if request.live is not None else None
+    return RegionPass(request.regions, source, None if is_elsewhere else request.detector.load(), rate_hz)
+
+
 def _has_ground_truth(source: FrameSource) -> bool:
-    return any(sample.labels is not None for sample in itertools.islice(source.samples(), 1))
+    """Look at the first frame that can be read."""
+    readable = (sample for sample in source.samples() if isinstance(sample, Sample))
+    return any(sample.labels is not None for sample in itertools.islice(readable, 1))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from fishy_ros.bags import IMAGE_TOPIC
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.replay.play import Lockstep, Pacing, Progress, Timed
+from fishy_ros.evaluation.replay.region_pass import RegionRequest
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.metrics.component import find_track
 from fishy_ros.model_package import ModelPackage, load_model_package
@@ -109,12 +110,20 @@ class ReplayRequest:
     """So many frames are timed by themselves."""
     components: str | None = None
     """Track of the component metrics, `anomaly` or `obstacle`; None leaves them out."""
+    regions: RegionRequest | None = None
+    """What to find out about regions; None nothing."""
+    streaming: bool = False
+    """Score what had been published by the time of each frame, too; in real time only."""
     video: bool = False
     """Write the overlays as a video; without ground truth a report has one anyway."""
 
     def __post_init__(self) -> None:
         if self.components is not None:
             find_track(self.components)
+        if self.streaming and (self.live is None or self.live.lockstep):
+            raise ConfigError("streaming accuracy needs real time: through the node, not in lockstep and not offline")
+        if self.regions is not None and self.regions.drivable and self.live is not None:
+            raise ConfigError("regions on the drivable area need the classes of every frame: only with --offline")
         if self.detector.trusted_key and self.live is not None and self.live.attach is not None:
             raise ConfigError(
                 f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"

@@ -15,8 +15,8 @@ import numpy as np
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.sources.source import FrameSource
-from fishy_ros.types import ImageArray
+from fishy_ros.evaluation.sources.source import FrameSource, nothing_to_play
+from fishy_ros.types import ImageArray, Sample
 
 PROTOCOL_FRAMES = 500
 _WARM_UP = 10
@@ -64,10 +64,11 @@ def _images(source: FrameSource) -> Iterator[ImageArray]:
     for _ in itertools.count():
         empty = True
         for sample in source.samples():
-            empty = False
-            yield sample.image
+            if isinstance(sample, Sample):
+                empty = False
+                yield sample.image
         if empty:
-            return
+            raise nothing_to_play(source)
 
 
 def _time(detector: AnomalyDetector, image: ImageArray) -> float:

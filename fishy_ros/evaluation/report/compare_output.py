@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,22 @@ from fishy_ros.evaluation.report.compare import Comparison, LoadedReport, Metric
 from fishy_ros.evaluation.report.table import percent
 from fishy_ros.evaluation.scoring.bootstrap import Interval
 
+_DRIVE_FIGURES = (
+    ("streaming AP", "streaming.ap", 100.0, " %"),
+    ("streaming FPR95", "streaming.fpr95", 100.0, " %"),
+    ("age of heatmaps", "streaming.mean_age_ms", 1.0, " ms"),
+    ("instance AP", "regions.instances.ap", 100.0, " %"),
+    ("instance AP50", "regions.instances.ap50", 100.0, " %"),
+    ("F1*", "metrics.component.f1", 100.0, " %"),
+    ("sIoU", "metrics.component.siou", 100.0, " %"),
+    ("PPV", "metrics.component.ppv", 100.0, " %"),
+    ("objects found", "regions.in_force.after.object_recall", 100.0, " %"),
+    ("false alarms per min", "regions.in_force.after.false_alarms_per_min", 1.0, ""),
+    ("confirmed at", "regions.confirmed_distance_m", 1.0, " m"),
+    ("change of the score", "consistency.mean_change", 1.0, ""),
+)
+"""Name, place in the report, factor and unit of what is compared without intervals."""
+
 _LATENCIES = (("total", "p50"), ("total", "p95"), ("inference", "p50"), ("age", "p95"))
 
 
@@ -21,6 +38,7 @@ def comparison_table(comparison: Comparison) -> str:
     """Lay a comparison out as text, what limits it last."""
     rows = [("", f"A: {comparison.a.label}", f"B: {comparison.b.label}", "B - A", "B larger")]
     rows += [_metric_row(metric) for metric in comparison.metrics]
+    rows += _region_rows(comparison.a, comparison.b)
     rows += _frame_rows(comparison) + _latency_rows(comparison.a, comparison.b)
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -85,6 +103,26 @@ def _metric_row(metric: MetricComparison) -> tuple[str, str, str, str, str]:
 def _with_interval(value: float | None, interval: Interval | None) -> str:
     text = "-" if value is None else percent(value)
     return text if interval is None else f"{text} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
+
+
+def _region_rows(a: LoadedReport, b: LoadedReport) -> list[tuple[str, str, str, str, str]]:
+    """Compare what is true of regions and in real time: a slow, accurate model may lose to a fast one."""
+    rows = []
+    for name, path, scale, unit in _DRIVE_FIGURES:
+        values = [_look_up(loaded.report, path) for loaded in (a, b)]
+        if None in values:
+            continue
+        first, second = (scale * float(value) for value in values if value is not None)
+        rows.append((name, f"{first:.2f}{unit}", f"{second:.2f}{unit}", f"{second - first:+.2f}", ""))
+    return rows
+
+
+def _look_up(report: Mapping[str, object], path: str) -> float | None:
+    """Return a number that lies deep in a report; None where it is not."""
+    value: object = report
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _frame_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:

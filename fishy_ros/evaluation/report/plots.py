@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fishy_ros.evaluation.scoring.bootstrap import Interval
+from fishy_ros.evaluation.scoring.regions import RegionScores
 from fishy_ros.metrics.distribution import ScoreDistribution
 from fishy_ros.metrics.objects import GroupMetrics
 from fishy_ros.metrics.pixel import Curve
@@ -86,6 +87,30 @@ def plot_groups(groups: Sequence[GroupMetrics], title: str) -> Png:
     axes.set(xlabel="%", xlim=(0, 100))
     axes.set_title(title, loc="left")
     axes.legend(frameon=False, fontsize=8, ncol=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    return _png(figure)
+
+
+def plot_regions(regions: RegionScores) -> Png:
+    """Draw false alarms a minute and objects found over the threshold, before and after persistence."""
+    figure, (left, right) = _figure(2)
+    thresholds = [point.threshold for point in regions.curve]
+    confirmed = f"after {regions.confirm_hits} of {regions.confirm_window} frames"
+    for color, name, counts in (
+        (COLORS[1], "at once", [point.before for point in regions.curve]),
+        (COLORS[0], confirmed, [point.after for point in regions.curve]),
+    ):
+        left.plot(thresholds, [one.false_alarms_per_min for one in counts], "o-", color=color, label=name, markersize=3)
+        recalls = [100 * one.object_recall for one in counts]
+        right.plot(thresholds, recalls, "o-", color=color, label=f"objects, {name}", markersize=3)
+        frame_recalls = [100 * one.frame_recall for one in counts]
+        right.plot(thresholds, frame_recalls, ":", color=color, label=f"appearances, {name}")
+    for axes in (left, right):
+        axes.axvline(regions.threshold, color="#333333", linewidth=1, linestyle="--")
+        axes.set(xlabel="threshold (dashed: in force)")
+    left.set(ylabel="false alarms a minute", title="False alarms", yscale="symlog", ylim=(0, None))
+    right.set(ylabel="found, %", title=f"{regions.objects} objects", ylim=(-2, 102))
+    left.legend(frameon=False, fontsize=8)
+    right.legend(frameon=False, fontsize=8)
     return _png(figure)
 
 

@@ -50,6 +50,9 @@ def result_to_json(result: ReplayResult, intervals: Mapping[str, Interval] | Non
         "per_frame_latency_ms": [
             {"frame": latency.frame, "stages": _finite(dict(latency.stages_ms))} for latency in result.latencies
         ],
+        "regions": _finite(asdict(result.regions)) if result.regions else None,
+        "streaming": _finite(asdict(result.streaming)) if result.streaming else None,
+        "consistency": _finite(asdict(result.consistency)) if result.consistency else None,
         "warnings": list(result.all_warnings()),
         "extra": _finite(dict(result.extra)),
     }

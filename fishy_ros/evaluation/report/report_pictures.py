@@ -22,7 +22,7 @@ class ReportPictures:
     """Encoded pictures by name; a name that does not apply is absent."""
 
     plots: dict[str, bytes]
-    """PNG: `curves`, `scores`, `by_size`, `by_distance`, `latency`, `timeline`."""
+    """PNG: `curves`, `scores`, `by_size`, `by_distance`, `regions`, `latency`, `timeline`."""
     gallery: tuple[GalleryPictures, ...]
 
     def files(self) -> dict[str, bytes]:
@@ -45,6 +45,8 @@ def draw_pictures(result: ReplayResult) -> ReportPictures:
         edges = result.score.distribution.edges
         threshold = result.score.pixel.best_f1_threshold if result.score.pixel else None
         gallery = tuple(draw_gallery(result.score.gallery, (float(edges[0]), float(edges[-1])), threshold))
+    if result.regions is not None:
+        drawn["regions"] = plots.plot_regions(result.regions)
     if result.latencies:
         drawn |= _latency_plots(result.latencies)
     return ReportPictures(drawn, gallery)

@@ -1,0 +1,93 @@
+"""`fishy detect`: find anomalies in pictures, folders, videos, bags or a camera, and write results to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fishy_ros.commands.options import TrustedKey
+
+if TYPE_CHECKING:
+    from fishy_ros.evaluation.detect.run import DetectSummary
+
+SHOWN_FAILURES: int = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("detect")(detect)
+
+
+def detect(
+    source: Annotated[
+        list[str], typer.Argument(help="Pictures, folders, patterns ('*.png'), videos, bags, or the index of a camera.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the results; a run into it that was stopped goes on.")] = Path(
+        "fishy_detect"
+    ),
+    write: Annotated[
+        list[str] | None,
+        typer.Option(help="overlay, mask, npy, png16, hdf5 or video; repeatable. Default: overlays, videos of videos."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    threshold: Annotated[
+        float | None, typer.Option(help="Score from which a pixel is anomalous; default: the model's.", min=0, max=1)
+    ] = None,
+    threshold_low: Annotated[
+        float | None, typer.Option(help="Score down to which a region spreads; default: the threshold.", min=0, max=1)
+    ] = None,
+    smallest: Annotated[int, typer.Option(help="Smallest region, in px of the heatmap.", min=1)] = 1,
+    drivable: Annotated[
+        str, typer.Option(help="Only what stands on these classes, such as 'road,sidewalk'; empty: everywhere.")
+    ] = "",
+    image_topic: Annotated[str | None, typer.Option(help="Camera of a bag that holds several.")] = None,
+    max_images: Annotated[int | None, typer.Option(help="Stop each source after so many images.", min=1)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew instead of going on.")] = False,
+    trusted_key: TrustedKey = "",
+) -> None:
+    """Find anomalies in SOURCE... and write overlays, masks, raw maps, videos, and a line of regions for every image.
+
+    Exit status 1 says that some images could not be read.
+    """
+    from fishy_ros.detector import AnomalyDetector
+    from fishy_ros.evaluation.detect.inputs import open_sources
+    from fishy_ros.evaluation.detect.outputs import choose_kinds
+    from fishy_ros.evaluation.detect.run import DetectPlan, detect_in
+    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.model_package import load_model_package
+    from fishy_ros.obstacles import RegionRules
+
+    kinds = tuple(dict.fromkeys(write or ()))
+    choose_kinds(kinds, moves=False)
+    sources = open_sources(source, image_topic)
+    package = load_model_package(model, trusted_key)
+    level = package.calibration.default_threshold if threshold is None else threshold
+    rules = RegionRules(level, threshold_low, smallest, package.class_ids(drivable))
+    plan = DetectPlan(out, kinds, rules, max_images, overwrite)
+    with StageProgress() as progress, exit_when_interrupted(progress, f"the same command goes on, results in {out}"):
+        progress(f"loading {package.name}", 0)
+        with AnomalyDetector(package, runtime, device, precision, threads) as detector:
+            summary = detect_in(sources, detector, plan, progress)
+    typer.echo(_describe(summary, out))
+    for failure in summary.failed[:SHOWN_FAILURES]:
+        typer.echo(f"not read: {failure}", err=True)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _describe(summary: DetectSummary, out: Path) -> str:
+    lines = [f"{summary.done} images, {summary.with_regions} with anomalous regions; results in {out}"]
+    if summary.skipped:
+        lines.append(f"{summary.skipped} were done before")
+    if summary.failed:
+        lines.append(f"{len(summary.failed)} could not be read")
+    if summary.done:
+        stages = ", ".join(f"{stage} {value:.1f}" for stage, value in summary.medians_ms.items())
+        lines.append(f"{summary.done / summary.seconds:.1f} images a second; median ms: {stages}")
+    return "\n".join(lines)

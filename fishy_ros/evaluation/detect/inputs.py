@@ -1,0 +1,201 @@
+"""Whatever a user names as a source, as a stream of named images."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fishy_ros.bags import BagReader
+from fishy_ros.datasets.images import IMAGE_SUFFIXES, natural_key, read_image
+from fishy_ros.errors import ConfigError, DatasetError
+from fishy_ros.types import ImageArray
+
+VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
+BAG_SUFFIXES: frozenset[str] = frozenset({".mcap", ".db3"})
+CAMERA_RATE_HZ: float = 30.0
+"""Rate of the video of a camera that does not state its own."""
+
+
+@dataclass(frozen=True)
+class NamedImage:
+    """One image of a source."""
+
+    name: str
+    """Relative path without suffix, under which results are stored; unique within a run."""
+    load: Callable[[], ImageArray]
+    """Decode it, uint8 `[H, W, 3]` BGR; raises `FishyError` where that cannot be done."""
+    stamp_s: float | None = None
+    """When it was taken, in s since the epoch (bags) or since the beginning (videos), where that is known."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that was named on the command line."""
+
+    name: str
+    count: int | None
+    """Number of images; None where that shows only at the end."""
+    images: Callable[[], Iterator[NamedImage]]
+    rate_hz: float | None = None
+    """Images a second of a moving source; None for pictures."""
+    key: str = ""
+    """The first part of the names of a moving source's images."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the images follow each other in time."""
+        return self.rate_hz is not None
+
+
+def open_sources(texts: Iterable[str], image_topic: str | None = None, root: Path = Path()) -> list[Source]:
+    """Find out what each text is: a picture, a folder, a glob pattern, a video, a camera's index or a bag.
+
+    Args:
+        texts: as the user wrote them.
+        image_topic: camera of a bag that holds several.
+        root: what relative paths and patterns start from.
+
+    Raises:
+        ConfigError: a text is none of these.
+        BagError: a bag is damaged, or holds several cameras and `image_topic` names none.
+    """
+    taken: set[str] = set()
+    sources = [_open(text, image_topic, root, taken) for text in texts]
+    if not sources:
+        raise ConfigError(
+            "nothing to detect in: expected pictures, folders, patterns, videos, bags or a camera's index"
+        )
+    return sources
+
+
+def _open(text: str, image_topic: str | None, root: Path, taken: set[str]) -> Source:
+    path = root / text
+    if path.is_dir() and not _is_bag(path):
+        files = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        if not files:
+            raise ConfigError(f"{text}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))}), and no bag")
+        return _pictures(text, sorted(files, key=lambda file: natural_key(str(file))), path, taken)
+    if path.exists():
+        return _open_file(text, path, image_topic, taken)
+    if text.isdecimal():
+        return _camera(int(text), taken)
+    if glob.has_magic(text):
+        found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda file: natural_key(str(file)))
+        files = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        if not files:
+            raise ConfigError(f"{text}: no picture fits this pattern")
+        return _pictures(text, files, _fixed_part(path), taken)
+    raise ConfigError(
+        f"{text}: no such file or folder; expected a picture, folder, pattern, video, bag or camera index"
+    )
+
+
+def _open_file(text: str, path: Path, image_topic: str | None, taken: set[str]) -> Source:
+    suffix = path.suffix.lower()
+    if _is_bag(path):
+        return _bag(text, path, image_topic, taken)
+    if suffix in IMAGE_SUFFIXES:
+        return _pictures(text, [path], path.parent, taken)
+    if suffix in VIDEO_SUFFIXES:
+        return _video(text, path, taken)
+    known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | BAG_SUFFIXES))
+    raise ConfigError(f"{text}: expected a picture, a video or a bag ({known})")
+
+
+def _is_bag(path: Path) -> bool:
+    if path.is_dir():
+        return (path / "metadata.yaml").is_file() or any(file.suffix in BAG_SUFFIXES for file in path.iterdir())
+    return path.suffix.lower() in BAG_SUFFIXES
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """Return the folders of a pattern before its first wildcard."""
+    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+
+
+def _unique(name: str, longer: str, taken: set[str]) -> str:
+    """Choose the first of `name`, `longer`, `longer-2`, ... that is not taken yet, and take it."""
+    names = itertools.chain((name, longer), (f"{longer}-{number}" for number in itertools.count(2)))
+    chosen = next(candidate for candidate in names if candidate not in taken)
+    taken.add(chosen)
+    return chosen
+
+
+def _pictures(text: str, files: list[Path], folder: Path, taken: set[str]) -> Source:
+    named = []
+    for file in files:
+        relative = file.relative_to(folder) if file.is_relative_to(folder) else Path(file.name)
+        parts = [part for part in relative.parts if part not in ("..", "/")]
+        name = _unique(str(Path(*parts).with_suffix("")), str(Path(*parts)), taken)
+        named.append(NamedImage(name, partial(read_image, file)))
+    return Source(text, len(named), lambda: iter(named))
+
+
+def _bag(text: str, path: Path, image_topic: str | None, taken: set[str]) -> Source:
+    name = _unique(path.stem, path.name, taken)
+    with BagReader(path, image_topic) as reader:
+        count = len(reader)
+        stamps = [frame.stamp_ns for frame in itertools.islice(reader, 20)]
+    steps = np.diff(np.array(stamps, np.int64))
+    rate = 1e9 / float(np.median(steps)) if steps.size and np.median(steps) > 0 else 10.0
+
+    def images() -> Iterator[NamedImage]:
+        with BagReader(path, image_topic) as reader:
+            for frame in reader:
+                yield NamedImage(f"{name}/{frame.id}", partial(getattr, frame, "image"), frame.stamp_ns / 1e9)
+
+    return Source(text, count, images, min(max(rate, 1.0), 240.0), name)
+
+
+def _video(text: str, path: Path, taken: set[str]) -> Source:
+    name = _unique(path.stem, path.name, taken)
+    capture = _capture(str(path), text)
+    rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    rate = rate if 0 < rate <= 1000 else CAMERA_RATE_HZ
+    return Source(text, count if count > 0 else None, lambda: _frames(str(path), text, name, rate), rate, name)
+
+
+def _camera(index: int, taken: set[str]) -> Source:
+    name = _unique(f"camera{index}", f"camera{index}", taken)
+    _capture(index, f"camera {index}").release()
+    text = f"camera {index}"
+    return Source(text, None, lambda: _frames(index, text, name, CAMERA_RATE_HZ), CAMERA_RATE_HZ, name)
+
+
+def _capture(what: str | int, text: str) -> cv2.VideoCapture:
+    capture = cv2.VideoCapture(what)
+    if not capture.isOpened():
+        raise ConfigError(
+            f"{text}: cannot be opened as a video; this OpenCV lacks the codec, or there is no such camera"
+        )
+    return capture
+
+
+def _frames(what: str | int, text: str, name: str, rate_hz: float) -> Iterator[NamedImage]:
+    capture = _capture(what, text)
+    try:
+        for index in itertools.count():
+            done, image = capture.read()
+            if not done:
+                break
+            yield NamedImage(f"{name}/{index:06d}", partial(_checked, image, text), index / rate_hz)
+        if index == 0:
+            raise DatasetError(f"{text}: not one frame can be decoded")
+    finally:
+        capture.release()
+
+
+def _checked(image: NDArray[Any], text: str) -> ImageArray:
+    if image.ndim != 3 or image.dtype != np.uint8:
+        raise DatasetError(f"{text}: a frame is {image.dtype} {image.shape}, expected uint8 [H, W, 3]")
+    return image

@@ -1,0 +1,133 @@
+"""`regions.jsonl`: a line for every image with the regions found in it, and what lets an interrupted run go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from fishy_ros.documents import read_limited
+from fishy_ros.errors import ConfigError
+from fishy_ros.evaluation.detect.inputs import NamedImage
+from fishy_ros.evaluation.detect.outputs import Finding
+from fishy_ros.obstacles import Region
+
+FILE = "regions.jsonl"
+MAX_BYTES: int = 1 << 31
+
+
+class Journal:
+    """Append lines to `out/regions.jsonl`; the first line holds the settings of the run.
+
+    Raises:
+        ConfigError: the file belongs to a run with other settings, or is none of ours.
+    """
+
+    def __init__(self, out: Path, settings: Mapping[str, object], overwrite: bool = False) -> None:
+        """Go on with the run in `out` if its settings are the same; `overwrite` begins anew."""
+        self._path = out / FILE
+        self._settings = json.loads(json.dumps(settings))
+        self._lines: dict[str, str] = {}
+        self._file: IO[str] | None = None
+        out.mkdir(parents=True, exist_ok=True)
+        if self._path.exists() and not overwrite:
+            self._read()
+
+    @property
+    def done(self) -> frozenset[str]:
+        """Names of the images that need not be looked at again."""
+        return frozenset(self._lines)
+
+    def forget(self, prefix: str) -> None:
+        """Forget every image whose name begins with `prefix`: its source is looked at once more."""
+        kept = {name: line for name, line in self._lines.items() if not name.startswith(prefix)}
+        if len(kept) < len(self._lines):
+            self._lines = kept
+            self._begin()
+
+    def add(self, image: NamedImage, finding: Finding, classes: Sequence[str], total_ms: float) -> None:
+        """Write what was found in an image; boxes and areas are in px of the image."""
+        height, width = finding.image.shape[:2]
+        rows, columns = finding.detection.score.shape
+        regions = [region.scaled(width / columns, height / rows) for region in finding.found.regions]
+        line: dict[str, object] = {
+            "image": image.name,
+            "height": height,
+            "width": width,
+            "ms": round(total_ms, 3),
+            "regions": [describe_region(region, classes) for region in regions],
+        }
+        if image.stamp_s is not None:
+            line["stamp_s"] = image.stamp_s
+        self._lines[image.name] = self._write(line)
+
+    def add_failure(self, name: str, error: str) -> None:
+        """Write that an image could not be read; it is tried again by the next run."""
+        self._write({"image": name, "error": error})
+
+    def __enter__(self) -> Journal:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _begin(self) -> None:
+        """Write what is known so far, without failures and torn lines, and stay open for more."""
+        if self._file is not None:
+            self._file.close()
+        partial = self._path.with_suffix(".partial")
+        partial.write_text(
+            "".join(f"{line}\n" for line in (json.dumps(self._settings), *self._lines.values())), encoding="utf-8"
+        )
+        partial.replace(self._path)
+        self._file = self._path.open("a", encoding="utf-8")
+
+    def _write(self, line: Mapping[str, object]) -> str:
+        assert self._file is not None, "the journal is not open"
+        text = json.dumps(line)
+        self._file.write(f"{text}\n")
+        self._file.flush()
+        return text
+
+    def _read(self) -> None:
+        lines = read_limited(self._path, MAX_BYTES, ConfigError).decode("utf-8", "replace").splitlines()
+        before = _parse(lines[0]) if lines else None
+        if before is None or "fishy_detect" not in before:
+            raise ConfigError(f"{self._path}: is not of `fishy detect`; choose another folder with --out")
+        different = sorted(key for key in {*before, *self._settings} if before.get(key) != self._settings.get(key))
+        if different:
+            changes = ", ".join(f"{key} {before.get(key)!r} -> {self._settings.get(key)!r}" for key in different)
+            raise ConfigError(
+                f"{self._path}: is of a run with other settings ({changes}); --overwrite begins anew, --out takes "
+                "another folder"
+            )
+        for line in lines[1:]:
+            entry = _parse(line)  # the last line may be torn
+            if entry is not None and "regions" in entry and isinstance(entry.get("image"), str):
+                self._lines[entry["image"]] = line
+
+
+def describe_region(region: Region, classes: Sequence[str]) -> dict[str, object]:
+    """Return a region as JSON has it: box is left, top, right, bottom in px, scores are in [0, 1]."""
+    box = region.box
+    return {
+        "box": [round(side, 2) for side in (box.left, box.top, box.right, box.bottom)],
+        "area_px": region.area_px,
+        "mean_score": round(region.mean_score, 6),
+        "peak_score": round(region.peak_score, 6),
+        "class": classes[region.class_id] if region.class_id < len(classes) else None,
+    }
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None

@@ -1,0 +1,225 @@
+"""From heatmaps to followed regions and their places: the state that lives from frame to frame."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo
+
+from fishy_ros.errors import ConfigError, FishyError, ImageError
+from fishy_ros.node.camera_geometry import GroundFrame, GroundTransforms, heatmap_camera
+from fishy_ros.node.image_messages import FrameHeader, RawImage
+from fishy_ros.node.obstacle_messages import FrameObstacles
+from fishy_ros.obstacles import (
+    AnomalyRegions,
+    Box,
+    Camera,
+    GroundMotion,
+    GroundPlane,
+    PersistenceRules,
+    PlacedRegion,
+    Region,
+    RegionRules,
+    RegionTracker,
+    Track,
+    depth_points,
+    find_regions,
+    ground_points,
+)
+from fishy_ros.obstacles.mask import ANOMALOUS
+from fishy_ros.types import LabelMap, ScoreMap
+
+DEPTH_TOLERANCE_S: float = 0.05
+"""A depth image belongs to an image whose stamp differs by no more than this."""
+
+KEPT_DEPTHS: int = 5
+"""Depth images that wait for their image: the network takes longer than the depth camera."""
+
+SPEED_AGE_S: float = 1.0
+"""A speed that is older than this is not known any more."""
+
+
+@dataclass(frozen=True)
+class ObstacleSettings:
+    """What counts as a region of the frame at hand, and how it is placed."""
+
+    rules: RegionRules
+    persistence: PersistenceRules
+    mask_has_image_size: bool = False
+    is_rectified: bool = False
+    camera_height_m: float = 0.0
+    """0 where the mounting is not given as numbers."""
+    camera_pitch_rad: float = 0.0
+    camera_roll_rad: float = 0.0
+    pitch_error_rad: float = math.radians(0.3)
+    max_distance_m: float = 80.0
+
+
+class ObstacleFinder:
+    """Finds, follows and places regions; one for a run of the node, used by the thread of the worker.
+
+    Depth images and speeds may come from other threads.
+    """
+
+    def __init__(self, classes: Mapping[int, str], transforms: GroundTransforms | None = None) -> None:
+        """Follow regions; `classes` are names by id, `transforms` tells the ground where a frame for it was given."""
+        self._classes = classes
+        self._transforms = transforms
+        self._tracker: RegionTracker | None = None
+        self._depths: deque[tuple[int, bytes]] = deque(maxlen=KEPT_DEPTHS)
+        self._speed = (0.0, -math.inf)
+        self._last_s: float | None = None
+        self.problem = ""
+        """Why regions cannot be placed; empty where they can."""
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """Names of the model's classes by id."""
+        return self._classes
+
+    def note_depth(self, message: bytes) -> None:
+        """Keep a serialised depth image (`sensor_msgs/Image`) until its image comes."""
+        try:
+            stamp_ns = RawImage.deserialize(message).header.stamp_ns
+        except ImageError as error:
+            self.problem = f"a depth image cannot be read: {error}"
+            return
+        self._depths.append((stamp_ns, message))
+
+    def note_speed(self, speed_m_s: float) -> None:
+        """Note how fast the car drives, in m/s ahead."""
+        self._speed = (speed_m_s, time.monotonic())
+
+    def find(self, score: ScoreMap, labels: LabelMap, settings: ObstacleSettings) -> AnomalyRegions:
+        """Find the regions of a frame.
+
+        Raises:
+            ScoreError: the maps do not fit together.
+        """
+        return find_regions(score, labels, settings.rules)
+
+    def everything(self, size: tuple[int, int]) -> AnomalyRegions:
+        """Return one region that covers a heatmap of `size`, for a frame of which nothing is known."""
+        rows, columns = size
+        region = Region(Box(0.0, 0.0, float(columns), float(rows)), rows * columns, 1.0, 1.0)
+        return AnomalyRegions((region,), np.full(size, ANOMALOUS, np.uint8))
+
+    def follow(
+        self,
+        header: FrameHeader,
+        found: AnomalyRegions,
+        image_size: tuple[int, int],
+        camera_info: CameraInfo | None,
+        settings: ObstacleSettings,
+    ) -> FrameObstacles:
+        """Follow the regions of the next frame and place the confirmed ones."""
+        camera, ground = self._geometry(header, found, camera_info, settings)
+        now_s = header.stamp_ns / 1e9 or time.monotonic()
+        tracker = self._tracker
+        if tracker is None or tracker.rules != settings.persistence:
+            tracker = self._tracker = RegionTracker(settings.persistence)
+        tracker.motion = GroundMotion(camera, ground.plane) if camera and ground else None
+        tracks = tuple(
+            track for track in tracker.update(found.regions, now_s, self._forward_m(now_s)) if track.confirmed
+        )
+        placed = self._place(header, found, tracks, camera, ground, settings)
+        return self._frame(header, found, tracks, placed, image_size, camera, ground)
+
+    def follow_everything(
+        self,
+        header: FrameHeader,
+        found: AnomalyRegions,
+        image_size: tuple[int, int],
+        camera_info: CameraInfo | None,
+        settings: ObstacleSettings,
+    ) -> FrameObstacles:
+        """Place the one region of `everything`, which nobody follows: it stands in front of the car at once."""
+        camera, ground = self._geometry(header, found, camera_info, settings)
+        tracks = (Track(0, found.regions[0], 0.0, True, 0),)
+        placed = self._place(header, found, tracks, camera, ground, settings)
+        return self._frame(header, found, tracks, placed, image_size, camera, ground)
+
+    def _frame(
+        self,
+        header: FrameHeader,
+        found: AnomalyRegions,
+        tracks: tuple[Track, ...],
+        placed: Mapping[int, PlacedRegion],
+        image_size: tuple[int, int],
+        camera: Camera | None,
+        ground: GroundFrame | None,
+    ) -> FrameObstacles:
+        rows, columns = found.mask.shape
+        scale = (image_size[1] / columns, image_size[0] / rows)
+        return FrameObstacles(header, tracks, placed, scale, self._classes, camera, ground)
+
+    def _geometry(
+        self, header: FrameHeader, found: AnomalyRegions, info: CameraInfo | None, settings: ObstacleSettings
+    ) -> tuple[Camera | None, GroundFrame | None]:
+        """Return the camera and the ground as far as they are known, and note what is missing."""
+        camera, ground = None, None
+        try:
+            if info is None:
+                raise ConfigError("no camera_info: regions are not placed")
+            rows, columns = found.mask.shape
+            camera = heatmap_camera(info, rows, columns, settings.is_rectified)
+            if self._transforms is not None:
+                ground = self._transforms.find(header.frame_id)
+            elif settings.camera_height_m > 0:
+                angles = settings.camera_pitch_rad, settings.camera_roll_rad, settings.pitch_error_rad
+                ground = GroundFrame(GroundPlane.mounted(settings.camera_height_m, *angles))
+            elif not self._depths:
+                raise ConfigError("neither camera_height_m nor ground_frame nor depth is known: regions are not placed")
+            self.problem = ""
+        except ConfigError as error:
+            self.problem = str(error)
+        return camera, ground
+
+    def _place(
+        self,
+        header: FrameHeader,
+        found: AnomalyRegions,
+        tracks: tuple[Track, ...],
+        camera: Camera | None,
+        ground: GroundFrame | None,
+        settings: ObstacleSettings,
+    ) -> dict[int, PlacedRegion]:
+        """Return where tracks are, by position; depth goes before the ground."""
+        if camera is None:
+            return {}
+        placed: dict[int, PlacedRegion] = {}
+        if ground is not None:
+            boxes = [track.region.box for track in tracks]
+            ground_places = ground_points(boxes, camera, ground.plane, max_distance_m=settings.max_distance_m)
+            placed = {place.index: place for place in ground_places}
+        depth = self._depth_of(header.stamp_ns)
+        if depth is not None and found.components:
+            position_of = {track.index: position for position, track in enumerate(tracks) if track.index is not None}
+            for place in depth_points(found, depth, camera, max_distance_m=settings.max_distance_m):
+                if place.index in position_of:
+                    placed[position_of[place.index]] = place
+        return placed
+
+    def _depth_of(self, stamp_ns: int) -> NDArray[np.float32] | None:
+        waiting = [one for one in tuple(self._depths) if abs(one[0] - stamp_ns) <= DEPTH_TOLERANCE_S * 1e9]
+        if not waiting:
+            return None
+        _, message = min(waiting, key=lambda one: abs(one[0] - stamp_ns))
+        try:
+            return RawImage.deserialize(message).to_depth()
+        except FishyError as error:
+            self.problem = f"a depth image cannot be read: {error}"
+            return None
+
+    def _forward_m(self, now_s: float) -> float | None:
+        before, self._last_s = self._last_s, now_s
+        speed, noted_at = self._speed
+        if before is None or time.monotonic() - noted_at > SPEED_AGE_S:
+            return None
+        return speed * (now_s - before)

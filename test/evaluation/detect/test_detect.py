@@ -1,0 +1,164 @@
+"""`fishy detect`: from pictures, videos and bags to files, the same as the library finds them."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from fishy_ros.bags.writer import BagWriter
+from fishy_ros.commands import detect
+from fishy_ros.datasets.synthetic import SyntheticStreet
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.errors import ConfigError
+from fishy_ros.evaluation.detect.inputs import open_sources
+from fishy_ros.imaging import resize_score
+from fishy_ros.obstacles import RegionRules, find_regions
+
+FRAMES = 5
+
+
+@pytest.fixture
+def fishy(tiny_package):
+    app = typer.Typer()
+    detect.register(app)
+    model = ("--model", str(tiny_package.folder), "--runtime", "onnxruntime")
+    return lambda *arguments: CliRunner().invoke(app, [*map(str, arguments), *model], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    """The same frames as pictures in two folders, as a video and as a bag."""
+    root = tmp_path_factory.mktemp("street")
+    (root / "pictures" / "deeper").mkdir(parents=True)
+    video = cv2.VideoWriter(str(root / "drive.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (128, 64))
+    with BagWriter(root / "bag") as bag:
+        for index, sample in enumerate(SyntheticStreet(FRAMES, 64, 128, seed=3)):
+            folder = root / "pictures" / ("deeper" if index % 2 else ".")
+            cv2.imwrite(str(folder / f"{index}.png"), sample.image)
+            video.write(sample.image)
+            bag.write(sample, 10**9 + index * 10**8)
+    video.release()
+    return root
+
+
+def lines(out):
+    return [json.loads(line) for line in (out / "regions.jsonl").read_text().splitlines()[1:]]
+
+
+def test_a_folder_gives_what_the_library_finds_in_every_form(fishy, street, tiny_package, tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed: no HDF5 is written")
+    kinds = [part for kind in ("overlay", "mask", "npy", "png16", "hdf5") for part in ("--write", kind)]
+    done = fishy(street / "pictures", "--out", tmp_path, "--threshold", 0.45, *kinds)
+    assert done.exit_code == 0, done.output
+    image = cv2.imread(str(street / "pictures" / "deeper" / "1.png"))
+    with AnomalyDetector(tiny_package, "onnxruntime") as detector:
+        detection = detector.detect(image)
+    found = find_regions(detection.score, detection.labels, RegionRules(0.45))
+    name = "deeper/1"
+    assert np.array_equal(np.load(tmp_path / "npy" / f"{name}.npy"), detection.score)
+    png = cv2.imread(str(tmp_path / "png16" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+    assert png.dtype == np.uint16
+    assert np.abs(png / 65535.0 - detection.score).max() <= 0.5 / 65535 + 1e-7
+    mask = cv2.imread(str(tmp_path / "mask" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(mask, found.mask)
+    with h5py.File(tmp_path / "hdf5" / f"{name}.hdf5") as file:
+        assert np.array_equal(file["value"][()], resize_score(detection.score, 64, 128).astype(np.float16))
+    assert cv2.imread(str(tmp_path / "overlay" / f"{name}.jpg")).shape == image.shape
+    written = {line["image"]: line for line in lines(tmp_path)}
+    assert set(written) == {"0", "2", "4", "deeper/1", "deeper/3"}
+    boxes = [region["box"] for region in written[name]["regions"]]
+    assert boxes == [[r.box.left, r.box.top, r.box.right, r.box.bottom] for r in found.regions]
+    assert f"{FRAMES} images" in done.output
+
+
+def test_videos_and_bags_become_videos_and_lines_with_stamps(fishy, street, tmp_path):
+    done = fishy(street / "drive.mp4", street / "bag", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    for name in ("drive", "bag"):
+        video = cv2.VideoCapture(str(tmp_path / "video" / f"{name}.mp4"))
+        assert video.get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
+        assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
+    stamps = {line["image"]: line["stamp_s"] for line in lines(tmp_path)}
+    assert stamps["drive/000003"] == pytest.approx(0.3)
+    assert stamps["bag/000003"] == pytest.approx(1.3)
+
+
+def test_a_stopped_run_goes_on_and_ends_with_the_files_of_an_uninterrupted_one(fishy, street, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    fishy(street / "pictures", "--out", whole, "--write", "npy")
+    fishy(street / "pictures", "--out", parts, "--write", "npy", "--max-images", 2)
+    journal = parts / "regions.jsonl"
+    journal.write_text(journal.read_text() + '{"image": "4", "reg')  # as a power cut leaves it
+    done = fishy(street / "pictures", "--out", parts, "--write", "npy")
+    assert "3 images" in done.output
+    assert "2 were done before" in done.output
+
+    def found(out):
+        return sorted((line["image"], str(line["regions"])) for line in lines(out))
+
+    assert found(whole) == found(parts)
+    assert sorted(p.name for p in (whole / "npy").rglob("*.npy")) == sorted(
+        p.name for p in (parts / "npy").rglob("*.npy")
+    )
+
+
+def test_an_interrupted_video_is_made_anew(fishy, street, tmp_path):
+    fishy(street / "drive.mp4", "--out", tmp_path)
+    (tmp_path / "video" / "drive.mp4").unlink()
+    done = fishy(street / "drive.mp4", "--out", tmp_path)
+    assert f"{FRAMES} images" in done.output
+    assert (tmp_path / "video" / "drive.mp4").is_file()
+    assert len(lines(tmp_path)) == FRAMES
+
+
+def test_other_settings_do_not_mix_with_an_earlier_run(fishy, street, tmp_path):
+    fishy(street / "pictures", "--out", tmp_path)
+    with pytest.raises(ConfigError, match=r"threshold 0\.5 -> 0\.7"):
+        fishy(street / "pictures", "--out", tmp_path, "--threshold", 0.7)
+    assert fishy(street / "pictures", "--out", tmp_path, "--threshold", 0.7, "--overwrite").exit_code == 0
+
+
+def test_a_damaged_picture_is_named_and_the_others_go_on(fishy, street, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "good.png").write_bytes((street / "pictures" / "0.png").read_bytes())
+    (folder / "bad.png").write_bytes(b"\x89PNG no more")
+    done = fishy(folder, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "1 could not be read" in done.output
+    assert {line["image"]: "error" in line for line in lines(tmp_path / "out")} == {"bad": True, "good": False}
+
+
+def test_patterns_and_equal_names_give_every_image_a_name_of_its_own(street, tmp_path):
+    (tmp_path / "0.jpg").write_bytes(b"")
+    sources = open_sources([str(street / "pictures" / "**" / "*.png"), str(street / "pictures"), str(tmp_path)])
+    names = [image.name for source in sources for image in source.images()]
+    assert len(names) == len(set(names)) == 2 * FRAMES + 1
+    assert names[:FRAMES] == ["0", "2", "4", "deeper/1", "deeper/3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nowhere.png", "no such file"),
+        ("*.none", "no picture fits"),
+        ("notes.txt", "expected a picture, a video or a bag"),
+        ("empty", "no pictures in this folder"),
+        ("broken.mp4", "cannot be opened as a video"),
+    ],
+)
+def test_what_is_no_source_is_refused_by_name(tmp_path, text, expected):
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "broken.mp4").write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=expected) as failure:
+        open_sources([text], root=tmp_path)
+    assert text in str(failure.value)
+
+
+def test_drivable_classes_that_the_model_does_not_have_are_refused(fishy, street, tmp_path):
+    with pytest.raises(ConfigError, match="no class 'moon'"):
+        fishy(street / "pictures", "--out", tmp_path, "--drivable", "moon")
