@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "train",
     "average",
     "evaluate",
+    "table",
     "ablate",
     "calibrate",
     "export",

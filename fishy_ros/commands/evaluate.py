@@ -30,7 +30,7 @@ def evaluate(
         Path | None, typer.Option(help="Folder for score maps, SET/HEAD/NAME.npy, which `fishy score` reads.")
     ] = None,
     every: Annotated[int, typer.Option(help="Count every N-th row and column of the labels only.", min=1)] = 1,
-    rounds: Annotated[int, typer.Option(help="How often each head is timed.", min=1)] = 15,
+    rounds: Annotated[int, typer.Option(help="How often each head is timed; 0 measures no costs.", min=0)] = 15,
     height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
 ) -> None:

@@ -34,7 +34,8 @@ class HeadResult:
     """For each labelled set `AP`, `FPR95` and `AUROC`, and `image_AP` and so on, the means over images."""
     misclassification: Mapping[str, Mapping[str, float]]
     """For each set with the network's classes `max_J` and `AP` of finding what is classified wrongly."""
-    cost: HeadCost
+    cost: HeadCost | None
+    """None where costs were not measured."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class StudyResult:
     """Mean IoU by set, fractions of 1."""
     prevalence: Mapping[str, float]
     """AP of a random score by labelled set; its FPR95 is 0.95."""
-    network_alone_ms: float
+    network_alone_ms: float | None
     heads: tuple[HeadResult, ...]
 
     def write(self, path: Path) -> None:
@@ -121,7 +122,7 @@ class HeadStudy:
         statistics = measure_statistics(model, names, images, pasted)
         heads = {name: create_head(name, model, statistics).eval() for name in names}
         scores = score_sets(model, heads, self._watched, self._root, progress, self._maps, self._every)
-        costs = measure_head_costs(model, heads, *self._size, progress, self._rounds)
+        costs = measure_head_costs(model, heads, *self._size, progress, self._rounds) if self._rounds else None
         return StudyResult(
             network=model.size,
             weights_sha256=hashlib.sha256(self._weights.read_bytes()).hexdigest(),
@@ -134,9 +135,10 @@ class HeadStudy:
             environment=environment,
             segmentation=scores.segmentation,
             prevalence=scores.prevalence,
-            network_alone_ms=costs[NETWORK].latency_ms,
+            network_alone_ms=costs[NETWORK].latency_ms if costs else None,
             heads=tuple(
-                HeadResult(name, scores.heads[name], scores.misclassification[name], costs[name]) for name in heads
+                HeadResult(name, scores.heads[name], scores.misclassification[name], costs[name] if costs else None)
+                for name in heads
             ),
         )
 
@@ -164,8 +166,9 @@ def study_table(result: StudyResult) -> Table:
         cells = [f"{100 * head.sets[folder]['AP']:.1f} / {100 * head.sets[folder]['FPR95']:.1f}" for folder in folders]
         wrong = [head.misclassification[folder] for folder in labelled]
         found = [f"{100 * rates['max_J']:.1f} / {100 * rates['AP']:.1f}" for rates in wrong]
-        mark = "" if head.cost.engine == "onnxruntime" else f" ({head.cost.engine})"
-        table.add_row(head.head, *cells, f"{head.cost.ratio:.3f}{mark}", *found)
+        time = "" if head.cost is None else f"{head.cost.ratio:.3f}"
+        time += " (torch)" if head.cost is not None and head.cost.engine == "torch" else ""
+        table.add_row(head.head, *cells, time, *found)
     for folder, miou in result.segmentation.items():
         table.add_row(f"mIoU {folder}", f"{100 * miou:.1f}")
     return table
