@@ -118,6 +118,18 @@ def test_heads_are_compared_on_the_watched_sets(street, run, tmp_path):
     assert score_frames(lambda: maps).pixel.ap == pytest.approx(expected, abs=1e-6), "`fishy score` says the same"
 
 
+def test_a_variant_starts_from_the_weights_of_the_plain_network(street, run, tmp_path):
+    config = load_train_config(street)
+    plain = load_model(run / "weights.safetensors").net.state_dict()
+    trainer = Trainer(dataclasses.replace(config, size="s_void", data=str(street.parent)), tmp_path, "cpu")
+    trainer.start_from(run / "weights.safetensors")
+    assert all(torch.equal(trainer.model.net.state_dict()[name], value) for name, value in plain.items())
+    trainer.run(lambda *_: None)
+    model = load_model(tmp_path / "weights.safetensors")
+    assert model.net.variant == "void"
+    assert model.net.extra is not None
+
+
 def test_averaged_weights_are_the_mean_and_can_be_packaged(street, run, tmp_path):
     out = tmp_path / "mean.safetensors"
     call("average", run / "weights-2.safetensors", run / "last.pt", "--out", out)
