@@ -8,14 +8,15 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
+from fishy_ros.topics import base_topic, camera_info_topic
 
 SHARE = Path(__file__).resolve().parents[1]
 
 NODE_PARAMETERS = {
     "model": "Name of a model package, or path of its folder",
     "trusted_key": "File of the public key that must have signed the model package",
-    "runtime": "Inference runtime: auto, tensorrt, onnxruntime, openvino or torch",
+    "runtime": "Inference runtime: auto, tensorrt, onnxruntime or openvino",
     "device": "Device of the runtime: auto, cpu, cuda or cuda:N",
     "precision": "Precision of the graph: fp32, fp16 or int8",
     "image_transport": "raw subscribes to IMAGE_TOPIC, compressed to IMAGE_TOPIC/compressed",
@@ -25,7 +26,7 @@ NODE_PARAMETERS = {
 
 OTHER_ARGUMENTS = {
     "image_topic": ("/camera/image_raw", "Topic of the camera's raw images"),
-    "camera_info_topic": ("/camera/camera_info", "Topic of the camera's calibration"),
+    "camera_info_topic": ("", "Topic of the camera's calibration (default: camera_info beside IMAGE_TOPIC)"),
     "params_file": (str(SHARE / "config" / "detector.yaml"), "YAML file with the parameters of the node"),
     "namespace": ("", "Namespace of the node"),
     "use_sim_time": ("false", "Take the time from /clock, as for a bag played with --clock: true or false"),
@@ -55,7 +56,8 @@ def generate_launch_description() -> LaunchDescription:
 def _start_nodes(context: LaunchContext) -> list[Node]:
     values = {name: LaunchConfiguration(name).perform(context) for name in (*NODE_PARAMETERS, *OTHER_ARGUMENTS)}
     namespace = values["namespace"].strip("/")
-    image_topic = values["image_topic"]
+    image_topic = base_topic(values["image_topic"])
+    info_topic = values["camera_info_topic"] or camera_info_topic(image_topic)
     logger = ".".join([*filter(None, namespace.split("/")), "detector"])
     detector = Node(
         package="fishy_ros",
@@ -68,7 +70,7 @@ def _start_nodes(context: LaunchContext) -> list[Node]:
         remappings=[
             ("image", image_topic),
             ("image/compressed", f"{image_topic}/compressed"),
-            ("camera_info", values["camera_info_topic"]),
+            ("camera_info", info_topic),
         ],
         ros_arguments=["--log-level", f"{logger}:={values['log_level']}"],
     )
@@ -80,7 +82,7 @@ def _start_nodes(context: LaunchContext) -> list[Node]:
         parameters=[{"use_sim_time": _is_true(values["use_sim_time"])}],
         remappings=[
             ("/camera/image_raw", image_topic),
-            ("/camera/camera_info", values["camera_info_topic"]),
+            ("/camera/camera_info", info_topic),
             *((f"/detector/{topic}", f"{prefix}/detector/{topic}") for topic in ("overlay", "heatmap")),
         ],
         condition=IfCondition(values["rviz"]),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import re
+import os
 import sys
-from importlib import metadata
-
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from fishy_ros.deprecated_names import with_current_arguments
-from fishy_ros.errors import ConfigError, FishyError
+from fishy_ros.evaluation.libraries import check_libraries
+from fishy_ros.failures import describe_failure
 from fishy_ros.terminal import printable
+
+if TYPE_CHECKING:
+    import typer
 
 COMMANDS: tuple[str, ...] = (
     "detect",
@@ -32,7 +33,6 @@ COMMANDS: tuple[str, ...] = (
     "average",
     "evaluate",
     "table",
-    "ablate",
     "calibrate",
     "export",
     "convert",
@@ -41,19 +41,17 @@ COMMANDS: tuple[str, ...] = (
     "build",
 )
 """Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""
-LIBRARIES: dict[str, tuple[int, int]] = {"matplotlib": (3, 7), "rich": (12, 3), "typer": (0, 13)}
-"""Libraries of the command line, and the oldest versions that will do; Ubuntu 22.04 and 24.04 have older ones."""
-KEPT: str = "'numpy<2'"
-"""What to install with them: the extensions of ROS 2 Humble and Jazzy are built for NumPy 1."""
 
 
 def build_app() -> typer.Typer:
     """Build the command line with every subcommand registered.
 
     Raises:
-        ConfigError: a library is too old.
+        ConfigError: a library is missing or too old.
     """
-    _check_libraries()
+    check_libraries()
+    import typer
+
     app = typer.Typer(
         name="fishy",
         help="Detect what a driving network has never seen: run, replay, score, train.",
@@ -66,21 +64,25 @@ def build_app() -> typer.Typer:
     return app
 
 
-def _check_libraries() -> None:
-    for name, least in LIBRARIES.items():
-        found = metadata.version(name)
-        if tuple(int(number) for number in re.findall(r"\d+", found)[:2]) < least:
-            wanted = " ".join(f"'{name}>={major}.{minor}'" for name, (major, minor) in LIBRARIES.items())
-            raise ConfigError(f"{name} {found} is too old for the command line: python3 -m pip install {wanted} {KEPT}")
-
-
 def main() -> None:
-    """Run the command line; an expected error ends it with one line and exit status 2."""
+    """Run the command line; an error that a user can cure ends it with one line and exit status 2."""
     try:
         build_app()(with_current_arguments(sys.argv[1:]))
-    except FishyError as error:
-        Console(stderr=True).print(f"fishy: {printable(str(error))}", style="red", markup=False, highlight=False)
+    except KeyboardInterrupt:
+        print("fishy: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        reason = describe_failure(error)
+        if reason is None:
+            raise
+        _tell(f"fishy: {printable(reason)}")
         sys.exit(2)
+
+
+def _tell(line: str) -> None:
+    """Write a line to standard error, in red on a terminal, whatever is installed."""
+    is_red = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    print(f"\033[31m{line}\033[0m" if is_red else line, file=sys.stderr)
 
 
 if __name__ == "__main__":

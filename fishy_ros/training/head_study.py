@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from fishy_ros.files import file_sha256
 from fishy_ros.training.calibrate import normal_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
@@ -125,13 +126,13 @@ class HeadStudy:
         costs = measure_head_costs(model, heads, *self._size, progress, self._rounds) if self._rounds else None
         return StudyResult(
             network=model.size,
-            weights_sha256=hashlib.sha256(self._weights.read_bytes()).hexdigest(),
+            weights_sha256=file_sha256(self._weights),
             parameters=count_parameters(model),
             height=self._size[0],
             width=self._size[1],
             every=self._every,
             rounds=self._rounds,
-            command=" ".join(["fishy", *sys.argv[1:]]),
+            command=shlex.join(["fishy", *sys.argv[1:]]),
             environment=environment,
             segmentation=scores.segmentation,
             prevalence=scores.prevalence,

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from fishy_ros.runtimes.onnxruntime_settings import CPU_SETTINGS
-from fishy_ros.runtimes.options import default_threads
+from fishy_ros.runtimes.processors import default_threads
 
 ROUNDS = 15
 

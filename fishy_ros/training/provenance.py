@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -25,7 +26,7 @@ def note_run(
     parts = json.loads(path.read_text()) if path.exists() and first_step > 0 else []
     parts.append(
         {
-            "command": " ".join(["fishy", *sys.argv[1:]]),
+            "command": shlex.join(["fishy", *sys.argv[1:]]),
             "first_step": first_step,
             "started_from_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
             "data_sha256": data_sha256(config),

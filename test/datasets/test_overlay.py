@@ -353,8 +353,8 @@ def test_object_crops_are_cropped_to_what_is_visible(folder):
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (np.zeros((5, 5, 3), np.uint8), "with an alpha channel, found shape"),
-        (np.zeros((5, 5, 4), np.uint8), "nothing in it is visible"),
+        (np.zeros((5, 5, 3), np.uint8), "expected an 8-bit RGBA image, found shape"),
+        (np.zeros((5, 5, 4), np.uint8), "every pixel is transparent"),
     ],
 )
 def test_a_picture_that_is_no_object_crop_is_named(tmp_path, picture, message):

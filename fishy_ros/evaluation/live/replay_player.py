@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -18,15 +17,16 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
 
 from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
-from fishy_ros.errors import ReplayError
+from fishy_ros.errors import ImageError, ReplayError, describe_error
 from fishy_ros.evaluation.live.replay_messages import score_of, stages_of, stamp_of
 from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
+from fishy_ros.node.discovery import PATIENCE_S, discovery_problem
+from fishy_ros.node.ros_start import init_ros
 
 _MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
 _POLL_S = 0.02
@@ -51,11 +51,15 @@ class ReplayPlayer:
     """
 
     def __init__(self, address: NodeAddress, message_type: str) -> None:
-        """Join the bus and prepare to publish images of `message_type`."""
+        """Join the bus and prepare to publish images of `message_type`.
+
+        Raises:
+            ConfigError: ROS does not start, or does not accept a name.
+        """
         self._address = address
         self._listener: Listener | None = None
         self._context = Context()
-        rclpy.init(context=self._context, domain_id=address.domain_id, signal_handler_options=SignalHandlerOptions.NO)
+        init_ros((), self._context, address.domain_id)
         self._node = Node("fishy_replay", context=self._context, start_parameter_services=False)
         is_raw = message_type == IMAGE_TYPE
         self._images = self._node.create_publisher(
@@ -171,14 +175,24 @@ class ReplayPlayer:
         self.close()
 
     def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
+        while self._context.ok():
+            try:
+                self._executor.spin()
+            except ExternalShutdownException:
+                return
+            except Exception as error:  # one message must not end the thread that hears all others
+                if self._listener is not None:
+                    self._listener.note_unreadable(describe_error(error))
 
     def _on_heatmap(self, message: Image) -> None:
-        if self._listener is not None:
-            self._listener.note_heatmap(stamp_of(message), score_of(message))
+        if self._listener is None:
+            return
+        try:
+            score = score_of(message)
+        except ImageError as error:
+            self._listener.note_unreadable(str(error))
+        else:
+            self._listener.note_heatmap(stamp_of(message), score)
 
     def _on_latency(self, message: DiagnosticArray) -> None:
         if self._listener is not None:
@@ -218,9 +232,13 @@ class ReplayPlayer:
         return future.result()
 
     def _wait(self, is_done: Callable[[], bool], check: Callable[[], None], timeout_s: float, what: str) -> None:
-        deadline = time.monotonic() + timeout_s
+        started = time.monotonic()
+        deadline = started + timeout_s
         while not is_done():
             check()
+            problem = discovery_problem(self._node, time.monotonic() - started)
+            if problem:
+                raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
             if time.monotonic() > deadline:
                 raise ReplayError(f"waited {timeout_s:g} s for {what} in vain")
             time.sleep(_POLL_S)

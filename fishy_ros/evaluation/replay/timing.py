@@ -60,8 +60,12 @@ def time_detector(detector: AnomalyDetector, source: FrameSource, frames: int) -
 
 
 def _images(source: FrameSource) -> Iterator[ImageArray]:
-    """Go round the images of a source, one in memory at a time."""
-    for _ in itertools.count():
+    """Go round the images of a source that can be read, one in memory at a time.
+
+    Raises:
+        ReplayError: there are none.
+    """
+    while True:
         empty = True
         for sample in source.samples():
             if isinstance(sample, Sample):
