@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "pack",
     "train",
     "evaluate",
+    "table",
     "calibrate",
     "export",
     "convert",

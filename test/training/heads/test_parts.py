@@ -17,7 +17,9 @@ UNFITTED = sorted(name for name, spec in HEADS.items() if spec.in_graph and spec
 def test_each_image_of_a_batch_is_scored_as_if_it_were_alone(name, model, features):
     head = create_head(name, model, Statistics()).eval()
     other = NetOutput(*(None if part is None else part.flip(-1) * 0.7 for part in made_up(6)))
-    both = NetOutput(*(None if one is None else torch.cat([one, two]) for one, two in zip(features, other, strict=True)))
+    both = NetOutput(
+        *(None if one is None else torch.cat([one, two]) for one, two in zip(features, other, strict=True))
+    )
     image = torch.zeros(2, 3, 4 * H, 4 * W)
     with torch.no_grad():
         together = head(both.logits, both, image)
