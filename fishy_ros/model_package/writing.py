@@ -11,8 +11,9 @@ import yaml
 from fishy_ros.errors import ModelPackageError
 from fishy_ros.files import file_sha256, replacing
 from fishy_ros.model_package.baseline import Baseline, baseline_document
-from fishy_ros.model_package.description import CARD_FILE, DESCRIPTION_FILE, Calibration, ModelPackage, SemanticClass
+from fishy_ros.model_package.description import CARD_FILE, DESCRIPTION_FILE, Calibration, ModelPackage
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
+from fishy_ros.types import SemanticClass
 
 
 def write_model_package(
