@@ -17,6 +17,8 @@ from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.state import DetectorState
 
+PERIOD_S: float = 1.0
+
 ACTIVE = "active"
 _REASONS_SHOWN = 3
 
@@ -186,9 +188,6 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
 def _degraded_s(now: Observation) -> float:
     since = now.deadlines.degraded_since
     return now.at - since if since is not None else 0.0
-
-
-PERIOD_S: float = 1.0
 
 
 class DiagnosticsPublisher:

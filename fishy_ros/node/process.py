@@ -22,6 +22,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+WITHOUT_LOG_FILES: tuple[str, ...] = ("--ros-args", "--disable-external-lib-logs")
+
+_SOURCE = "fishy_ros"
+
+_PAUSE_S = 0.01
+"""After an exception, so that one which comes back at once does not take a whole processor."""
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
@@ -80,9 +87,6 @@ def _set(parameter: int, value: int) -> bool:
         return False
 
 
-WITHOUT_LOG_FILES: tuple[str, ...] = ("--ros-args", "--disable-external-lib-logs")
-
-
 def log_arguments(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the arguments that `rclpy.init` needs so that it does not fail over its log file; empty if it can write.
 
@@ -109,9 +113,6 @@ def log_folder(environment: Mapping[str, str]) -> Path:
         return Path(environment["ROS_LOG_DIR"]).expanduser()
     home = environment.get("ROS_HOME")
     return (Path(home).expanduser() if home else Path.home() / ".ros") / "log"
-
-
-_SOURCE = "fishy_ros"
 
 
 class LogBridge(logging.Handler):
@@ -150,10 +151,6 @@ class LogBridge(logging.Handler):
         source.setLevel(self._level_before)
         source.propagate = self._propagated
         super().close()
-
-
-_PAUSE_S = 0.01
-"""After an exception, so that one which comes back at once does not take a whole processor."""
 
 
 def spin_until_shutdown(node: LifecycleNode, on_exception: Callable[[Exception], None]) -> None:
