@@ -129,7 +129,7 @@ class BagWriter:
         """
         if not self._frames:
             self.abort()
-            raise BagError(f"{self._path}: no frame was written, so there is no bag")
+            raise BagError(f"{self._path}: no frame was written; the bag was not created")
         try:
             self._writer.close()
             (self._work / self._path.name).rename(self._path)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fishy_ros.deprecated_names import with_current_arguments
-from fishy_ros.errors import FishyError
+from fishy_ros.errors import ConfigError, FishyError
 from fishy_ros.evaluation.libraries import check_libraries
 from fishy_ros.terminal import printable
 
@@ -61,9 +61,20 @@ def build_app() -> typer.Typer:
     return app
 
 
+def _refuse_what_moved(arguments: list[str]) -> None:
+    """Say where a command went that is not installed any more.
+
+    Raises:
+        ConfigError: the command is one of them.
+    """
+    if arguments[:1] == ["ablate"]:
+        raise ConfigError("`fishy ablate` is not installed any more; in a clone, run `python -m experiments.ablate`")
+
+
 def main() -> None:
     """Run the command line; an expected error ends it with one line and exit status 2."""
     try:
+        _refuse_what_moved(sys.argv[1:])
         build_app()(with_current_arguments(sys.argv[1:]))
     except FishyError as error:
         print(f"fishy: {printable(str(error))}", file=sys.stderr)

@@ -91,7 +91,7 @@ def _parse_ids(ids: str, part: str) -> Iterable[int]:
     try:
         low, high = int(first), int(last or first)
     except ValueError:
-        raise ConfigError(f"label mapping part {part!r}: {ids!r} is no id, no range a-b and not *") from None
+        raise ConfigError(f"label mapping part {part!r}: {ids!r} is not an id, a range a-b or *") from None
     if not 0 <= low <= high <= 255:
         raise ConfigError(f"label mapping part {part!r}: ids must lie in 0 to 255, in rising order")
     return range(low, high + 1)

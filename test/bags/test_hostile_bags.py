@@ -136,7 +136,7 @@ def test_a_database_that_computes_is_refused(tmp_path, statement):
         database.execute("DROP TABLE IF EXISTS schema")
         database.execute(statement)
     database.close()
-    with pytest.raises(BagError, match="no plain table or column"):
+    with pytest.raises(BagError, match="neither a plain table nor a column"):
         frames_of(path)
 
 

@@ -232,7 +232,10 @@ class ReplayPlayer:
         while not is_done():
             check()
             if time.monotonic() > deadline:
-                raise ReplayError(f"waited {timeout_s:g} s for {what} in vain")
+                node, domain = self._address.node, self._context.get_domain_id()
+                raise ReplayError(
+                    f"timed out after {timeout_s:g} s waiting for {what}; is {node} running in ROS_DOMAIN_ID {domain}?"
+                )
             time.sleep(_POLL_S)
 
 
