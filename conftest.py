@@ -5,8 +5,8 @@ from importlib.util import find_spec
 
 NEEDS = {
     "torch": (
-        *("fishy_ros/training", "fishy_ros/runtimes/torch_*"),
-        *("test/training", "test/runtimes/test_torch_*"),
+        *("fishy_ros/training", "fishy_ros/evaluation/bench/erfnet.py"),
+        "test/training",
     ),
     "rclpy": (
         *("fishy_ros/node", "fishy_ros/evaluation/live", "fishy_ros/evaluation/bench/probes"),

@@ -13,23 +13,30 @@ NAME = "fishy_ros"
 SHARED_FOLDERS = ("config", "launch", "models", "rviz")
 """Folders of the source tree that are installed, with everything in them, below share/fishy_ros."""
 
+# What the node and the library need; package.xml names the same for ROS.
 REQUIREMENTS = [
-    "backports.zstd>=1.0; python_version < '3.14'",
-    "jinja2>=3.0",
-    "lz4>=3.1",
-    "matplotlib>=3.7",
     "numpy>=1.21",
     "onnxruntime>=1.17",
     "opencv-python-headless>=4.5.4",
     "pillow>=9.0",
     "pyyaml>=5.4",
+    "scipy>=1.8",
+]
+
+EVAL = [
+    "backports.zstd>=1.0; python_version < '3.14'",
+    "jinja2>=3.0",
+    "jsonschema>=4.0",
+    "lz4>=3.1",
+    "matplotlib>=3.7",
     "rich>=12.3",
     "rosbags>=0.11.9",
-    "scipy>=1.8",
     "typer>=0.13",
 ]
 
 EXTRAS = {
+    # the command `fishy` and the harness: replays, scores, reports, benchmarks
+    "eval": EVAL,
     # rclpy and its messages for machines without a ROS distribution (x86-64 Linux)
     "ros": ["ros-jazzy-rclpy", "ros-jazzy-common-interfaces", "ros-jazzy-rmw-fastrtps-cpp"],
     # TensorRT for RTX, which compiles on any machine and runs on desktop GPUs; a Jetson has the TensorRT of its JetPack
@@ -38,19 +45,21 @@ EXTRAS = {
     "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
-    "train": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
-    "sweep": ["distributed>=2023.5"],
+    "train": [*EVAL, "torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
+    "sweep": [*EVAL, "distributed>=2023.5"],
     "signing": ["cryptography>=3.4"],
-    "hdf5": ["h5py>=3.6"],
+    "hdf5": ["h5py>=3.8"],
     "test": [
+        *EVAL,
         "colcon-ros",
         "cryptography>=3.4",
         "cuda-bindings>=12.9",
         "distributed>=2023.5",
         "h5py>=3.8",
         "hypothesis>=6.82",
-        "jsonschema>=4.0",
+        "ipykernel>=6.0",
         "mypy>=1.11",
+        "nbclient>=0.8",
         "onnx>=1.16",
         "openvino>=2024.0",
         "psutil>=5.9",
@@ -62,6 +71,7 @@ EXTRAS = {
         "tensorrt-rtx-cu13>=1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "types-PyYAML",
     ],
+    "docs": [*EVAL, "mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
 }
 
 
@@ -102,8 +112,8 @@ setup(
     entry_points={
         "console_scripts": [
             "fishy = fishy_ros.commands.cli:main",
-            "detector = fishy_ros.node.detector_main:main",
-            "replay = fishy_ros.evaluation.live.replay_node:main",
+            "detector = fishy_ros.node.process:main",
+            "replay = fishy_ros.evaluation.live.replay_main:main",
         ],
     },
 )

@@ -8,14 +8,14 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
 
 SHARE = Path(__file__).resolve().parents[1]
 
 NODE_PARAMETERS = {
     "model": "Name of a model package, or path of its folder",
     "trusted_key": "File of the public key that must have signed the model package",
-    "runtime": "Inference runtime: auto, tensorrt, onnxruntime, openvino or torch",
+    "runtime": "Inference runtime: auto, tensorrt, onnxruntime or openvino",
     "device": "Device of the runtime: auto, cpu, cuda or cuda:N",
     "precision": "Precision of the graph: fp32, fp16 or int8",
     "image_transport": "raw subscribes to IMAGE_TOPIC, compressed to IMAGE_TOPIC/compressed",

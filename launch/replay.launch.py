@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -11,7 +11,7 @@ from support.street_package import build_street_package
 from support.tiny_model import build_tiny_package
 
 from fishy_ros.model_package import ModelPackage
-from fishy_ros.node.shared_memory import remove_abandoned, segments_in
+from fishy_ros.node.dds import remove_abandoned, segments_in
 from fishy_ros.types import ImageArray
 
 # A busy machine is no failure of what is tested.

@@ -43,7 +43,7 @@ def _check_places(chunks: Sequence[ChunkInfo], path: Path) -> None:
             raise BagError(f"{path}: two chunks of the index share byte {following.chunk_start_offset}")
     for chunk in ordered:
         if chunk.compressed_size > chunk.chunk_length:
-            raise BagError(f"{path}: the chunk at byte {chunk.chunk_start_offset} states to be longer than itself")
+            raise BagError(f"{path}: the chunk at byte {chunk.chunk_start_offset} claims more data than it can hold")
 
 
 def _check_times(chunks: Sequence[ChunkInfo], path: Path) -> None:
@@ -55,6 +55,6 @@ def _check_times(chunks: Sequence[ChunkInfo], path: Path) -> None:
         total += size
         if total > MAX_OPEN_BYTES:
             raise BagError(
-                f"{path}: the chunks of one moment ({time_ns} ns) hold {total} bytes together, "
+                f"{path}: the chunks that overlap at {time_ns} ns hold {total} bytes in total, "
                 f"expected at most {MAX_OPEN_BYTES}"
             )

@@ -74,7 +74,7 @@ def _files_of_metadata(path: Path) -> StorageFiles:
     information = document.get("rosbag2_bagfile_information") if isinstance(document, dict) else None
     names = information.get("relative_file_paths") if isinstance(information, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BagError(f"{metadata}: looked for rosbag2_bagfile_information.relative_file_paths, a list of names")
+        raise BagError(f"{metadata}: expected rosbag2_bagfile_information.relative_file_paths to be a list of names")
     # Only the last part of a name counts, so nothing leads out of the folder.
     listed = list(dict.fromkeys(path / PurePath(name).name for name in names))
     if not listed:

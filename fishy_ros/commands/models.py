@@ -18,9 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="A package's name or folder; shows its card.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Model package whose card to show: a name or a path.")] = None,
 ) -> None:
-    """List the model packages found here, or show the card of one."""
+    """List the installed model packages, or show the card of one."""
     from rich.console import Console
 
     from fishy_ros.model_package import load_model_package

@@ -18,10 +18,13 @@ def score(
         Path, typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, numbers [h, w], larger = stranger.")
     ],
     labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 normal, 1 anomaly, 255 ignored.")],
-    images: Annotated[Path | None, typer.Option(help="Folder with the images themselves, for the report.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder with the images, shown in the report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
     components: Annotated[
-        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'; a second pass.")
+        str | None,
+        typer.Option(
+            help="Also compute component metrics, for the track 'anomaly' or 'obstacle'; takes a second pass."
+        ),
     ] = None,
 ) -> None:
     """Score saved maps against labels: pooled AP, AUROC, FPR95 and more.

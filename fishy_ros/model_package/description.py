@@ -77,7 +77,7 @@ class GraphFile:
         content = _read_checked(self.path, self.sha256)
         if has_external_data(content, self.path):
             raise ModelPackageError(
-                f"{self.path}: the graph keeps weights in other files, expected all of them in this one"
+                f"{self.path}: the graph keeps weights in other files, expected a single self-contained file"
             )
         return content
 

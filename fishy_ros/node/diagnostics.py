@@ -1,7 +1,8 @@
-"""What `/diagnostics` says about the detector node once a second."""
+"""What `/diagnostics` says about the detector node, once a second and in every lifecycle state."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,9 +11,11 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from fishy_ros.drift.monitor import Drift
-from fishy_ros.node.frame_counters import FrameTotals
-from fishy_ros.node.latency import PERCENTILES
+from fishy_ros.node.compat import steady_clock
+from fishy_ros.node.counters import PERCENTILES, FrameTotals
+from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.parameters import DetectorParameters
+from fishy_ros.node.state import DetectorState
 
 ACTIVE = "active"
 _REASONS_SHOWN = 3
@@ -183,3 +186,64 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
 def _degraded_s(now: Observation) -> float:
     since = now.deadlines.degraded_since
     return now.at - since if since is not None else 0.0
+
+
+PERIOD_S: float = 1.0
+
+
+class DiagnosticsPublisher:
+    """Observe a node every `PERIOD_S` and publish what is seen."""
+
+    def __init__(self, state: DetectorState) -> None:
+        """Start; the timer keeps going where the simulated clock stands still."""
+        self._state = state
+        self._before: Observation | None = None
+        self._publisher = state.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        state.node.create_timer(PERIOD_S, self.publish, clock=steady_clock())
+
+    def publish(self) -> None:
+        """Observe and publish now."""
+        now, node = observe(self._state), self._state.node
+        rates = Rates.between(self._before, now)
+        self._before = now
+        source, stamp = node.get_fully_qualified_name(), node.get_clock().now().to_msg()
+        self._publisher.publish(diagnostics_message(source, stamp, now, rates, self._state.parameters))
+
+
+def observe(state: DetectorState) -> Observation:
+    """Look at the node now; what callbacks raised is told once."""
+    loop, levels = state.loop, state.levels
+    failures = tuple(filter(None, (state.failure, state.callback_failure)))
+    state.callback_failure = ""
+    mismatches = tuple(problem for part in (loop, state.outputs) if part is not None for problem in part.problems)
+    return Observation(
+        at=time.monotonic(),
+        state=state.label,
+        active_since=loop.started_at if loop is not None else None,
+        totals=state.counters.totals(),
+        busy_s=loop.busy_s if loop is not None else 0.0,
+        engine=_describe_engine(levels) if levels is not None else {},
+        failures=failures,
+        warnings=(levels.warnings if levels is not None else ()) + mismatches,
+        deadlines=_describe_deadlines(levels) if levels is not None else Deadlines(),
+        drift=loop.drift() if loop is not None else Drift(),
+        latencies_ms=loop.latencies.percentiles() if loop is not None else {},
+    )
+
+
+def _describe_engine(levels: FallbackLevels) -> dict[str, str]:
+    if levels.in_use is None:
+        return {}
+    info, package = levels.in_use.runtime_info, levels.in_use.package
+    return {
+        "model": package.name,
+        "model_version": package.version,
+        "runtime": f"{info.name} {info.version}",
+        "device": info.device,
+        "runtime_detail": info.detail,
+    }
+
+
+def _describe_deadlines(levels: FallbackLevels) -> Deadlines:
+    degradation = levels.degradation
+    return Deadlines(levels.configuration, degradation.missed, degradation.degraded_since)

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo
 
 from fishy_ros.errors import ConfigError, FishyError, ImageError
 from fishy_ros.node.camera_geometry import GroundFrame, GroundTransforms, heatmap_camera
-from fishy_ros.node.image_messages import FrameHeader, RawImage
+from fishy_ros.node.conversions import FrameHeader, RawImage
 from fishy_ros.node.obstacle_messages import FrameObstacles
 from fishy_ros.obstacles import (
     AnomalyRegions,

@@ -16,7 +16,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from fishy_ros.node.camera_geometry import GroundFrame
-from fishy_ros.node.image_messages import FrameHeader
+from fishy_ros.node.conversions import FrameHeader
 from fishy_ros.obstacles import Box, Camera, PlacedRegion, Track
 
 ANOMALY_CLASS: str = "anomaly"

@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
 from fishy_ros.imaging import resize_classes
-from fishy_ros.node.image_messages import FrameHeader, label_message
+from fishy_ros.node.conversions import FrameHeader, label_message
 from fishy_ros.node.obstacle_finder import ObstacleFinder, ObstacleSettings
 from fishy_ros.node.obstacle_messages import (
     FrameObstacles,
@@ -26,7 +26,7 @@ from fishy_ros.node.obstacle_messages import (
     markers_message,
     threshold_message,
 )
-from fishy_ros.node.qos_mismatches import QosMismatches
+from fishy_ros.node.qos import QosMismatches
 from fishy_ros.obstacles import AnomalyRegions
 from fishy_ros.types import Detection
 

@@ -1,18 +1,37 @@
-"""The parameters of the detector node: names, defaults, meaning and what is allowed."""
+"""The parameters of the detector node: names, defaults, what is allowed, and the server that keeps them valid."""
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from fishy_ros.deprecated_names import PARAMETERS, warn_of_old_names
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import COLOR_MAPS
-from fishy_ros.node.degradation import DeadlineRules
+from fishy_ros.node.compat import IS_HUMBLE
 
 Value: TypeAlias = str | bool | int | float
 
 MODEL_THRESHOLD: float = -1.0
 """The `threshold` that stands for the default of the model."""
+
+
+@dataclass(frozen=True)
+class DeadlineRules:
+    """When to step down and when to step up."""
+
+    deadline_ms: float
+    """Time that a frame may take; 0 for no limit."""
+    max_missed: int
+    """Frames in a row that miss the deadline before a step down."""
+    recovery_s: float
+    """Shortest time without a missed deadline before a step up."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +69,7 @@ class DetectorParameters:
     runtime: str = _parameter(
         "auto",
         "Inference runtime; auto takes the fastest that works here.",
-        choices=("auto", "tensorrt", "onnxruntime", "openvino", "torch"),
+        choices=("auto", "tensorrt", "onnxruntime", "openvino"),
         at_configure=True,
     )
     device: str = _parameter("auto", "Device of the runtime: auto, cpu, cuda or cuda:N.", at_configure=True)
@@ -165,3 +184,83 @@ def check_value(item: Field[Any], value: Value) -> None:
         raise ConfigError(f"parameter {item.name} is {value!r}; expected one of {', '.join(rule.choices)}")
     if rule.low is not None and rule.high is not None and not rule.low <= float(value) <= rule.high:
         raise ConfigError(f"parameter {item.name} is {value}; expected {rule.low:g} to {rule.high:g}")
+
+
+_FIELDS = {item.name: item for item in fields(DetectorParameters)}
+
+
+class ParameterServer:
+    """The parameters of a node as one value that is replaced as a whole, so every reader sees a valid set.
+
+    Raises:
+        ConfigError: a value given at start is not allowed.
+    """
+
+    def __init__(self, node: Node, is_configured: Callable[[], bool]) -> None:
+        """Declare all parameters; `is_configured` says whether those of `configure` are in use."""
+        self._is_configured = is_configured
+        try:
+            values = {
+                name: node.declare_parameter(name, item.default, _descriptor(item)).value
+                for name, item in _FIELDS.items()
+            }
+            _adopt_old_names(node, values)
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            raise ConfigError(f"a parameter is not allowed: {error}") from error
+        self._current = DetectorParameters(**values)
+        node.add_on_set_parameters_callback(self._refuse_or_accept)
+        if not IS_HUMBLE:
+            node.add_post_set_parameters_callback(self._adopt)
+
+    @property
+    def current(self) -> DetectorParameters:
+        """The values that hold now."""
+        return self._current
+
+    def _refuse_or_accept(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        try:
+            changed = self._changed(changes)
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if IS_HUMBLE:  # which says nothing once they are set
+            self._current = changed
+        return SetParametersResult(successful=True)
+
+    def _adopt(self, changes: Sequence[Parameter]) -> None:
+        self._current = self._changed(changes)
+
+    def _changed(self, changes: Sequence[Parameter]) -> DetectorParameters:
+        ours = {change.name: change.value for change in changes if change.name in _FIELDS}
+        for name, value in ours.items():
+            if rule_of(_FIELDS[name]).at_configure and self._is_configured() and value != getattr(self._current, name):
+                raise ConfigError(f"parameter {name} is in use; deactivate and clean up the node to change it")
+        return replace(self._current, **ours)
+
+
+def _adopt_old_names(node: Node, values: dict[str, Any]) -> None:
+    """Take over what was given at start under the name of an earlier release."""
+    found = set()
+    for old, new in PARAMETERS.items():
+        given = node.declare_parameter(old, descriptor=ParameterDescriptor(dynamic_typing=True)).value
+        if given is not None:
+            found.add(old)
+            values[new] = given
+            node.set_parameters([Parameter(new, value=given)])
+        node.undeclare_parameter(old)
+    warn_of_old_names(found, PARAMETERS, "parameters")
+
+
+def _descriptor(item: Field[Any]) -> ParameterDescriptor:
+    rule = rule_of(item)
+    descriptor = ParameterDescriptor(
+        name=item.name,
+        description=rule.description,
+        read_only=rule.read_only,
+        additional_constraints=f"one of {', '.join(rule.choices)}" if rule.choices else "",
+    )
+    if rule.low is not None and rule.high is not None:
+        if isinstance(item.default, float):
+            descriptor.floating_point_range = [FloatingPointRange(from_value=rule.low, to_value=rule.high)]
+        else:
+            descriptor.integer_range = [IntegerRange(from_value=int(rule.low), to_value=int(rule.high), step=1)]
+    return descriptor

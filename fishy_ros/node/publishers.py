@@ -12,11 +12,18 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float32
 
 from fishy_ros.imaging import render_overlay
-from fishy_ros.node.camera_info import scale_camera_info
-from fishy_ros.node.image_messages import FrameHeader, color_message, heatmap_message, jpeg_message, label_message
-from fishy_ros.node.latency import Age, latency_message
+from fishy_ros.node.conversions import (
+    FrameHeader,
+    color_message,
+    heatmap_message,
+    jpeg_message,
+    label_message,
+    latency_message,
+    scale_camera_info,
+)
 from fishy_ros.node.parameters import DetectorParameters
-from fishy_ros.node.qos_mismatches import QosMismatches
+from fishy_ros.node.qos import QosMismatches
+from fishy_ros.node.stamps import Age
 from fishy_ros.types import Detection, ImageArray, ScoreMap
 
 

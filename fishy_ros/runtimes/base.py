@@ -22,7 +22,7 @@ class RuntimeInfo:
     """Which engine runs where, as reports and diagnostics print it."""
 
     name: str
-    """`onnxruntime`, `tensorrt`, `openvino` or `torch`."""
+    """`onnxruntime`, `tensorrt` or `openvino`."""
     device: str
     """`cpu`, `cuda:0`, ..."""
     version: str

@@ -35,7 +35,6 @@ _ENTRIES: dict[str, _Entry] = {
         "onnxruntime_runtime", "open_with_tensorrt", ("onnxruntime",), "pip install onnxruntime-gpu"
     ),
     "openvino": _Entry("openvino_runtime", "OpenVinoRuntime", ("openvino",), "pip install openvino"),
-    "torch": _Entry("torch_runtime", "TorchRuntime", ("torch", "onnx"), "pip install torch onnx"),
 }
 
 RUNTIMES: tuple[str, ...] = tuple(_ENTRIES)

@@ -52,8 +52,6 @@ _RANKING: tuple[_Candidate, ...] = (
     _Candidate("openvino", "gpu", "it is the one for Intel GPUs"),
     _Candidate("openvino", "cpu", "the fastest on x86 processors (`fishy bench baselines` compares)"),
     _Candidate("onnxruntime", "cpu", "it runs on every processor"),
-    _Candidate("torch", "cuda", ""),
-    _Candidate("torch", "cpu", ""),
 )
 
 
@@ -109,6 +107,8 @@ def select_runtime(
 
 
 def _candidates(name: str, options: RuntimeOptions) -> list[_Candidate]:
+    if name == "torch":
+        raise ConfigError("runtime 'torch' is gone: take onnxruntime (processors, CUDA), tensorrt or openvino")
     if name != AUTO and name not in RUNTIMES:
         raise ConfigError(f"runtime {name!r}: expected {AUTO}, {', '.join(RUNTIMES)}")
     kind = options.device.partition(":")[0]

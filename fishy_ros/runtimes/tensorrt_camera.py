@@ -1,7 +1,7 @@
 """An engine that takes the camera's whole image and shrinks it itself, for a GPU whose processor is slow or busy.
 
 Not used by the node: copying a whole image into page-locked memory takes a processor about as long as shrinking it into
-that memory does (docs/decisions.md). `docs/gpu_check.sh` measures both ways on a GPU.
+that memory does (docs/decisions). `docs/gpu_check.sh` measures both ways on a GPU.
 """
 
 from __future__ import annotations

@@ -151,7 +151,9 @@ def normal_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[I
 def void_outliers(label_ids: LabelMap) -> LabelMap:
     """Tell outliers (1), normal (0) and doubtful pixels (255) apart by Cityscapes label ids.
 
-    Source: Di Biase et al., SynBoost, 2021, section 3.3, which takes void regions as examples of the unknown.
+    Source: Di Biase et al., SynBoost, 2021, section 3.2, which takes void regions as examples of the unknown. Of the
+    void ids only those of things are outliers (`VOID_OUTLIERS`); the published code takes id 5 alone. Ground, borders
+    and the own vehicle are void, too, but nothing unknown.
     """
     table = np.full(256, NORMAL, np.uint8)
     table[list(VOID_OUTLIERS)] = ANOMALY

@@ -13,7 +13,7 @@ import pytest
 
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.model_package import ModelPackage
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
 
 if TYPE_CHECKING:
     from support.faults.case import FaultCase, Outcome

@@ -21,7 +21,7 @@ from support.faults.hostile import (
     torn,
 )
 
-from fishy_ros.node.distributions import IS_HUMBLE
+from fishy_ros.node.compat import IS_HUMBLE
 
 MALFORMED = 10_000
 SMALL = picture_of(7, (8, 8))

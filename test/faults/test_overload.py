@@ -13,7 +13,7 @@ import pytest
 from support.detector_bench import stamp_of, values_of
 from support.tiny_model import build_tiny_package
 
-from fishy_ros.node.distributions import IS_HUMBLE
+from fishy_ros.node.compat import IS_HUMBLE
 
 FACTORS = (1, 2, 5, 10)
 FRAMES_OF_THE_NETWORK = 60

@@ -46,13 +46,13 @@ def check(name: str, data: bytes) -> None:
 
 
 def raw_image(data: bytes) -> None:
-    from fishy_ros.node.image_messages import RawImage
+    from fishy_ros.node.conversions import RawImage
 
     RawImage.deserialize(data).to_bgr()
 
 
 def compressed_image(data: bytes) -> None:
-    from fishy_ros.node.image_messages import CompressedCameraImage
+    from fishy_ros.node.conversions import CompressedCameraImage
 
     CompressedCameraImage.deserialize(data).to_bgr()
 

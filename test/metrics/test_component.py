@@ -165,3 +165,19 @@ def test_a_prediction_of_the_smallest_size_counts_and_one_pixel_less_does_not(tr
         predicted = np.zeros((30, 30), bool)
         predicted.reshape(-1)[:pixels] = True
         assert frame_components(predicted, np.zeros((30, 30), np.uint8), TRACKS[track]).ppv.size == counted
+
+
+def test_components_of_all_frames_are_counted():
+    labels = np.zeros((20, 40), np.uint8)
+    labels[2:6, 2:6] = labels[10:14, 2:6] = 1
+    score = np.zeros(labels.shape, np.float32)
+    score[2:6, 2:6] = score[2:6, 20:24] = score[12:16, 20:24] = 1
+    accumulator = ComponentAccumulator(0.5, Track("test", 1, 1))
+    for index in range(2):
+        accumulator.update(score, labels, str(index))
+
+    metrics = accumulator.compute()
+
+    assert (metrics.true_components, metrics.predicted_components) == (4, 6)
+    assert (metrics.siou, metrics.ppv) == pytest.approx((1 / 2, 1 / 3))
+    assert (metrics.threshold, metrics.track) == (0.5, "test")

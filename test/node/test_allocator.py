@@ -11,7 +11,7 @@ import pytest
 
 SCRIPT = """
 import ctypes, sys
-from fishy_ros.node.allocator import keep_large_blocks
+from fishy_ros.node.process import keep_large_blocks
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 
@@ -29,7 +29,7 @@ print(lies_on_the_heap(), keep_large_blocks(), lies_on_the_heap())
 
 GAP_SCRIPT = """
 import ctypes
-from fishy_ros.node.allocator import give_back_free_blocks, keep_large_blocks
+from fishy_ros.node.process import give_back_free_blocks, keep_large_blocks
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
 MIB = 2**20
@@ -50,7 +50,7 @@ print(full - kept, give_back_free_blocks(), full - resident_mib())
 
 HEAPS_SCRIPT = """
 import ctypes, sys, threading
-from fishy_ros.node.allocator import use_one_heap
+from fishy_ros.node.process import use_one_heap
 
 def heaps():
     libc = ctypes.CDLL(None)
@@ -84,9 +84,9 @@ def test_threads_share_one_heap_where_it_is_asked_for_before_they_start():
 
 
 def test_the_entry_point_imports_nothing_that_starts_threads():
-    script = "import sys; old = set(sys.modules); import fishy_ros.node.detector_main; print(*set(sys.modules) - old)"
+    script = "import sys; old = set(sys.modules); import fishy_ros.node.process; print(*set(sys.modules) - old)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "fishy_ros.node.allocator" in run.stdout
+    assert "fishy_ros.node.process" in run.stdout
     assert not {"numpy", "cv2", "rclpy", "onnxruntime"} & set(run.stdout.split())
 
 

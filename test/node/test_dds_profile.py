@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fishy_ros.node import dds_profile
-from fishy_ros.node.dds_profile import SEGMENT_BYTES, config_folder, dds_environment
+from fishy_ros.node import dds
+from fishy_ros.node.dds import SEGMENT_BYTES, config_folder, dds_environment
 
 FAST_DDS = "{http://www.eprosima.com}"
 
@@ -32,7 +32,7 @@ def test_what_the_user_has_set_stays():
 
 def test_a_container_with_little_shared_memory_keeps_the_defaults(monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(dds_profile.shutil, "disk_usage", lambda path: usage._replace(free=64 * 1024 * 1024))
+    monkeypatch.setattr(dds.shutil, "disk_usage", lambda path: usage._replace(free=64 * 1024 * 1024))
     environment = dds_environment({})
     assert "FASTDDS_DEFAULT_PROFILES_FILE" not in environment
     assert "CYCLONEDDS_URI" in environment

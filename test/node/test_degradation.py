@@ -7,7 +7,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishy_ros.node.degradation import MAX_PATIENCE, DeadlineRules, Degradation
+from fishy_ros.node.fallback import MAX_PATIENCE, DeadlineRules, Degradation
 
 RULES = DeadlineRules(deadline_ms=100.0, max_missed=3, recovery_s=10.0)
 FAST, SLOW = 50.0, 150.0

@@ -12,8 +12,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from support.detector_bench import header, image_message, stamp_of, values_of
 from support.odd_models import build_failing_package
 
+from fishy_ros.node.counters import FrameCounters, FrameTotals
 from fishy_ros.node.diagnostics import Observation, Rates, assess, diagnostics_message
-from fishy_ros.node.frame_counters import FrameCounters, FrameTotals
 from fishy_ros.node.parameters import DetectorParameters
 
 NOW = 100.0

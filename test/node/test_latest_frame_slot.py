@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from fishy_ros.node.latest_frame_slot import LatestFrameSlot
-from fishy_ros.node.worker import Worker
+from fishy_ros.node.worker import LatestFrameSlot, Worker
 
 
 def wait_for(condition, timeout_s=5.0):

@@ -14,16 +14,17 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from fishy_ros.errors import ImageError
-from fishy_ros.node.camera_info import scale_camera_info
-from fishy_ros.node.image_messages import (
+from fishy_ros.node.conversions import (
     CompressedCameraImage,
     FrameHeader,
     RawImage,
     heatmap_message,
     jpeg_message,
     label_message,
+    scale_camera_info,
 )
-from fishy_ros.node.latency import LatencyWindow, age_of
+from fishy_ros.node.counters import LatencyWindow
+from fishy_ros.node.stamps import age_of
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 UINT32 = st.integers(0, 2**32 - 1)

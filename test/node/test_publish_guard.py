@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fishy_ros.node.publish_guard import PublishGuard
+from fishy_ros.node.worker import PublishGuard
 
 
 def test_the_worker_answers_once_for_each_frame():

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float32
 
-from fishy_ros.node.qos_mismatches import QosMismatches
+from fishy_ros.node.qos import QosMismatches
 
 NEWEST = QoSProfile(depth=1)
 

@@ -8,7 +8,7 @@ import pytest
 from support.detector_bench import DetectorBench, node_command
 from support.sources import ROOT
 
-from fishy_ros.node.distributions import IS_HUMBLE
+from fishy_ros.node.compat import IS_HUMBLE
 
 POLICY = ElementTree.parse(ROOT / "config" / "sros2" / "detector.policy.xml").getroot()
 CAMERA = {

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from fishy_ros.node.shared_memory import Removed, remove_abandoned, segments_in, segments_of
+from fishy_ros.node.dds import Removed, remove_abandoned, segments_in, segments_of
 
 pytest.importorskip("fcntl", reason="needs POSIX locks")
 

@@ -1,6 +1,6 @@
 """How many images the middleware lost, from the numbers of those that came."""
 
-from fishy_ros.node.sequence_gaps import SequenceGaps
+from fishy_ros.node.stamps import SequenceGaps
 
 
 def lost(numbers, publishers=1):

@@ -10,8 +10,7 @@ import pytest
 from support.detector_bench import node_command
 from support.sources import python_path
 
-from fishy_ros.node.dds_profile import SEGMENT_BYTES, dds_environment
-from fishy_ros.node.shared_memory import SHARED_MEMORY, remove_abandoned, segments_of
+from fishy_ros.node.dds import SEGMENT_BYTES, SHARED_MEMORY, dds_environment, remove_abandoned, segments_of
 
 
 def test_a_killed_node_leaves_a_segment_that_is_given_back(domain, tiny_package, tmp_path):

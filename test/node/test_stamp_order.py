@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fishy_ros.node.stamp_order import PATIENCE_S, UNSTAMPED_NS, StampOrder
+from fishy_ros.node.stamps import PATIENCE_S, UNSTAMPED_NS, StampOrder
 
 SECOND = 1_000_000_000
 

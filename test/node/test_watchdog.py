@@ -13,9 +13,9 @@ from lifecycle_msgs.msg import State
 from support.detector_bench import LIMIT_S, STRAGGLERS_S, header, image_message, stamp_of, values_of
 from support.odd_models import build_hanging_package, build_slow_package
 
-from fishy_ros.node.distributions import IS_HUMBLE
+from fishy_ros.node.compat import IS_HUMBLE
 from fishy_ros.node.parameters import DetectorParameters
-from fishy_ros.node.watchdog import Action, Watchdog
+from fishy_ros.node.supervisor import Action, Watchdog
 
 BRIGHT = np.full((16, 16, 3), 250, np.uint8)
 DARK = np.full((16, 16, 3), 60, np.uint8)

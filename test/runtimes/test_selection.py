@@ -74,6 +74,8 @@ def test_what_a_runtime_warns_of_while_it_starts_is_a_note_for_diagnostics(
 def test_unknown_names_are_refused_with_what_is_known(tiny_package: ModelPackage) -> None:
     with pytest.raises(ConfigError, match=r"'tensorflow'.*onnxruntime"):
         create_runtime("tensorflow", tiny_package)
+    with pytest.raises(ConfigError, match=r"'torch' is gone: take onnxruntime .*, tensorrt or openvino"):
+        create_runtime("torch", tiny_package)
     with pytest.raises(ConfigError, match=r"'tpu'.*cuda"):
         create_runtime("auto", tiny_package, device="tpu")
     with pytest.raises(ConfigError, match="threads -1"):
@@ -81,7 +83,7 @@ def test_unknown_names_are_refused_with_what_is_known(tiny_package: ModelPackage
 
 
 @pytest.mark.skipif(count_gpus() > 0, reason="this machine has an NVIDIA GPU")
-@pytest.mark.parametrize("name", ["auto", "tensorrt", "onnxruntime", "onnxruntime-tensorrt", "torch"])
+@pytest.mark.parametrize("name", ["auto", "tensorrt", "onnxruntime", "onnxruntime-tensorrt"])
 def test_cuda_without_a_gpu_is_refused_with_the_reason(name: str, tiny_package: ModelPackage) -> None:
     with pytest.raises(RuntimeUnavailableError, match="no NVIDIA GPU"):
         create_runtime(name, tiny_package, device="cuda")

@@ -190,7 +190,7 @@ class DetectorBench:
 def node_command(**parameters: object) -> list[str]:
     """Build the command line of a detector node with these parameters."""
     arguments = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-    return [sys.executable, "-u", "-m", "fishy_ros.node.detector_main", "--ros-args", *arguments]
+    return [sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args", *arguments]
 
 
 def header(index: int, frame_id: str = "camera") -> Header:

@@ -1,4 +1,4 @@
-"""What a user would have otherwise: torch eager, ONNX Runtime left alone, and ERFNet in the same runtimes."""
+"""What a user would have otherwise: ONNX Runtime left alone, and ERFNet in the same runtime."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fishy_ros.evaluation.bench.sampling import Plan
 from fishy_ros.model_package import Calibration, ModelPackage, load_model_package, write_model_package
 
 ERFNET = "erfnet"
-METHOD_COUNT = 6
+METHOD_COUNT = 4
 """How many configurations there are."""
 
 
@@ -35,9 +35,7 @@ def run_baselines(method: Method, plan: Plan, progress: Callable[[], None]) -> B
             method,
             replace(method, runtime=PLAIN_ONNXRUNTIME),
             replace(method, runtime="onnxruntime"),
-            replace(method, runtime="torch"),
             replace(method, model=erfnet, precision="fp32"),
-            replace(method, model=erfnet, runtime="torch", precision="fp32"),
         ]
         return replace(run_detect(list(dict.fromkeys(methods)), plan, progress), kind="baselines")
 
@@ -49,7 +47,7 @@ def write_erfnet_package(folder: Path, like: ModelPackage) -> ModelPackage:
         RuntimeUnavailableError: torch is not installed.
     """
     try:
-        from fishy_ros.training.nets.erfnet import export_random_erfnet
+        from fishy_ros.evaluation.bench.erfnet import export_random_erfnet
     except ImportError as error:
         raise RuntimeUnavailableError(f"the graph of ERFNet is written by torch: {error}; pip install torch") from error
     folder.mkdir(parents=True, exist_ok=True)

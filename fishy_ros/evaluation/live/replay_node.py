@@ -20,7 +20,7 @@ from fishy_ros.evaluation.live.run_replay import run_replay
 from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest
 from fishy_ros.evaluation.report.table import result_table
 from fishy_ros.evaluation.sources.open_source import SourceChoice
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
 
 PARAMETERS: tuple[tuple[str, Any, str], ...] = (
     ("bag", "", "Bag to play: a folder, or an .mcap or .db3 file."),

@@ -23,7 +23,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
-from fishy_ros.errors import ReplayError
+from fishy_ros.errors import ImageError, ReplayError, describe_error
 from fishy_ros.evaluation.live.replay_messages import score_of, stages_of, stamp_of
 from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
@@ -171,14 +171,24 @@ class ReplayPlayer:
         self.close()
 
     def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
+        while self._context.ok():
+            try:
+                self._executor.spin()
+            except ExternalShutdownException:
+                return
+            except Exception as error:  # one message must not end the thread that hears all others
+                if self._listener is not None:
+                    self._listener.note_unreadable(describe_error(error))
 
     def _on_heatmap(self, message: Image) -> None:
-        if self._listener is not None:
-            self._listener.note_heatmap(stamp_of(message), score_of(message))
+        if self._listener is None:
+            return
+        try:
+            score = score_of(message)
+        except ImageError as error:
+            self._listener.note_unreadable(str(error))
+        else:
+            self._listener.note_heatmap(stamp_of(message), score)
 
     def _on_latency(self, message: DiagnosticArray) -> None:
         if self._listener is not None:

@@ -14,9 +14,8 @@ from fishy_ros.evaluation.live.replay_player import NodeAddress, ReplayPlayer
 from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions
-from fishy_ros.node.dds_profile import dds_environment
-from fishy_ros.node.distributions import IS_HUMBLE
-from fishy_ros.node.shared_memory import remove_abandoned, segments_in
+from fishy_ros.node.compat import IS_HUMBLE
+from fishy_ros.node.dds import dds_environment, remove_abandoned, segments_in
 
 LOG_FILE = "detector.log"
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.package_path import with_package_path
-from fishy_ros.node.shared_memory import remove_abandoned, segments_of
+from fishy_ros.node.dds import remove_abandoned, segments_of
 
 LOG_LINES_SHOWN = 15
 _STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -51,7 +51,7 @@ class DetectorCommand:
         }
         remappings = {"image": self.image_topic, "image/compressed": f"{self.image_topic}/compressed"}
         return [
-            *(sys.executable, "-u", "-m", "fishy_ros.node.detector_main", "--ros-args"),
+            *(sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args"),
             *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),
             *(word for name, topic in remappings.items() for word in ("-r", f"{name}:={topic}")),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -78,6 +79,7 @@ class Recorder:
         self._entries: dict[int, _Entry] = {}
         self._duplicates: list[str] = []
         self._unexpected = 0
+        self._unreadable: Counter[str] = Counter()
         self._arrived = 0
         self._newest = -1
         self._last_arrival_ns = 0
@@ -142,6 +144,11 @@ class Recorder:
                 entry.has_latency = True
                 self._changed.notify_all()
 
+    def note_unreadable(self, reason: str) -> None:
+        """Count a message that cannot be read; the playback names every reason once."""
+        with self._changed:
+            self._unreadable[reason] += 1
+
     def fail(self, error: Exception) -> None:
         """Make every present and future wait raise `error`: the node is gone, or the disk is full."""
         with self._changed:
@@ -174,7 +181,7 @@ class Recorder:
                 duplicates=tuple(self._duplicates),
                 unexpected=self._unexpected,
                 duration_s=max(0, self._last_arrival_ns - started) / 1e9,
-                notes=notes,
+                notes=(*notes, *(f"{count} messages unread: {why}" for why, count in self._unreadable.items())),
             )
 
     def _is_complete(self) -> bool:

@@ -39,6 +39,10 @@ class Listener(Protocol):
         """Take the latency of a frame in ms by stage."""
         ...
 
+    def note_unreadable(self, reason: str) -> None:
+        """Take note of a message on the node's topics that cannot be read."""
+        ...
+
 
 class NodeChannel(Protocol):
     """A connection to a running detector node: images in, heatmaps and latencies out."""

@@ -10,13 +10,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
 from fishy_ros.documents import parse_json, read_limited
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.result import ModelDescription, ReplayResult
-from fishy_ros.evaluation.schema_check import find_contradiction
 from fishy_ros.evaluation.scoring.bootstrap import Interval
 from fishy_ros.evaluation.scoring.summary import FrameScore, ScoreSummary
 from fishy_ros.metrics.pixel import PixelMetrics
+from fishy_ros.terminal import printable
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields keep it."""
@@ -75,10 +77,21 @@ def load_report(path: Path) -> dict[str, Json]:
     version = report.get("schema_version") if isinstance(report, dict) else None
     if not isinstance(report, dict) or version != SCHEMA_VERSION:
         raise ScoreError(f"{path}: schema_version is {repr(version)[:60]}, expected {SCHEMA_VERSION}")
-    contradiction = find_contradiction(report, load_schema())
-    if contradiction is not None:
-        raise ScoreError(f"{path}: {contradiction}")
+    error = next(jsonschema.Draft202012Validator(_open(load_schema())).iter_errors(report), None)
+    if error is not None:
+        raise ScoreError(f"{path}: `{error.json_path}`: {printable(error.message[:200])}")
     return report
+
+
+def _open(schema: dict[str, Json]) -> dict[str, Json]:
+    """Accept fields that the schema does not know: later versions add some."""
+    opened = {name: value for name, value in schema.items() if not (name == "additionalProperties" and value is False)}
+    for name in ("items", "additionalProperties"):
+        if isinstance(opened.get(name), dict):
+            opened[name] = _open(opened[name])
+    if "properties" in opened:
+        opened["properties"] = {name: _open(value) for name, value in opened["properties"].items()}
+    return opened
 
 
 def _model(model: ModelDescription) -> dict[str, Json]:

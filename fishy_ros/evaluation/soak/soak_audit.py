@@ -75,6 +75,11 @@ class SoakAudit:
     def note_latency(self, stamp_ns: int, stages_ms: Mapping[str, float]) -> None:
         """Ignore what the node measured itself: a soak measures from outside."""
 
+    def note_unreadable(self, reason: str) -> None:
+        """Hold a message that cannot be read against the node."""
+        with self._changed:
+            self._wrong.append(reason)
+
     def has_heatmap_since(self, since_s: float) -> bool:
         """Whether a heatmap has come of a frame that was sent after `since_s`, monotonic time in s."""
         return self._last_sent_s >= since_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.training.nets.erfnet import ErfNet, Upsampler
+from fishy_ros.evaluation.bench.erfnet import ErfNet, Upsampler
 from fishy_ros.training.nets.network import NetOutput, Network
 
 

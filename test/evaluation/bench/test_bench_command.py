@@ -100,9 +100,7 @@ def test_the_plain_session_gives_the_scores_that_the_detector_gives(tiny_package
     np.testing.assert_array_equal(found.labels, expected.labels)
 
 
-def test_baselines_are_plain_onnx_runtime_torch_and_erfnet_beside_the_detector(
-    app: typer.Typer, tmp_path: Path
-) -> None:
+def test_baselines_are_plain_onnx_runtime_and_erfnet_beside_the_detector(app: typer.Typer, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     out = tmp_path / "baselines.json"
     package = build_tiny_package(tmp_path / "tiny", 32, 64)
@@ -115,9 +113,7 @@ def test_baselines_are_plain_onnx_runtime_torch_and_erfnet_beside_the_detector(
     assert engines == [
         ("tiny", "onnxruntime"),
         ("tiny", "plain-onnxruntime"),
-        ("tiny", "torch"),
         ("erfnet", "onnxruntime"),
-        ("erfnet", "torch"),
     ]
 
 

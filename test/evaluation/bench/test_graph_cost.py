@@ -1,10 +1,11 @@
 """Costs of a graph against closed forms and against torch's own counter."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from support.tiny_model import tiny_graph
 
 from fishy_ros.evaluation.bench.graph_cost import graph_cost
 
@@ -83,14 +84,15 @@ def test_an_integer_convolution_moves_integers() -> None:
     assert conv.bytes_moved == 3 * 32 * 64 + 8 * 27 + 8 * 32 * 64
 
 
-def test_convolutions_of_a_whole_graph_agree_with_the_counter_of_torch() -> None:
+def test_convolutions_of_a_whole_graph_agree_with_the_counter_of_torch(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
     from torch.utils.flop_counter import FlopCounterMode
 
-    from fishy_ros.runtimes.torch_graph import TorchGraph
+    from fishy_ros.evaluation.bench.erfnet import ErfNetDetector, export_random_erfnet
 
-    model = tiny_graph(64, 128, stride=2)
-    with FlopCounterMode(display=False) as counter:
-        TorchGraph(model)(torch.zeros(1, 64, 128, 3, dtype=torch.uint8))
-    counted = sum(node.flops for node in graph_cost(model.SerializeToString()).nodes if node.operator == "Conv")
+    export_random_erfnet(64, 128, tmp_path / "erfnet.onnx")
+    cost = graph_cost((tmp_path / "erfnet.onnx").read_bytes())
+    counted = sum(node.flops for node in cost.nodes if node.operator in ("Conv", "ConvTranspose"))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        ErfNetDetector().eval()(torch.zeros(1, 64, 128, 3, dtype=torch.uint8))
     assert counted == counter.get_total_flops()

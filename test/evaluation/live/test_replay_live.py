@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import numpy as np
 import psutil
@@ -13,6 +14,11 @@ import pytest
 
 pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
 from support.sources import python_path
 from support.tiny_model import build_tiny_package
 
@@ -26,6 +32,9 @@ from fishy_ros.evaluation.live.run_peak import run_peak
 from fishy_ros.evaluation.live.run_replay import run_replay
 from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
 from fishy_ros.evaluation.replay.domain import private_domain
+from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
+from fishy_ros.evaluation.replay.live import replay_live
+from fishy_ros.evaluation.replay.play import Lockstep
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
 from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.sources.bag_source import BagSource
@@ -63,7 +72,7 @@ def choice(tiny_package):
 
 
 def detectors_below(process):
-    return [child for child in process.children() if "fishy_ros.node.detector_main" in child.cmdline()]
+    return [child for child in process.children() if "fishy_ros.node.process" in child.cmdline()]
 
 
 def metrics_of(result):
@@ -154,6 +163,30 @@ def test_a_running_node_elsewhere_is_scored(street, choice, tmp_path):
     np.testing.assert_allclose(
         metrics_of(attached), metrics_of(run_offline(source, choice, no_stages)), rtol=0, atol=1e-6
     )
+
+
+def test_a_heatmap_of_another_encoding_is_noted_and_the_healthy_ones_are_heard(street, choice, tmp_path):
+    source = DatasetSource(street)
+    with replay_session(choice, LiveOptions(), source.message_type, tmp_path) as session, ExitStack() as stack:
+        context = Context()
+        rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)  # in the domain of the session
+        stack.callback(context.try_shutdown)
+        other = Node("other", context=context)
+        stack.callback(other.destroy_node)
+        publisher = other.create_publisher(Image, "/detector/heatmap", 10)
+        deadline = time.monotonic() + 30
+        while publisher.get_subscription_count() == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+        def disturb(done):
+            publisher.publish(Image(encoding="mono8", height=1, width=1, step=1, data=b"\0"))
+
+        store = stack.enter_context(HeatmapStore(tmp_path))
+        disturb(0)
+        playback = replay_live(source, session.player, Lockstep(), store, disturb, session.detector)
+    assert playback.published == FRAMES
+    assert [note for note in playback.notes if "messages unread: a heatmap has the encoding 'mono8'" in note]
 
 
 def test_a_node_that_is_not_there_is_named(street, tmp_path):

@@ -115,6 +115,18 @@ def test_timing_covers_the_number_of_frames_that_was_asked_for(street, tiny_pack
     assert 0 < timing.p50_ms <= timing.p99_ms
 
 
+def test_timing_goes_through_every_image_before_one_comes_again(tiny_package, monkeypatch):
+    many = SyntheticStreet(20, 64, 128, 3)
+    seen = []
+    with AnomalyDetector(tiny_package, "onnxruntime") as detector:
+        detect = detector.detect
+        monkeypatch.setattr(detector, "detect", lambda image: seen.append(hash(image.tobytes())) or detect(image))
+        time_detector(detector, DatasetSource(many), 30)
+    timed = seen[10:]
+    assert len(set(timed[:20])) == 20
+    assert timed[20:] == timed[:10]
+
+
 def test_the_video_has_every_frame_dropped_ones_too(street, choice, tmp_path):
     with AnomalyDetector(choice.model, choice.runtime) as detector, OverlayVideo(tmp_path, threshold=0.5) as video:
         for index, detected in enumerate(replay_offline(DatasetSource(street), detector)):

@@ -11,6 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 from support.scored_frames import scored_frames
+from support.sources import ROOT
 
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.environment import describe_environment
@@ -239,3 +240,28 @@ def test_reports_of_another_schema_are_refused(tmp_path):
 
 def _test_folders() -> list[str]:
     return [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2])]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "results").glob("replay_*.json")), ids=lambda path: path.stem)
+def test_committed_reports_are_accepted_even_with_fields_of_later_versions(path, tmp_path):
+    report = json.loads(path.read_text())
+    report["later"] = report["metrics"]["later"] = report["frames"]["later"] = 1
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert load_report(tmp_path / "report.json") == report
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda report: report["metrics"].update(AP="high"), r"`\$\.metrics\.AP`: 'high' is not of type"),
+        (lambda report: report["metrics"].update(AP=1.5), r"`\$\.metrics\.AP`: 1\.5 is greater than the maximum"),
+        (lambda report: report["frames"].clear(), r"`\$\.frames`: '\w+' is a required property"),
+        (lambda report: report.update(versions=[]), r"`\$\.versions`: \[\] is not of type 'object'"),
+    ],
+)
+def test_a_report_that_contradicts_the_schema_is_refused_with_the_place(change, words, tmp_path):
+    report = json.loads((ROOT / "docs/results/replay_road_anomaly21_dev.json").read_text())
+    change(report)
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    with pytest.raises(ScoreError, match=words):
+        load_report(tmp_path / "report.json")

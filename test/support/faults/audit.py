@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
 from fishy_ros.evaluation.live.replay_messages import score_of
-from fishy_ros.node.stamp_order import UNSTAMPED_NS
+from fishy_ros.node.stamps import UNSTAMPED_NS
 from support.faults.camera import SECOND, SentFrame
 
 

@@ -22,9 +22,9 @@ from rclpy.utilities import remove_ros_args, try_shutdown
 from sensor_msgs.msg import Image
 
 from fishy_ros.model_package import load_model_package
-from fishy_ros.node.distributions import with_info
-from fishy_ros.node.image_messages import FrameHeader
-from fishy_ros.node.latency import age_of, latency_message, time_in_middleware_ms
+from fishy_ros.node.compat import with_info
+from fishy_ros.node.conversions import FrameHeader, latency_message
+from fishy_ros.node.stamps import age_of, time_in_middleware_ms
 from fishy_ros.runtimes import Runtime, create_runtime
 from fishy_ros.types import ImageArray, ScoreMap
 

@@ -30,6 +30,9 @@ class HeatmapCounter:
     def note_latency(self, stamp_ns: int, stages_ms: Mapping[str, float]) -> None:
         """Ignore it."""
 
+    def note_unreadable(self, reason: str) -> None:
+        """Ignore it: a heatmap that cannot be read is not counted."""
+
     def wait_for(self, count: int, timeout_s: float) -> bool:
         """Wait until there are `count` heatmaps; False when there are not after `timeout_s`."""
         with self._changed:

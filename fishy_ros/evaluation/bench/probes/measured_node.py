@@ -20,7 +20,7 @@ from fishy_ros.evaluation.replay.detector_process import DetectorCommand, Detect
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.sources.dataset_source import DatasetSource
 from fishy_ros.evaluation.sources.source import PlayFrame
-from fishy_ros.node.dds_profile import dds_environment
+from fishy_ros.node.dds import dds_environment
 
 _PICTURES = 4
 

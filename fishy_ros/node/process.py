@@ -1,0 +1,245 @@
+"""The process of the node: heap, logs, signals, and the executor that survives what callbacks raise."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fishy_ros.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rclpy.lifecycle import LifecycleNode
+
+import ctypes
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
+"""Names and numbers of glibc's `mallopt(3)`."""
+
+MMAP_THRESHOLD_BYTES: int = 32 * 1024 * 1024
+"""The largest that glibc allows: a 3840x2160 bgr8 image is 24 MiB."""
+TRIM_THRESHOLD_BYTES: int = 256 * 1024 * 1024
+
+
+def main() -> None:
+    """Settle how memory is kept, then run the node."""
+    # Libraries start threads when they are imported, which fixes the number of heaps: so this module imports none.
+    use_one_heap()
+    keep_large_blocks()
+    run_node()
+
+
+def keep_large_blocks() -> bool:
+    """Let glibc serve blocks of up to 32 MiB from its heap, and keep up to 256 MiB of free heap.
+
+    By default every image gets fresh pages from the kernel, zeroed one by one when they are first touched, which
+    takes longer than the copy into them. Returns False, and changes nothing, where the C library is not glibc.
+    """
+    return _set(_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) and _set(_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES)
+
+
+def use_one_heap() -> bool:
+    """Have all threads allocate from one heap; only before the first thread starts does that hold for all.
+
+    By default glibc gives threads heaps of their own, up to eight a core, and free memory at the end of those never
+    goes back to the kernel: each engine may be made by threads with another heap and leave its size there. Returns
+    False, and changes nothing, where the C library is not glibc.
+    """
+    return _set(_M_ARENA_MAX, 1)
+
+
+def give_back_free_blocks() -> bool:
+    """Give free pages back to the kernel, those between blocks in use too: for when large things were just freed.
+
+    What an engine leaves behind is seldom filled exactly by the next one, so without this the heap grows by such gaps.
+    Returns False, and changes nothing, where the C library is not glibc.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError):
+        return False
+    trim(ctypes.c_size_t(0))
+    return True
+
+
+def _set(parameter: int, value: int) -> bool:
+    try:
+        return bool(ctypes.CDLL(None).mallopt(parameter, value))
+    except (AttributeError, OSError):
+        return False
+
+
+WITHOUT_LOG_FILES: tuple[str, ...] = ("--ros-args", "--disable-external-lib-logs")
+
+
+def log_arguments(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the arguments that `rclpy.init` needs so that it does not fail over its log file; empty if it can write.
+
+    Without them it raises when the folder cannot be made, and the node would be dead for want of a log.
+    """
+    try:
+        folder = log_folder(environment)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+    except (OSError, RuntimeError):
+        return WITHOUT_LOG_FILES
+    return ()
+
+
+def log_folder(environment: Mapping[str, str]) -> Path:
+    """Return where ROS 2 writes its log files.
+
+    Raises:
+        RuntimeError: nothing says where, and this user has no home.
+    """
+    if environment.get("ROS_LOG_DIR"):
+        return Path(environment["ROS_LOG_DIR"]).expanduser()
+    home = environment.get("ROS_HOME")
+    return (Path(home).expanduser() if home else Path.home() / ".ros") / "log"
+
+
+_SOURCE = "fishy_ros"
+
+
+class LogBridge(logging.Handler):
+    """Forward Python's log records of this package, from `INFO` on, to a logger of rclpy, until closed.
+
+    So they reach the console, the log files and `/rosout` as everything else that the node says.
+    """
+
+    def __init__(self, logger: Any) -> None:
+        """Start to forward to `logger`, as `Node.get_logger` returns it."""
+        super().__init__(logging.INFO)
+        self._logger = logger
+        source = logging.getLogger(_SOURCE)
+        self._level_before, self._propagated = source.level, source.propagate
+        source.setLevel(logging.INFO)
+        source.propagate = False
+        source.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Forward one record; rclpy wants every call to keep to one severity, so there is a call for each."""
+        try:
+            text = record.getMessage()
+            if record.levelno >= logging.ERROR:
+                self._logger.error(text)
+            elif record.levelno >= logging.WARNING:
+                self._logger.warning(text)
+            else:
+                self._logger.info(text)
+        except Exception:  # a log that fails must not stop the work
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Stop forwarding."""
+        source = logging.getLogger(_SOURCE)
+        source.removeHandler(self)
+        source.setLevel(self._level_before)
+        source.propagate = self._propagated
+        super().close()
+
+
+_PAUSE_S = 0.01
+"""After an exception, so that one which comes back at once does not take a whole processor."""
+
+
+def spin_until_shutdown(node: LifecycleNode, on_exception: Callable[[Exception], None]) -> None:
+    """Run callbacks until the context is shut down; exceptions go to `on_exception` and are survived."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    try:
+        while node.context.ok():
+            try:
+                executor.spin_once()
+            except Exception as error:  # anything a message from outside can provoke inside rclpy
+                if node.context.ok():
+                    on_exception(error)
+                    time.sleep(_PAUSE_S)
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+
+
+def refuse_impossible_transitions(node: LifecycleNode) -> None:
+    """Let the service that changes the state refuse a transition which the state does not have.
+
+    rclpy raises out of the service's callback instead, and the caller never gets an answer.
+    """
+    service = node._service_change_state
+    change_state = service.callback
+
+    def change_or_refuse(request: Any, response: Any) -> Any:
+        try:
+            return change_state(request, response)
+        except Exception as error:
+            node.get_logger().warning(f"transition refused: {error}")
+            response.success = False
+            return response
+
+    service.callback = change_or_refuse
+
+
+def run_node() -> None:
+    """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions, install_signal_handlers
+    from rclpy.utilities import try_shutdown
+
+    from fishy_ros.node.dds import dds_environment
+    from fishy_ros.node.node import DetectorNode
+
+    os.environ.update(dds_environment())
+    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)], signal_handler_options=SignalHandlerOptions.NO)
+    # The handlers of rclpy end its context. KeyboardInterrupt as well would come at any point, within libraries that
+    # are being loaded, too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    install_signal_handlers(SignalHandlerOptions.ALL)
+    node = None
+    try:
+        with _until_shutdown():
+            node = DetectorNode()
+            if node.starts_by_itself:
+                node.start()
+            spin_until_shutdown(node, node.note_callback_failure)
+    except ConfigError as error:
+        print(f"detector: {error}", file=sys.stderr)
+        sys.exit(2)
+    finally:
+        if node is not None:
+            node.close()
+        try_shutdown()
+    if node is not None and node.has_hung:
+        # To tear the interpreter down under a thread that is inside a runtime would abort the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+@contextmanager
+def _until_shutdown() -> Iterator[None]:
+    """Forgive what goes wrong because SIGINT or SIGTERM ended the context of ROS in the midst of it."""
+    from rclpy.utilities import get_default_context
+
+    try:
+        yield
+    except Exception:
+        if get_default_context().ok():
+            raise
+
+
+if __name__ == "__main__":
+    main()
