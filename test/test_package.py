@@ -22,6 +22,7 @@ LAYERS = {
     "errors": 0,
     "cityscapes": 0,
     "documents": 0,
+    "files": 0,
     "deprecated_names": 0,
     "arrays": 0,
     "terminal": 0,
@@ -97,7 +98,7 @@ def test_every_entry_point_can_be_called(distribution):
 def test_every_shared_file_is_installed_below_share(distribution):
     shared = {
         str(path.relative_to(ROOT))
-        for folder in ("config", "launch", "models", "rviz")
+        for folder in ("config", "foxglove", "launch", "models", "rviz")
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.replay.request import ReplayRequest
@@ -40,6 +40,13 @@ def replay(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for a heatmap in lockstep.")] = 30.0,
     attach: Annotated[str | None, typer.Option(help="Score a node that is already running, such as /detector.")] = None,
     play_topic: Annotated[str, typer.Option(help="Topic to publish the images on.")] = "/camera/image_raw",
+    record: Annotated[
+        Path | None, typer.Option(help="Bag of everything that the node hears and publishes, such as drive.mcap.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="Parameter of the node, such as camera_height_m=1.4; repeatable."),
+    ] = None,
     domain_id: Annotated[int | None, typer.Option(help="ROS domain ID. Default: a free one.")] = None,
     peak: Annotated[
         bool,
@@ -59,6 +66,7 @@ def replay(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    fit: Annotated[str, typer.Option(help="Images of another aspect ratio: stretch, crop or pad.")] = "stretch",
     components: Annotated[
         str | None, typer.Option(help="Also compute component metrics, for the track 'anomaly' or 'obstacle'.")
     ] = None,
@@ -96,15 +104,19 @@ def replay(
     from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
+    from fishy_ros.imaging import as_fit
 
+    if out is not None:
+        check_output_folder(out)
+    parameters = tuple((key, str(value)) for key, value in parse_options(param or []))
     confirmation = parse_confirmation(confirm)
     wanted = RegionRequest(
         threshold, threshold_low, smallest, drivable, confirmation, camera_height, camera_pitch, speed
     )
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
-        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key),
-        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
+        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
+        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record) if live else None,
         out=out,
         timing_frames=timing_frames,
         components=components,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -33,6 +35,8 @@ def score(
     Maps of another size than their labels are resized bilinearly. Names may be equal, or those of Fishyscapes
     (NNNN_ID_labels.png) and SegmentMeIfYouCan (ID_labels_semantic.png).
     """
+    if out is not None:
+        check_output_folder(out)
     from rich.console import Console
     from rich.progress import Progress
 
