@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NONE, NORMAL, PASTED, NETWORK = "nothing", "normal images", "pasted anomalies", "the network trained for it"
+LEARNED = "an outlier head"
 """What a method needs beside a trained segmentation network."""
 
 
@@ -59,7 +60,7 @@ METHODS: tuple[Method, ...] = (
         "D (FS val) 33.4 / 10.3",
         "the mask of few road pixels cuts objects off",
     ),
-    Method("sml+ground_rows", "SML + filled ground, widened", "this project"),
+    Method("sml+ground_rows", "SML + filled ground, widened", "this project", NORMAL),
     Method("energy+ground_rows", "Energy + filled ground, widened", "this project"),
     Method("kl_matching", "KL matching", "C 4.3", NORMAL, "", "published for whole images only"),
     Method("mahalanobis", "Mahalanobis", "Lee et al. 2018", NORMAL),
@@ -119,7 +120,7 @@ METHODS: tuple[Method, ...] = (
         "dissimilarity",
         "Outlier head, random patches",
         "F 4.3",
-        PASTED,
+        LEARNED,
         "F 21.2 / 36.9 ; 86.2 / 2.4",
         "own light head, trained with the network",
     ),
@@ -127,7 +128,7 @@ METHODS: tuple[Method, ...] = (
         "combined_probability",
         "Outlier head, combined probability",
         "F 4.3",
-        PASTED,
+        LEARNED,
         "F 30.9 / 22.2 ; 84.0 / 10.3",
         "F prints no formula",
     ),
@@ -135,7 +136,7 @@ METHODS: tuple[Method, ...] = (
         "dense_hybrid",
         "DenseHybrid's score",
         "Grcic et al. eq. 4, 2022",
-        PASTED,
+        LEARNED,
         "",
         "likelihood not trained on outliers",
     ),
@@ -147,9 +148,9 @@ METHODS: tuple[Method, ...] = (
         "S 43.2 / 15.8 ; 72.6 / 18.8",
         "own dissimilarity, no synthesis",
     ),
-    Method("dissimilarity+smooth", "Outlier head, 3x3 mean", "this project", PASTED),
-    Method("dissimilarity+ground", "Outlier head + ground around", "this project", PASTED),
-    Method("dissimilarity+ground_rows", "Outlier head + filled ground", "this project", PASTED),
+    Method("dissimilarity+smooth", "Outlier head, 3x3 mean", "this project", LEARNED),
+    Method("dissimilarity+ground", "Outlier head + ground around", "this project", LEARNED),
+    Method("dissimilarity+ground_rows", "Outlier head + filled ground", "this project", LEARNED),
 )
 """In the order of the table: scores of logits, of features, of trained variants, of the learned head."""
 
