@@ -178,7 +178,9 @@ def test_package_xml_names_what_the_node_needs_and_setup_py_the_same(distributio
     names = {element.text for element in ElementTree.parse(ROOT / "package.xml").getroot().findall("exec_depend")}
     python = {name.removeprefix("python3-").removesuffix("-pip") for name in names if name.startswith("python3-")}
     required = {re.split(r"[<>=]", requirement)[0] for requirement in distribution.install_requires}
-    assert python == {{"opencv-python-headless": "opencv", "pillow": "pil", "pyyaml": "yaml"}.get(name, name) for name in required}
+    assert python == {
+        {"opencv-python-headless": "opencv", "pillow": "pil", "pyyaml": "yaml"}.get(name, name) for name in required
+    }
 
 
 def files_of(name: str) -> list[Path]:
