@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fishy_ros.commands.options import checked_output
+from fishy_ros.files import write_json
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -274,7 +275,6 @@ def metrics(
     out: Out = None,
 ) -> None:
     """Compare the exact streaming metrics with pooling and sorting all pixels, in time and memory."""
-    import json
     from dataclasses import asdict
 
     from fishy_ros.evaluation.bench.metrics import FrameSet, benchmark_table, run
@@ -283,9 +283,8 @@ def metrics(
     result = run(FrameSet(frames))
     _console().print(benchmark_table(result), markup=False, highlight=False)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
         document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
-        out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_json(out, document)
 
 
 class _Turns:

@@ -31,6 +31,8 @@ def evaluate(
     maps: Annotated[
         Path | None, typer.Option(help="Folder for score maps, SET/HEAD/NAME.npy, which `fishy score` reads.")
     ] = None,
+    every: Annotated[int, typer.Option(help="Count every N-th row and column of the labels only.", min=1)] = 1,
+    rounds: Annotated[int, typer.Option(help="How often each head is timed; 0 measures no costs.", min=0)] = 15,
     height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
@@ -44,7 +46,9 @@ def evaluate(
     from fishy_ros.training.head_study import HeadStudy, study_table
 
     names = tuple(head or ())
-    study = HeadStudy(load_train_config(config), data, weights, names, images, height, width, objects, maps)
+    study = HeadStudy(
+        load_train_config(config), data, weights, names, images, height, width, objects, maps, every, rounds
+    )
     console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task("evaluating", total=study.steps)

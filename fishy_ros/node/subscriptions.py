@@ -17,6 +17,7 @@ from fishy_ros.node.calibration import calibration_topic
 from fishy_ros.node.compat import with_info
 from fishy_ros.node.conversions import CameraImage, CompressedCameraImage, RawImage
 from fishy_ros.node.qos import QosMismatches
+from fishy_ros.node.silence import describe_silence, describe_topics
 from fishy_ros.node.stamps import time_in_middleware_ms
 from fishy_ros.node.state import DetectorState
 
@@ -80,6 +81,9 @@ class CameraSubscriptions:
             message_type, topic, with_info(self._on_image), QUEUE_DEPTH, _RELIABILITIES[state.parameters.reliability]
         )
         self._calibrations = self._subscribe(CameraInfo, calibration_topic(state.node, topic), self._on_camera_info, 1)
+        self._transport = state.parameters.image_transport
+        topics = [self._images.topic_name, self._calibrations.topic_name]
+        self._node.get_logger().info(f"listening to {describe_topics(self._node, topics)}")
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -89,6 +93,10 @@ class CameraSubscriptions:
         states = {_DEPTH_WORDS: self._is_depth, _GREY_WORDS: self._has_lost_colors}
         odd = tuple(f"{self._images.topic_name} {words}" for words, holds in states.items() if holds)
         return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd, *odd)
+
+    def silence(self) -> str:
+        """Say what keeps images from coming, as far as the graph knows."""
+        return describe_silence(self._node, self._images.topic_name, self._transport, self._counters.totals().lost)
 
     def destroy(self) -> None:
         """Unsubscribe."""
