@@ -53,8 +53,8 @@ class HeadAlone(torch.nn.Module):
         self.fields = fields
 
     def forward(self, *tensors):
-        net = self.fields(*tensors)
-        return self.head(net.logits, net, net.logits)
+        net = self.fields(*tensors[:-1])
+        return self.head(net.logits, net, tensors[-1])
 
 
 def from_tensors(logits, semantic, detail, deep, linear_semantic, linear_detail, extra):
@@ -68,14 +68,14 @@ def test_the_graph_of_a_head_equals_torch(name, measured, tmp_path):
     head = create_head(name, model_for(name), measured).eval()
     net = made_up(5, extra=True)
     net.logits[:, 0, H // 3 :] += 6  # mostly road
-    tensors = (*net[:3], *net.linear, net.extra)
-    names = ["logits", "semantic", "detail", "deep", "linear_semantic", "linear_detail", "extra"]
+    tensors = (*net[:3], *net.linear, net.extra, IMAGE)
+    names = ["logits", "semantic", "detail", "deep", "linear_semantic", "linear_detail", "extra", "image"]
     path = str(tmp_path / "head.onnx")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         settings = {"input_names": names, "opset_version": OPSET, "dynamo": False}
         torch.onnx.export(HeadAlone(head, from_tensors).eval(), tensors, path, **settings)
-        expected = head(net.logits, net, net.logits)[0].numpy()
+        expected = head(net.logits, net, IMAGE)[0].numpy()
     operators = {node.op_type for node in onnx.load(path).graph.node}
     assert not operators & {"If", "Loop", "Shape", "NonZero", "Lgamma"}, "everything is decided on export"
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
