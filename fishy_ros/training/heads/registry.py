@@ -38,6 +38,7 @@ from fishy_ros.training.heads.nearest_neighbours import DeepKnnHead, KnnClassDen
 from fishy_ros.training.heads.oodmc import OodmcHead, OodmcMeasure
 from fishy_ros.training.heads.outlier_detectors import OutlierDetectorHead, isolation_forest, local_outlier_factor
 from fishy_ros.training.heads.pixel_bank import PixelBank
+from fishy_ros.training.heads.resynthesis import ResynthesisHead, ResynthesisMeasure
 from fishy_ros.training.heads.road_context import RoadContextHead
 from fishy_ros.training.heads.road_rows import RoadRowsHead
 from fishy_ros.training.heads.spec import HeadSpec, MeasureSpec, Statistics, WrapperSpec, simple
@@ -61,6 +62,7 @@ MEASURES: dict[str, MeasureSpec] = {
     "posteriors": MeasureSpec(MeanPosteriors),
     "bank": MeasureSpec(PixelBank),
     "autoencoder": MeasureSpec(AutoencoderMeasure),
+    "resynthesis": MeasureSpec(ResynthesisMeasure),
     **{f"flow_{layer}": _flow(layer) for layer in LAYERS},
     "flow_regression": MeasureSpec(FlowRegression, ALL_FLOWS, pasted=True),
     "ensemble": MeasureSpec(EnsembleSearch, ("class_moments",), pasted=True),
@@ -107,6 +109,7 @@ HEADS: dict[str, HeadSpec] = {
     "flow_minimum": HeadSpec(lambda m, s: FlowLayersHead(s), ALL_FLOWS),
     "flow_regression": HeadSpec(lambda m, s: FlowLayersHead(s, **s.of("flow_regression")), ("flow_regression",)),
     "autoencoder": HeadSpec(lambda m, s: AutoencoderHead(s.of("autoencoder")), ("autoencoder",)),
+    "resynthesis": HeadSpec(lambda m, s: ResynthesisHead(m, s.of("resynthesis")), ("resynthesis",)),
     "dissimilarity": HeadSpec(lambda m, s: m.head),
     "dense_hybrid": HeadSpec(lambda m, s: DenseHybridHead(m.head)),
     "combined_probability": HeadSpec(lambda m, s: CombinedProbabilityHead(m.head)),
