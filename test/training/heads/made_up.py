@@ -13,12 +13,12 @@ from fishy_ros.training.statistics import PastedImage, measure_statistics
 CLASSES, SEMANTIC, DETAIL, H, W = 19, 64, 40, 12, 16
 
 
-def made_up(seed: int, batch: int = 1, extra: bool = False) -> NetOutput:
-    """Random logits and features of an image of 48x64 px."""
+def made_up(seed: int, batch: int = 1, extra: bool = False, rows: int = H) -> NetOutput:
+    """Random logits and features of an image of 4 `rows` x 64 px."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(channels: int, factor: int):
-        return torch.randn(batch, channels, H // factor, W // factor, generator=generator)
+        return torch.randn(batch, channels, rows // factor, W // factor, generator=generator)
 
     linear = LinearFeatures(draw(SEMANTIC, 4), draw(SEMANTIC, 2), draw(DETAIL, 1))
     return NetOutput(

@@ -66,7 +66,7 @@ def from_tensors(logits, semantic, detail, deep, linear_semantic, linear_detail,
 @pytest.mark.parametrize("name", sorted(name for name in (*HEADS, *COMPOSED) if parse_head(name)[0].in_graph))
 def test_the_graph_of_a_head_equals_torch(name, measured, tmp_path):
     head = create_head(name, model_for(name), measured).eval()
-    net = made_up(5, extra=True)
+    net = made_up(5, extra=True, rows=IMAGE.shape[2] // 4)
     net.logits[:, 0, H // 3 :] += 6  # mostly road
     tensors = (*net[:3], *net.linear, net.extra, IMAGE)
     names = ["logits", "semantic", "detail", "deep", "linear_semantic", "linear_detail", "extra", "image"]
