@@ -100,8 +100,9 @@ def ablation_tables(path: Path) -> str:
         )
         for row in variants
     ]
+    length = f"{study['epochs']:g} epochs" if "epochs" in study else f"{study['steps']:,} steps"
     words = [
-        f"{study['steps']:,} steps each from random initialisation, seed {study['seed']}; cost of the network alone in "
+        f"{length} each from random initialisation, seed {study['seed']}; cost of the network alone in "
         f"ONNX Runtime on {machine['cores']} x {machine['cpu']}, in turns.",
         "",
         table(header, rows),

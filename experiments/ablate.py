@@ -27,7 +27,7 @@ def ablate(
     ] = 1,
     device: Annotated[str, typer.Option(help="Device to train on: cpu, cuda or cuda:N.")] = "cpu",
     data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of training steps, overriding the plan.", min=1)] = None,
+    epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the planned one.")] = None,
 ) -> None:
     """Train and score each variant from random initialization; finished variants are skipped."""
     check_output(out)
@@ -41,9 +41,9 @@ def ablate(
     from fishy_ros.evaluation.environment import describe_environment
 
     register_designs()
-    loaded = load_plan(plan, data, steps)
+    loaded = load_plan(plan, data, epochs)
     ablation = Ablation(loaded, loaded.choose(tuple(only or ())), runs, device, jobs)
-    options = [*([] if data is None else ["--data", data]), *([] if steps is None else ["--steps", str(steps)])]
+    options = [*([] if data is None else ["--data", data]), *([] if epochs is None else ["--epochs", str(epochs)])]
     commands = {
         variant.name: shlex.join(["python", "-m", "experiments.ablate", str(plan), "--only", variant.name, *options])
         for variant in ablation.variants

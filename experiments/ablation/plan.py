@@ -33,7 +33,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class AblationPlan:
-    """Variants that are trained with the same seed for the same number of steps; the first is what others lack."""
+    """Variants that are trained with the same seed for the same number of crops; the first is what others lack."""
 
     config: TrainConfig
     """What all variants have in common."""
@@ -52,8 +52,10 @@ class AblationPlan:
         return tuple(variant for variant in self.variants if not names or variant.name in names)
 
 
-def load_plan(path: Path, data: str | None = None, steps: int | None = None) -> AblationPlan:
-    """Read and check a plan; `data` and `steps` replace what it says for all variants.
+def load_plan(path: Path, data: str | None = None, epochs: float | None = None) -> AblationPlan:
+    """Read and check a plan; `data` and `epochs` replace what it says for all variants.
+
+    With `epochs` every stage becomes longer or shorter by the same factor.
 
     The file is a mapping of `base` (a training configuration, relative to the plan), `common` (settings that replace
     the base's in every variant) and `variants`: a list of `name`, `what` and `change`, the settings of this one alone.
@@ -67,8 +69,6 @@ def load_plan(path: Path, data: str | None = None, steps: int | None = None) -> 
     shared = merge(_mapping(path.parent / str(content["base"])), content["common"] or {}, f"{path}: common")
     if data is not None:
         shared = merge(shared, {"data": data}, "data")
-    if steps is not None:
-        shared = merge(shared, {"optimiser": {"steps": steps}}, "steps")
     if not isinstance(content["variants"], list) or not content["variants"]:
         raise ConfigError(f"{path}: variants: expected a list of mappings, found {content['variants']!r}")
     variants = [_variant(item, shared, f"{path}: variants[{i}]") for i, item in enumerate(content["variants"])]
@@ -78,7 +78,10 @@ def load_plan(path: Path, data: str | None = None, steps: int | None = None) -> 
     common = build_train_config(shared, str(path))
     for variant in variants:
         if _what_must_be_equal(variant.config) != _what_must_be_equal(common):
-            raise ConfigError(f"{path}: variant {variant.name!r} changes seed, steps or batch; all have the same")
+            raise ConfigError(f"{path}: variant {variant.name!r} changes seed, epochs or batch; all have the same")
+    if epochs is not None:
+        common = _of_length(common, epochs)
+        variants = [dataclasses.replace(variant, config=_of_length(variant.config, epochs)) for variant in variants]
     return AblationPlan(common, tuple(variants))
 
 
@@ -112,8 +115,14 @@ def _variant(item: object, shared: Mapping[str, Any], where: str) -> Variant:
     return Variant(name, str(what), change, dataclasses.replace(config, name=name))
 
 
-def _what_must_be_equal(config: TrainConfig) -> tuple[int, ...]:
-    return config.seed, config.optimiser.steps, config.optimiser.batch, config.optimiser.accumulate
+def _what_must_be_equal(config: TrainConfig) -> tuple[object, ...]:
+    return config.seed, config.epoch_crops, [(stage.epochs, stage.batch) for stage in config.stages]
+
+
+def _of_length(config: TrainConfig, epochs: float) -> TrainConfig:
+    factor = epochs / sum(stage.epochs for stage in config.stages)
+    stages = tuple(dataclasses.replace(stage, epochs=factor * stage.epochs) for stage in config.stages)
+    return dataclasses.replace(config, stages=stages)
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

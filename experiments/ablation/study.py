@@ -44,7 +44,7 @@ class AblationResult:
     environment: Mapping[str, object]
     """The machine that trained and measured."""
     seed: int
-    steps: int
+    epochs: float
     configuration: Mapping[str, Any]
     """What all variants have in common."""
     variants: tuple[AblationRow, ...]
@@ -95,9 +95,8 @@ class Ablation:
         designs = [first, *(design_of(variant.config) for variant in self.variants)]
         costs = measure_designs(designs, count_graph, lambda: advance(MEASURING))
         config, done = self.plan.config, dict[str, AblationRow]()
-        result = AblationResult(
-            command, environment, config.seed, config.optimiser.steps, dataclasses.asdict(config), ()
-        )
+        epochs = sum(stage.epochs for stage in config.stages)
+        result = AblationResult(command, environment, config.seed, epochs, dataclasses.asdict(config), ())
         for variant, scores in run_variants(self.variants, self.runs, self.device, self.jobs, environment, advance):
             design = design_of(variant.config)
             done[variant.name] = AblationRow(

@@ -20,7 +20,7 @@ def ablation_table(result: AblationResult) -> Table:
     """Lay the variants out: AP / FPR95 in % of one head, mean IoU in %, and the cost of the network alone."""
     first = result.variants[0].scores
     folders, labelled = list(next(iter(first.heads.values()))), list(first.segmentation)
-    table = Table(title=f"{result.steps:,} steps each, AP / FPR95 in %")
+    table = Table(title=f"{result.epochs:g} epochs each, AP / FPR95 in %")
     rates = [Path(folder).name for folder in folders]
     names = ("variant", "head", *rates, *(f"mIoU {images}" for images in labelled), "M parameters", "GMAC", "time")
     for column in names:

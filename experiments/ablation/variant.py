@@ -45,7 +45,8 @@ class VariantScores:
 
 def count_work(config: TrainConfig) -> int:
     """Count how often `run_variant` calls `advance`."""
-    return config.optimiser.steps + count_watched(config.validation, Path(config.data))
+    schedule = config.schedule()
+    return schedule.steps(schedule.total) + count_watched(config.validation, Path(config.data))
 
 
 def run_variant(
@@ -73,8 +74,8 @@ def run_variant(
 def _train(variant: Variant, out: Path, device: str, environment: Mapping[str, object], advance: Advance) -> float:
     trainer = Trainer(variant.config, out, device)
     trainer.resume()
-    note_run(variant.config, out, trainer.step, None, environment)
-    for _ in range(trainer.step):
+    note_run(variant.config, out, trainer.crops, None, environment)
+    for _ in range(trainer.schedule.steps(trainer.crops)):
         advance(variant.name)
     start = time.monotonic()
     trainer.run(lambda *_: advance(variant.name))

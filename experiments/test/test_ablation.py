@@ -25,9 +25,10 @@ from fishy_ros.training.graph import export_network  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel  # noqa: E402
 from fishy_ros.training.validation import score_sets  # noqa: E402
 
+STAGE = {"epochs": 2, "height": 64, "width": 128, "batch": 2, "scale": [0.65, 1.5]}
 PLAN = {
     "base": "tiny.yaml",
-    "common": {"optimiser": {"steps": 2}, "validation": {"every": 0}},
+    "common": {"epoch_crops": 2, "stages": [STAGE], "validation": {"every": 0}},
     "variants": [
         {"name": "s", "what": "Everything.", "change": {}},
         {
@@ -70,11 +71,11 @@ def rows(folder: Path) -> dict[str, dict]:
     return {row["name"]: row for row in json.loads((folder / "ablation.json").read_text())["ablation"]["variants"]}
 
 
-def test_each_variant_is_trained_for_the_same_steps_and_scored_on_the_watched_sets(study):
+def test_each_variant_is_trained_for_the_same_crops_and_scored_on_the_watched_sets(study):
     found = rows(study)
     assert list(found) == ["s", "no_outliers"]
     for name, row in found.items():
-        assert load_checkpoint(study / "runs" / name / "last.pt").step == 2
+        assert load_checkpoint(study / "runs" / name / "last.pt").crops == 4
         assert set(row["scores"]["segmentation"]) == {"images"}
         assert row["command"].endswith(f"plan.yaml --only {name}")
         assert len(row["scores"]["data_sha256"]) == 64
@@ -128,8 +129,8 @@ def test_the_tables_of_the_documentation_hold_every_variant_and_do_without_a_res
 
 
 def test_a_folder_of_another_plan_is_refused(street, study):
-    with pytest.raises(ConfigError, match=r"runs/s: holds a run whose optimiser differ"):
-        call(street.parent / "plan.yaml", "--runs", study / "runs", "--only", "s", "--steps", 3)
+    with pytest.raises(ConfigError, match=r"runs/s: holds a run whose stages differ"):
+        call(street.parent / "plan.yaml", "--runs", study / "runs", "--only", "s", "--epochs", 3)
 
 
 def test_lists_are_replaced_and_mappings_merged():
@@ -147,7 +148,7 @@ def test_lists_are_replaced_and_mappings_merged():
         ({"variants": [{"name": "s", "what": "x"}]}, r"variants\[0\]: expected the keys"),
         ({"variants": [{"name": "../s", "what": "x", "change": {}}]}, "expected small letters"),
         ({"variants": [{"name": "s", "what": "x", "change": {"lose": 1}}]}, r"variants\[0\] \(s\): unknown key 'lose'"),
-        ({"variants": [{"name": "s", "what": "x", "change": {"seed": 9}}]}, "changes seed, steps or batch"),
+        ({"variants": [{"name": "s", "what": "x", "change": {"seed": 9}}]}, "changes seed, epochs or batch"),
         ({"variants": [PLAN["variants"][0], {**PLAN["variants"][1], "name": "s"}]}, "two variants have the same name"),
         ({"common": 3}, "common: expected a mapping"),
         ({"base": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
@@ -172,12 +173,8 @@ def test_the_shipped_plan_changes_what_it_says():
     assert variants["s"].sources == base.sources
     assert variants["no_outliers"].loss.outlier == variants["no_outliers"].paste.outliers == 0
     assert variants["no_distractors"].paste.outliers == base.paste.outliers
-    assert all(
-        source.confidence is None and "bursts" not in source.images for source in variants["no_distillation"].sources
-    )
-    without_ids = [source.images for source in base.sources]
-    assert [source.images for source in variants["no_void"].sources] == without_ids
-    assert not any(source.label_ids for source in variants["no_void"].sources)
+    assert [source.images for source in variants["no_void"].sources] == [source.images for source in base.sources]
+    assert not any(source.void_ids for source in variants["no_void"].sources)
     assert variants["half_resolution"].augment.reference_width * 2 == base.augment.reference_width
 
 

@@ -17,7 +17,8 @@ def register(app: typer.Typer) -> None:
 
 def score(
     scores: Annotated[
-        Path, typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, numbers [h, w], larger = stranger.")
+        Path,
+        typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, numbers [h, w], larger means more anomalous."),
     ],
     labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 normal, 1 anomaly, 255 ignored.")],
     images: Annotated[Path | None, typer.Option(help="Folder with the images, shown in the report.")] = None,

@@ -17,6 +17,7 @@ from fishy_ros.node.calibration import calibration_topic
 from fishy_ros.node.compat import with_info
 from fishy_ros.node.conversions import CameraImage, CompressedCameraImage, RawImage
 from fishy_ros.node.qos import QosMismatches
+from fishy_ros.node.silence import describe_silence, describe_topics
 from fishy_ros.node.stamps import time_in_middleware_ms
 from fishy_ros.node.state import DetectorState
 
@@ -77,6 +78,9 @@ class CameraSubscriptions:
             message_type, topic, with_info(self._on_image), QUEUE_DEPTH, _RELIABILITIES[state.parameters.reliability]
         )
         self._calibrations = self._subscribe(CameraInfo, calibration_topic(state.node, topic), self._on_camera_info, 1)
+        self._transport = state.parameters.image_transport
+        topics = [self._images.topic_name, self._calibrations.topic_name]
+        self._node.get_logger().info(f"listening to {describe_topics(self._node, topics)}")
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -85,6 +89,10 @@ class CameraSubscriptions:
         crowd = (f"{cameras} publishers share {self._images.topic_name}; expected one camera",) if cameras > 1 else ()
         depth = (f"{self._images.topic_name} {_DEPTH_WORDS}",) if self._is_depth else ()
         return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd, *depth)
+
+    def silence(self) -> str:
+        """Say what keeps images from coming, as far as the graph knows."""
+        return describe_silence(self._node, self._images.topic_name, self._transport, self._counters.totals().lost)
 
     def destroy(self) -> None:
         """Unsubscribe."""

@@ -21,7 +21,6 @@ from fishy_ros.training.heads.model import AnomalyModel, count_parameters
 from fishy_ros.training.heads.registry import MEASURES, create_head, measures_of, usable_heads
 from fishy_ros.training.latency import ROUNDS
 from fishy_ros.training.pasted import pasted_images
-from fishy_ros.training.sources import open_sources
 from fishy_ros.training.statistics import measure_statistics
 from fishy_ros.training.validation import count_watched, score_sets
 
@@ -116,7 +115,7 @@ class HeadStudy:
             ConfigError: a head is unknown.
         """
         model = load_model(self._weights)
-        sources = open_sources(self._root, self._config.sources, self._config.max_width)
+        sources = self._config.open_sources(str(self._root))
         names = self._heads or _all_heads(model, self._objects is not None)
         images = normal_images(sources, self._images, *self._size)
         pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None

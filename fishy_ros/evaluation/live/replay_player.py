@@ -17,7 +17,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
@@ -27,6 +27,7 @@ from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
 from fishy_ros.node.discovery import PATIENCE_S, discovery_problem
 from fishy_ros.node.ros_start import init_ros
+from fishy_ros.topics import camera_info_topic
 
 _MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
 _POLL_S = 0.02
@@ -67,6 +68,7 @@ class ReplayPlayer:
             address.image_topic if is_raw else f"{address.image_topic}/compressed",
             QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE),
         )
+        self._calibrations = self._node.create_publisher(CameraInfo, camera_info_topic(address.image_topic), 5)
         self._get_state = self._node.create_client(GetState, f"{address.node}/get_state")
         self._change_state = self._node.create_client(ChangeState, f"{address.node}/change_state")
         self._status: Mapping[str, str] = {}
@@ -85,7 +87,9 @@ class ReplayPlayer:
         Raises:
             ReplayError: the node cannot be reached, is not alone with its name, or refuses a transition.
         """
-        self._wait(self._change_state.service_is_ready, check, timeout_s, "the lifecycle services of the node")
+        self._wait(
+            self._change_state.service_is_ready, check, timeout_s, f"the lifecycle services of {self._address.node}"
+        )
         namesakes = [f"{space.rstrip('/')}/{name}" for name, space in self._node.get_node_names_and_namespaces()]
         if namesakes.count(self._address.node) > 1:
             raise ReplayError(
@@ -110,7 +114,12 @@ class ReplayPlayer:
             ReplayError: the node refuses, or cannot be reached.
         """
         self._transition("deactivate", Transition.TRANSITION_DEACTIVATE, check, timeout_s)
-        self._wait(lambda: not self._is_heard(), check, timeout_s, f"no subscriber to {self._images.topic_name}")
+        self._wait(
+            lambda: not self._is_heard(),
+            check,
+            timeout_s,
+            f"{self._address.node} to unsubscribe from {self._images.topic_name}",
+        )
 
     def connect(self, check: Callable[[], None], timeout_s: float = 30.0) -> None:
         """Wait until the node is active and every topic is matched; then subscribe to what it publishes.
@@ -132,7 +141,9 @@ class ReplayPlayer:
         self._listener = listener
 
     def publish(self, frame: PlayFrame, stamp_ns: int) -> None:
-        """Publish the image of `frame` with `stamp_ns` in its header."""
+        """Publish the image of `frame`, after its calibration if it has one, with `stamp_ns` in their headers."""
+        if frame.camera_info is not None:
+            self._calibrations.publish(with_stamp(frame.camera_info, stamp_ns))
         self._images.publish(with_stamp(frame.message, stamp_ns))
 
     def node_status(self, timeout_s: float = 2.5) -> Mapping[str, str]:
@@ -240,7 +251,10 @@ class ReplayPlayer:
             if problem:
                 raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
             if time.monotonic() > deadline:
-                raise ReplayError(f"waited {timeout_s:g} s for {what} in vain")
+                node, domain = self._address.node, self._context.get_domain_id()
+                raise ReplayError(
+                    f"timed out after {timeout_s:g} s waiting for {what}; is {node} running in ROS_DOMAIN_ID {domain}?"
+                )
             time.sleep(_POLL_S)
 
 

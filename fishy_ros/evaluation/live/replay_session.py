@@ -62,6 +62,7 @@ def replay_session(
             fit=choice.fit,
             image_topic=options.image_topic,
             image_transport="raw" if message_type == IMAGE_TYPE else "compressed",
+            parameters=options.parameters,
         )
         detector = stack.enter_context(DetectorProcess(command, {}, log_folder / LOG_FILE))
         player = stack.enter_context(ReplayPlayer(NodeAddress(image_topic=options.image_topic), message_type))

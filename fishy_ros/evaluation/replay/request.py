@@ -76,6 +76,10 @@ class LiveOptions:
     """Name of a running node to score; None starts one."""
     image_topic: str = IMAGE_TOPIC
     """Where the node listens for images."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Parameters of a node that is started, name and value, beside those of the detector."""
+    record: Path | None = None
+    """File or folder of a bag of everything that the node publishes; None records nothing."""
 
     def __post_init__(self) -> None:
         if self.rate_hz is not None and not 0 < self.rate_hz <= 1000:
