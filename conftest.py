@@ -14,8 +14,7 @@ NEEDS = {
         *("test/node", "test/evaluation/live", "test/faults"),
     ),
     "openvino": ("fishy_ros/runtimes/openvino*",),
-    "tensorrt": ("fishy_ros/runtimes/tensorrt*",),
-    "cuda": ("fishy_ros/runtimes/cuda_*",),
+    "cuda": ("fishy_ros/runtimes/cuda_*", "fishy_ros/runtimes/tensorrt_runtime.py"),
 }
 """For each module that need not be installed: the folders and files whose import needs it."""
 

@@ -18,13 +18,16 @@ REQUIREMENTS = [
     "numpy>=1.21",
     "onnxruntime>=1.17",
     "opencv-python-headless>=4.5.4",
+    "pillow>=9.0",
     "pyyaml>=5.4",
     "scipy>=1.8",
 ]
 
 EVAL = [
+    "backports.zstd>=1.0; python_version < '3.14'",
     "jinja2>=3.0",
     "jsonschema>=4.0",
+    "lz4>=3.1",
     "matplotlib>=3.7",
     "rich>=12.3",
     "rosbags>=0.11.9",
@@ -36,14 +39,16 @@ EXTRAS = {
     "eval": EVAL,
     # rclpy and its messages for machines without a ROS distribution (x86-64 Linux)
     "ros": ["ros-jazzy-rclpy", "ros-jazzy-common-interfaces", "ros-jazzy-rmw-fastrtps-cpp"],
-    # TensorRT itself comes with JetPack or from NVIDIA; these are the bindings to CUDA, and ONNX Runtime for CUDA with
-    # the libraries of CUDA and cuDNN as wheels
+    # TensorRT for RTX, which compiles on any machine and runs on desktop GPUs; a Jetson has the TensorRT of its JetPack
+    "tensorrt": ["cuda-bindings>=12.9", "tensorrt-rtx-cu13>=1.7"],
+    # the bindings to CUDA, and ONNX Runtime for CUDA with the libraries of CUDA and cuDNN as wheels
     "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
     "train": [*EVAL, "torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
     "sweep": [*EVAL, "distributed>=2023.5"],
     "signing": ["cryptography>=3.4"],
+    "hdf5": ["h5py>=3.8"],
     "test": [
         *EVAL,
         "colcon-ros",
@@ -52,17 +57,21 @@ EXTRAS = {
         "distributed>=2023.5",
         "h5py>=3.8",
         "hypothesis>=6.82",
+        "ipykernel>=6.0",
         "mypy>=1.11",
+        "nbclient>=0.8",
         "onnx>=1.16",
         "openvino>=2024.0",
         "psutil>=5.9",
         "pytest>=9.0",
-        "pytest-rerunfailures>=14.0",
         "pytest-timeout>=2.3",
+        "pytest-xdist>=3.5",
         "ruff>=0.8",
         "scikit-learn>=1.3",
+        "tensorrt-rtx-cu13>=1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "types-PyYAML",
     ],
+    "docs": [*EVAL, "mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
 }
 
 

@@ -34,27 +34,43 @@ def read_npy(file: IO[bytes], size: int, where: Path | str, error: type[Exceptio
         raise error(f"{where}: no NumPy array that can be read: {_brief(failure)}") from failure
 
 
-def read_npz(path: Path, names: Sequence[str], error: type[Exception]) -> tuple[NDArray[Any], ...]:
-    """Read the named arrays of an `.npz` file.
+def read_npz(
+    file: Path | IO[bytes], names: Sequence[str], error: type[Exception], where: Path | None = None
+) -> tuple[NDArray[Any], ...]:
+    """Read the named arrays of an `.npz` file; `where` names an open one in errors.
 
     Raises:
         error: the file is damaged or too large, or lacks one of the arrays.
     """
+    path = where or file
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = [archive.getinfo(f"{name}.npy") for name in names]
             total = sum(member.file_size for member in members)
             if total > MAX_ARRAY_BYTES:
                 raise ValueError(f"{total} bytes unpacked, expected at most {MAX_ARRAY_BYTES}")
             arrays = []
             for member in members:
-                with archive.open(member) as file:
-                    arrays.append(read_npy(file, member.file_size, f"{path}, {member.filename}", error))
+                with archive.open(member) as opened:
+                    arrays.append(read_npy(opened, member.file_size, f"{path}, {member.filename}", error))
     except error:
         raise
     except Exception as failure:  # zipfile and the decompressors raise half a dozen kinds
         raise error(f"{path}: expected NumPy arrays named {', '.join(names)}: {_brief(failure)}") from failure
     return tuple(arrays)
+
+
+def npz_names(file: Path | IO[bytes], where: Path, error: type[Exception]) -> list[str]:
+    """List the arrays of an `.npz` file.
+
+    Raises:
+        error: it is no such file.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    except Exception as failure:  # zipfile raises half a dozen kinds
+        raise error(f"{where}: no .npz file that can be read: {_brief(failure)}") from failure
 
 
 # Named with their types, which older versions of NumPy do not tell.

@@ -20,6 +20,12 @@ class AnomalyDetector:
 
     Not thread-safe: one thread calls `detect` at a time. Usable as a context manager.
 
+    >>> detector = AnomalyDetector("fishy-s", runtime="onnxruntime", device="cpu")
+    >>> found = detector.detect(np.zeros((720, 1280, 3), np.uint8))
+    >>> found.score.shape, found.score.dtype, found.labels.dtype
+    ((256, 512), dtype('float32'), dtype('uint8'))
+    >>> detector.close()
+
     Args:
         package: a loaded package, its folder, or a name that `find_model` knows.
         runtime: `auto` or one of `fishy_ros.runtimes.RUNTIMES`.
@@ -127,9 +133,10 @@ def resize_into(image: ImageArray, target: ImageArray) -> None:
 
 def _check_image(image: ImageArray) -> None:
     if not isinstance(image, np.ndarray):
-        raise ImageError(f"the image is a {type(image).__name__}, expected a numpy array uint8 [H, W, 3]")
+        hint = "; cv2.imread returns None for a file that it cannot read" if image is None else ""
+        raise ImageError(f"the image is a {type(image).__name__}, expected a NumPy array, uint8 [H, W, 3] BGR{hint}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ImageError(f"the image is {image.dtype} {list(image.shape)}, expected uint8 [H, W, 3] with H, W >= 1")
+        raise ImageError(f"the image is {image.dtype} {list(image.shape)}, expected uint8 [H, W, 3] BGR, H and W >= 1")
 
 
 def _check_score(output: RawOutput, runtime: str) -> None:

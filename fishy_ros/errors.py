@@ -29,6 +29,10 @@ class DatasetError(FishyError):
     """A dataset folder lacks something, or holds labels outside their mapping."""
 
 
+class UnreadableFileError(DatasetError):
+    """A file of a dataset is missing, cut off or damaged; the frames around it are not affected."""
+
+
 class BagError(FishyError):
     """A bag cannot be read or written, or lacks the topics asked for."""
 

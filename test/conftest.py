@@ -1,6 +1,8 @@
-"""Fixtures that several packages share."""
+"""Fixtures that several packages share, and the mark of the tests that run alone."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,24 @@ settings.register_profile(
     derandomize="CI" in os.environ,  # a change is judged by the same examples as the one before
 )
 settings.load_profile("any_machine")
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt what they start, also where the run itself was started in the background of a shell."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+LIVE_FIXTURES = {"domain", "start_detector", "start_rig"}
+"""A test that uses one of these talks to a running node."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `live` what talks to a node, so that `./dev test` runs it alone and all the rest in parallel."""
+    for item in items:
+        if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.live)
 
 
 @pytest.fixture(scope="session", autouse=True)

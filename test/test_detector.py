@@ -10,7 +10,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 from support.tiny_model import tiny_graph
 
-from fishy_ros.detector import AnomalyDetector
+from fishy_ros.detector import AnomalyDetector, resize_into
 from fishy_ros.errors import ImageError, InferenceError
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.types import ImageArray
@@ -104,3 +104,26 @@ def test_a_detector_opens_by_path_and_says_what_runs(tiny_package: ModelPackage)
         detector.detect(_noise(10, 10))
     with pytest.raises(InferenceError, match="closed"):
         detector.detect(_noise(10, 10))
+
+
+@pytest.mark.parametrize(("height", "width"), [(4 * 64, 4 * 128), (3 * 64, 5 * 128)])
+def test_a_large_image_is_reduced_by_averaging_so_that_no_thin_line_is_lost(height: int, width: int) -> None:
+    """One bright column among the pixels of a target pixel shows wherever in it the column lies."""
+    rows, columns = height // 64, width // 128
+    for column in range(columns):
+        image = np.zeros((height, width, 3), np.uint8)
+        image[:, column::columns] = 200
+        found = np.empty((64, 128, 3), np.uint8)
+        resize_into(image, found)
+        np.testing.assert_allclose(found, 200 / columns, atol=1)
+    image = _noise(height, width)
+    resize_into(image, found)
+    expected = image.reshape(64, rows, 128, columns, 3).mean((1, 3))
+    np.testing.assert_allclose(found, expected, atol=1)
+
+
+def test_a_small_image_is_enlarged_without_steps() -> None:
+    ramp = np.repeat(np.arange(0, 128, 8, np.uint8)[None, :, None], 8, axis=0).repeat(3, axis=2)
+    found = np.empty((64, 128, 3), np.uint8)
+    resize_into(np.ascontiguousarray(ramp), found)
+    assert np.abs(np.diff(found.astype(int), axis=1)).max() <= 2

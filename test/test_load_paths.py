@@ -66,15 +66,20 @@ def test_what_reads_from_outside_is_called_only_where_it_is_bounded(function):
     assert callers == set(ONLY_IN[function])
 
 
-def test_checkpoints_are_read_as_weights_only_and_yaml_with_the_plain_loader():
-    keywords = {
-        name: {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+@pytest.mark.parametrize(
+    ("function", "keyword", "value"), [("torch.load", "weights_only", "True"), ("yaml.load", "Loader", "_PlainLoader")]
+)
+def test_every_call_reads_weights_only_or_yaml_with_the_plain_loader(function, keyword, value):
+    found = {
+        f"{source.relative_to(PACKAGE)}:{call.lineno}": {one.arg: ast.unparse(one.value) for one in call.keywords}.get(
+            keyword
+        )
         for source in SOURCES
         for name, call in calls_of(source)
-        if name in {"torch.load", "yaml.load"}
+        if name == function
     }
-    assert keywords["torch.load"]["weights_only"] == "True"
-    assert keywords["yaml.load"]["Loader"] == "_PlainLoader"
+    assert found
+    assert set(found.values()) == {value}, found
 
 
 def test_no_command_goes_through_a_shell():

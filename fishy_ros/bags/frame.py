@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fishy_ros.bags.messages import decode_image, decode_labels
+from fishy_ros.bags.messages import decode_image, decode_labels, is_depth_message
+from fishy_ros.errors import ImageError
 from fishy_ros.types import ImageArray, LabelMap
 
 
@@ -15,7 +16,7 @@ class BagFrame:
     `message` is the image as CDR bytes of type `message_type`, ready to be published; its header carries
     `stamp_ns`. `stamped` is False where the bag had no stamp (0): `stamp_ns` is then the time of
     recording, `log_time_ns`. `labels_message` and `camera_info_message` are None where the bag has none.
-    Times are in ns.
+    Times are in ns. A message that is none has the time of recording as its stamp.
     """
 
     index: int
@@ -27,6 +28,13 @@ class BagFrame:
     labels_message: bytes | None = field(default=None, repr=False)
     camera_info_message: bytes | None = field(default=None, repr=False)
     stamped: bool = True
+    problem: str = ""
+    """Why the message is none of its type, such as one of no bytes; empty if its header can be read."""
+
+    @property
+    def is_depth(self) -> bool:
+        """Whether its encoding is one of those in which depth cameras publish distances (REP 118)."""
+        return not self.problem and is_depth_message(self.message, self.message_type)
 
     @property
     def id(self) -> str:
@@ -40,6 +48,8 @@ class BagFrame:
         Raises:
             ImageError: it cannot be decoded.
         """
+        if self.problem:
+            raise ImageError(self.problem)
         return decode_image(self.message, self.message_type)
 
     @property

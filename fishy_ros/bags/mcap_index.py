@@ -7,13 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
-
 from fishy_ros.bags.unpacking import MAX_UNPACKED_BYTES
 from fishy_ros.errors import BagError
 
 if TYPE_CHECKING:
     from rosbags.rosbag2.reader import ReaderProtocol
+    from rosbags.rosbag2.storage_mcap import ChunkInfo
 
 MAX_MESSAGES: int = 2**31 - 1
 """Most messages of a topic: two years of a camera at 30 Hz."""
@@ -31,9 +30,9 @@ def check_index(storage: ReaderProtocol, path: Path) -> None:
         if not 0 <= connection.msgcount <= MAX_MESSAGES:
             count = f"{connection.msgcount} messages of {connection.topic}"
             raise BagError(f"{path}: states {count}, expected 0 to {MAX_MESSAGES}")
-    if isinstance(storage, McapReader):
-        _check_places(storage.chunks, path)
-        _check_times(storage.chunks, path)
+    chunks: Sequence[ChunkInfo] = getattr(storage, "chunks", ())  # MCAP files have them
+    _check_places(chunks, path)
+    _check_times(chunks, path)
 
 
 def _check_places(chunks: Sequence[ChunkInfo], path: Path) -> None:
@@ -44,7 +43,7 @@ def _check_places(chunks: Sequence[ChunkInfo], path: Path) -> None:
             raise BagError(f"{path}: two chunks of the index share byte {following.chunk_start_offset}")
     for chunk in ordered:
         if chunk.compressed_size > chunk.chunk_length:
-            raise BagError(f"{path}: the chunk at byte {chunk.chunk_start_offset} states to be longer than itself")
+            raise BagError(f"{path}: the chunk at byte {chunk.chunk_start_offset} claims more data than it can hold")
 
 
 def _check_times(chunks: Sequence[ChunkInfo], path: Path) -> None:
@@ -56,6 +55,6 @@ def _check_times(chunks: Sequence[ChunkInfo], path: Path) -> None:
         total += size
         if total > MAX_OPEN_BYTES:
             raise BagError(
-                f"{path}: the chunks of one moment ({time_ns} ns) hold {total} bytes together, "
+                f"{path}: the chunks that overlap at {time_ns} ns hold {total} bytes in total, "
                 f"expected at most {MAX_OPEN_BYTES}"
             )

@@ -15,7 +15,7 @@ from rosbags.typesys.store import Typestore
 
 from fishy_ros.bags.topics import CAMERA_INFO_TYPE, COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from fishy_ros.errors import BagError, ImageError
-from fishy_ros.imaging import check_size, decode_compressed, to_bgr
+from fishy_ros.imaging import DEPTH_ENCODINGS, check_size, decode_compressed, parse_format, to_bgr
 from fishy_ros.types import ImageArray, LabelMap
 
 NANOSECONDS = 1_000_000_000
@@ -118,10 +118,24 @@ def decode_image(message: bytes, message_type: str) -> ImageArray:
     """
     decoded = _deserialize(message, message_type)
     if message_type == COMPRESSED_IMAGE_TYPE:
-        return decode_compressed(decoded.data)
+        return decode_compressed(decoded.data, image_format=decoded.format)
     return to_bgr(
         decoded.data, decoded.encoding, decoded.height, decoded.width, decoded.step, bool(decoded.is_bigendian)
     )
+
+
+def is_depth_message(message: bytes, message_type: str) -> bool:
+    """Tell whether a serialized image has an encoding in which depth cameras publish distances (REP 118).
+
+    A message that cannot be read has none.
+    """
+    try:
+        decoded = _deserialize(message, message_type)
+    except ImageError:
+        return False
+    if message_type == COMPRESSED_IMAGE_TYPE:
+        return parse_format(decoded.format).is_depth
+    return decoded.encoding in DEPTH_ENCODINGS
 
 
 def decode_intrinsics(message: bytes) -> NDArray[np.float64]:
@@ -141,7 +155,7 @@ def decode_labels(message: bytes) -> LabelMap:
     """
     image = _deserialize(message, IMAGE_TYPE)
     if image.encoding not in {"mono8", "8UC1"}:
-        raise ImageError(f"ground-truth labels are expected as mono8, found {image.encoding!r}")
+        raise ImageError(f"expected ground-truth labels as mono8, found {image.encoding!r}")
     height, width, step = int(image.height), int(image.width), int(image.step)
     check_size(height, width)
     if step < width or len(image.data) < step * height:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fishy_ros.bags.frame import BagFrame
-from fishy_ros.bags.messages import read_header, with_stamp
+from fishy_ros.bags.messages import MessageHeader, read_header, with_stamp
 from fishy_ros.bags.storage import BagStorage
 from fishy_ros.bags.topics import (
     CAMERA_INFO_TYPE,
@@ -55,6 +55,11 @@ class BagReader:
         return self._storage.path
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the bag has to know, such as files in a guessed order."""
+        return self._storage.warnings
+
+    @property
     def topics(self) -> dict[str, Topic]:
         """Every topic of the bag by name."""
         return self._storage.topics
@@ -81,7 +86,7 @@ class BagReader:
         """
         info = self._first_camera_info()
         for index, (log_time_ns, message) in enumerate(self._storage.messages(self._image_topic.name)):
-            header = read_header(message)
+            header, problem = _header_of(message)
             stamp_ns = header.stamp_ns or log_time_ns
             yield BagFrame(
                 index=index,
@@ -89,7 +94,8 @@ class BagReader:
                 log_time_ns=log_time_ns,
                 frame_id=header.frame_id,
                 message_type=self._image_topic.type,
-                message=message if header.stamp_ns else with_stamp(message, stamp_ns),
+                message=message if header.stamp_ns or problem else with_stamp(message, stamp_ns),
+                problem=problem,
                 labels_message=self._find_labels(stamp_ns, log_time_ns),
                 camera_info_message=None if info is None else with_stamp(info, stamp_ns),
                 stamped=header.stamp_ns != 0,
@@ -111,7 +117,8 @@ class BagReader:
     def _first_camera_info(self) -> bytes | None:
         if self._info_topic is None:
             return None
-        return next((message for _, message in self._lookup.messages(self._info_topic.name)), None)
+        found = (message for _, message in self._lookup.messages(self._info_topic.name))
+        return next((message for message in found if not _header_of(message)[1]), None)
 
     def _find_labels(self, stamp_ns: int, log_time_ns: int) -> bytes | None:
         if self._labels_topic is None:
@@ -127,15 +134,24 @@ class BagReader:
     def _labels_recorded_at(self, log_time_ns: int, stamp_ns: int) -> bytes | None:
         assert self._labels_topic is not None
         for time_ns, message in self._lookup.messages(self._labels_topic.name, log_time_ns):
-            if (read_header(message).stamp_ns or time_ns) == stamp_ns:
+            if (_header_of(message)[0].stamp_ns or time_ns) == stamp_ns:
                 return message
         return None
 
     def _index_labels(self, topic: Topic) -> dict[int, int]:
         """Map the stamp of every label message to its time of recording; reads them all once."""
         return {
-            read_header(message).stamp_ns or time_ns: time_ns for time_ns, message in self._lookup.messages(topic.name)
+            _header_of(message)[0].stamp_ns or time_ns: time_ns
+            for time_ns, message in self._lookup.messages(topic.name)
         }
+
+
+def _header_of(message: bytes) -> tuple[MessageHeader, str]:
+    """Read the header of a message, or say why it has none; one torn message is no torn bag."""
+    try:
+        return read_header(message), ""
+    except BagError as error:
+        return MessageHeader(0, ""), str(error)
 
 
 def _topic_of_type(topics: dict[str, Topic], name: str, message_type: str, where: str) -> Topic | None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
-from rosbags.rosbag2 import Reader
-
+from fishy_ros.bags.bounded_reader import BoundedReader
+from fishy_ros.bags.foreign import is_cut_off, refuse_foreign
 from fishy_ros.bags.mcap_index import check_index
 from fishy_ros.bags.sqlite_tables import check_tables, with_plain_name
+from fishy_ros.bags.sqlite_wal import with_write_ahead_log
 from fishy_ros.bags.storage_files import find_storage_files, unpack
 from fishy_ros.bags.topics import Topic
-from fishy_ros.bags.unpacking import bound_chunks, unpack_zstd
+from fishy_ros.bags.unpacking import unpack_zstd
 from fishy_ros.errors import BagError
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 """How a compressed message starts; a message that is not compressed starts with a zero byte."""
+_REPAIR = "a recording that was cut off can often be repaired with `mcap recover` or `ros2 bag reindex`"
 
 
 class BagStorage:
@@ -34,18 +37,28 @@ class BagStorage:
         Raises:
             BagError: there is no bag, or it is damaged.
         """
-        bound_chunks()
         self.path = Path(path)
+        self._warnings: list[str] = []
+        self._is_guessed = False
         self._stack = ExitStack()
         try:
             with _as_bag_error(self.path):
-                self._files = files or [self._prepare(file) for file in find_storage_files(self.path)]
-                self._readers = [self._stack.enter_context(Reader(file)) for file in self._files]
+                self._files = list(files) if files is not None else self._find()
+                self._readers = [self._stack.enter_context(BoundedReader(file)) for file in self._files]
                 for file, reader in zip(self._files, self._readers, strict=True):
                     check_index(reader.storage, file)
+                    _check_encoding(reader, file)
+                self._readers.sort(key=lambda reader: reader.start_time)  # a file without messages comes last
+                if self._is_guessed:
+                    _refuse_overlap(self._readers, self.path)
         except BaseException:
             self._stack.close()
             raise
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the bag has to know: files in a guessed order, messages of a killed recorder, ..."""
+        return tuple(self._warnings)
 
     @property
     def topics(self) -> dict[str, Topic]:
@@ -80,11 +93,31 @@ class BagStorage:
         """Close the files."""
         self._stack.close()
 
+    def _find(self) -> list[Path]:
+        found = find_storage_files(self.path)
+        self._note(found.warning)
+        self._is_guessed = bool(found.warning)
+        whole = [file for file in found.files if not is_cut_off(file)]
+        if whole and len(whole) < len(found.files):
+            for file in (file for file in found.files if file not in whole):
+                self._note(f"{file}: is cut off and was left out; {_REPAIR}")
+            return [self._prepare(file) for file in whole]
+        return [self._prepare(file) for file in found.files]
+
     def _prepare(self, file: Path) -> Path:
-        file = with_plain_name(unpack(file, self._stack), self._stack)
-        if file.suffix == ".db3":
-            check_tables(file)
+        file = unpack(file, self._stack)
+        refuse_foreign(file)
+        if file.suffix != ".db3":
+            return file
+        file, warning = with_write_ahead_log(file, self._stack)
+        self._note(warning)
+        file = with_plain_name(file, self._stack)
+        check_tables(file)
         return file
+
+    def _note(self, warning: str) -> None:
+        if warning:
+            self._warnings.append(warning)
 
     def __enter__(self) -> BagStorage:
         return self
@@ -93,6 +126,25 @@ class BagStorage:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _refuse_overlap(ordered: Sequence[BoundedReader], path: Path) -> None:
+    """Refuse files that were recorded at the same time, so that they are no parts of one recording.
+
+    The parts of one overlap by the moment that messages wait in the recorder.
+    """
+    for reader, following in pairwise(ordered):
+        overlap_ns = min(reader.end_time, following.end_time) - following.start_time
+        if overlap_ns > 0.5 * min(reader.duration, following.duration) and overlap_ns > 1:
+            names = f"{Path(str(reader.path)).name} and {Path(str(following.path)).name}"
+            raise BagError(f"{path}: {names} overlap in time, expected the parts of one recording; name one of them")
+
+
+def _check_encoding(reader: BoundedReader, file: Path) -> None:
+    for connection in reader.connections:
+        encoding = getattr(connection.ext, "serialization_format", "cdr")
+        if encoding not in ("cdr", ""):
+            raise BagError(f"{file}: {connection.topic} holds messages in {encoding!r}, expected 'cdr'")
 
 
 @contextmanager
@@ -104,7 +156,8 @@ def _as_bag_error(path: Path) -> Iterator[None]:
     except Exception as error:
         # The readers of damaged MCAP, SQLite and zstd raise a dozen kinds of exception.
         reason = (str(error) or type(error).__name__).rstrip(".")
-        raise BagError(
-            f"{path}: cannot be read as a rosbag2 bag: {reason}; a recording that was cut off can often be repaired "
-            "with `mcap recover` or `ros2 bag reindex`"
-        ) from error
+        raise BagError(f"{path}: cannot be read as a rosbag2 bag: {reason}{_advice(error)}") from error
+
+
+def _advice(error: Exception) -> str:
+    return "" if isinstance(error, OSError) else f"; {_REPAIR}"

@@ -3,44 +3,64 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
+from fishy_ros.bags.foreign import refuse_foreign, ros1_advice
 from fishy_ros.bags.unpacking import unpack_file
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import BagError
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
+PACKED = ".zstd"
 MAX_METADATA_BYTES = 1024 * 1024
 
 
-def find_storage_files(path: Path) -> list[Path]:
-    """List the `.mcap` or `.db3` files of a bag (or these in `.zstd`), in the order of recording.
+@dataclass(frozen=True)
+class StorageFiles:
+    """The `.mcap` or `.db3` files of a bag, or these in `.zstd`."""
 
-    `path` is such a file, or a folder: then the files that `metadata.yaml` names, or where there is none the only
-    one in it. Nothing else in the metadata matters, so it may be of any version, or edited by hand.
+    files: tuple[Path, ...]
+    warning: str = ""
+    """What a reader has to know about the choice; empty if it was clear."""
+
+
+def find_storage_files(path: Path) -> StorageFiles:
+    """Find the storage files of a bag.
+
+    `path` is such a file, or a folder: then the files that `metadata.yaml` names, or, where it is missing (the recorder
+    was killed) or names others (they were renamed or unpacked), those in the folder. Nothing else in the metadata
+    matters, so it may be of any version, or edited by hand.
 
     Raises:
         BagError: there is no bag, or one of its files is missing.
+        OSError: the folder cannot be read.
     """
     if not path.exists():
         raise BagError(f"{path}: no such bag")
     if path.is_file():
         if not _is_storage(path):
+            refuse_foreign(path)
             raise BagError(f"{path}: expected a bag folder, or a file ending in .mcap or .db3 (or these and .zstd)")
-        return [path]
+        return StorageFiles((path,))
     if (path / "metadata.yaml").exists():
         return _files_of_metadata(path)
-    files = sorted(file for file in path.iterdir() if _is_storage(file) and file.is_file())
-    if len(files) != 1:
-        there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8]) or "nothing"
-        raise BagError(f"{path}: looked for metadata.yaml or a single .mcap or .db3 file; found {there}")
-    return files
+    files = _files_of_folder(path)
+    if not files:
+        raise BagError(f"{path}: looked for metadata.yaml, .mcap or .db3 files; found {_describe(path)}")
+    if len({_plain_suffix(file) for file in files}) > 1:
+        raise BagError(f"{path}: holds .mcap and .db3 files and no metadata.yaml; name one of them")
+    if len(files) == 1:
+        return StorageFiles(files)
+    return StorageFiles(
+        files, f"{path}: has no metadata.yaml, so its {len(files)} files are read in the order of their start times"
+    )
 
 
 def unpack(file: Path, stack: ExitStack) -> Path:
     """Decompress a `.zstd` file to a temporary one that lives as long as `stack`; return others as they are."""
-    if file.suffix != ".zstd":
+    if file.suffix != PACKED:
         return file
     folder = stack.enter_context(TemporaryDirectory(prefix="fishy-bag-"))
     target = Path(folder) / file.stem
@@ -48,23 +68,55 @@ def unpack(file: Path, stack: ExitStack) -> Path:
     return target
 
 
-def _files_of_metadata(path: Path) -> list[Path]:
+def _files_of_metadata(path: Path) -> StorageFiles:
     metadata = path / "metadata.yaml"
     document = parse_yaml(read_limited(metadata, MAX_METADATA_BYTES, BagError), metadata, BagError)
     information = document.get("rosbag2_bagfile_information") if isinstance(document, dict) else None
     names = information.get("relative_file_paths") if isinstance(information, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BagError(f"{metadata}: looked for rosbag2_bagfile_information.relative_file_paths, a list of names")
+        raise BagError(f"{metadata}: expected rosbag2_bagfile_information.relative_file_paths to be a list of names")
     # Only the last part of a name counts, so nothing leads out of the folder.
-    files = list(dict.fromkeys(path / PurePath(name).name for name in names))
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        there = ", ".join(sorted(entry.name for entry in path.iterdir())[:8])
-        raise BagError(f"{path}: metadata.yaml names {', '.join(missing)}, missing there; found {there}")
-    if not files:
+    listed = list(dict.fromkeys(path / PurePath(name).name for name in names))
+    if not listed:
         raise BagError(f"{path}: metadata.yaml names no storage files")
-    return files
+    found = {file: _packed_or_not(file) for file in listed}
+    missing = [file.name for file in listed if found[file] is None]
+    if not missing:
+        return StorageFiles(tuple(file for file in found.values() if file is not None))
+    there = _files_of_folder(path)
+    are_names = all(_is_storage(Path(name)) and ".." not in PurePath(name).parts and name[0] != "/" for name in names)
+    if are_names and len(there) == len(listed):
+        taken = ", ".join(file.name for file in there[:8])
+        return StorageFiles(
+            there, f"{path}: metadata.yaml names {', '.join(missing[:8])}, missing there; read is {taken}"
+        )
+    raise BagError(f"{path}: metadata.yaml names {', '.join(missing)}, missing there; found {_describe(path)}")
+
+
+def _packed_or_not(file: Path) -> Path | None:
+    """Return the file, or where it is missing the same one unpacked or packed."""
+    other = file.with_suffix("") if file.suffix == PACKED else file.with_name(file.name + PACKED)
+    return next((candidate for candidate in (file, other) if candidate.is_file() and _is_storage(candidate)), None)
+
+
+def _files_of_folder(path: Path) -> tuple[Path, ...]:
+    """List the storage files of a folder; of one that lies there packed and unpacked, the unpacked one."""
+    files = sorted(file for file in path.iterdir() if _is_storage(file) and file.is_file())
+    return tuple(file for file in files if file.suffix != PACKED or file.with_suffix("") not in files)
+
+
+def _describe(path: Path) -> str:
+    names = sorted(entry.name for entry in path.iterdir())
+    old = next((path / name for name in names if name.endswith((".bag", ".bag.active"))), None)
+    there = ", ".join(names[:8]) or "nothing"
+    return f"{there}: {old.name} is a ROS 1 bag; {ros1_advice(old)}" if old is not None else there
 
 
 def _is_storage(file: Path) -> bool:
-    return file.name.removesuffix(".zstd").endswith(STORAGE_SUFFIXES)
+    return file.name.removesuffix(PACKED).endswith(STORAGE_SUFFIXES) and not file.name.startswith(
+        "._"
+    )  # macOS leaves such files beside each
+
+
+def _plain_suffix(file: Path) -> str:
+    return PurePath(file.name.removesuffix(PACKED)).suffix

@@ -51,11 +51,11 @@ def choose_image_topic(topics: Mapping[str, Topic], wanted: str | None, labels_t
         name: topic for name, topic in cameras.items() if name == base_topic(name) or base_topic(name) not in cameras
     }
     if not distinct:
-        raise BagError(f"{where}: looked for a topic with camera images ({IMAGE_TYPE}); {describe_topics(topics)}")
+        raise BagError(f"{where}: no topic with camera images ({IMAGE_TYPE}); {describe_topics(topics)}")
     if IMAGE_TOPIC in distinct:
         return distinct[IMAGE_TOPIC]
     if len(distinct) > 1:
-        raise BagError(f"{where}: several cameras, name one with --image-topic: {_list_topics(distinct)}")
+        raise BagError(f"{where}: several cameras; choose one with --image-topic: {_list_topics(distinct)}")
     return next(iter(distinct.values()))
 
 

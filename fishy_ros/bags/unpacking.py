@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from lz4.frame import LZ4FrameDecompressor
-from rosbags.rosbag2 import storage_mcap
 
 from fishy_ros.errors import BagError
 from fishy_ros.imaging import MAX_PIXELS
@@ -38,13 +37,13 @@ def unpack_zstd(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
     left = limit
     while data:
         if len(parts) == MAX_FRAMES:
-            raise BagError(f"compressed bytes of more than {MAX_FRAMES} frames; recorders write one")
+            raise BagError(f"compressed data with more than {MAX_FRAMES} frames; recorders write one")
         frame = zstd.ZstdDecompressor()
         part = frame.decompress(data, max_length=left + 1)
         if len(part) > left:
-            raise BagError(f"{len(data)} compressed bytes hold more than the {limit} bytes allowed")
+            raise BagError(f"{len(data)} compressed bytes unpack to more than the {limit} bytes allowed")
         if not frame.eof:
-            raise BagError(f"{len(data)} compressed bytes break off")
+            raise BagError(f"{len(data)} compressed bytes are truncated")
         left -= len(part)
         parts.append(part)
         data = frame.unused_data
@@ -60,7 +59,7 @@ def unpack_lz4(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
     """
     unpacked: bytes = LZ4FrameDecompressor().decompress(data, max_length=limit + 1)
     if len(unpacked) > limit:
-        raise BagError(f"{len(data)} compressed bytes hold more than the {limit} bytes allowed")
+        raise BagError(f"{len(data)} compressed bytes unpack to more than the {limit} bytes allowed")
     return unpacked
 
 
@@ -76,20 +75,5 @@ def unpack_file(source: Path, target: Path) -> None:
         while block := packed.read(_BLOCK):
             room -= len(block)
             if room < 0:
-                raise BagError(f"{source}: too large to unpack to {target.parent}, of which 1 GiB has to stay free")
+                raise BagError(f"{source}: not enough space to unpack to {target.parent}; 1 GiB has to stay free")
             sink.write(block)
-
-
-def bound_chunks() -> None:
-    """Make the reader of MCAP files unpack a chunk to no more than the size that the chunk itself states.
-
-    The library compares the two only when it has unpacked everything, and a few kilobytes hold gigabytes.
-    """
-    storage_mcap.DECOMPRESSORS["zstd"] = lambda data, size: unpack_zstd(data, _stated(size))
-    storage_mcap.DECOMPRESSORS["lz4"] = lambda data, size: unpack_lz4(data, _stated(size))
-
-
-def _stated(size: int) -> int:
-    if size > MAX_UNPACKED_BYTES:
-        raise BagError(f"a chunk states a size of {size} bytes, expected at most {MAX_UNPACKED_BYTES}")
-    return size

@@ -20,17 +20,19 @@ def register(app: typer.Typer) -> None:
 
 def ablate(
     plan: Annotated[Path, typer.Argument(help="Plan of variants, such as config/training/ablation.yaml.")],
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("ablation.json"),
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("ablation.json"),
     runs: Annotated[Path, typer.Option(help="Folder for the checkpoints and results of all variants.")] = Path(
         "runs/ablation"
     ),
-    only: Annotated[list[str] | None, typer.Option(help="Variant to run, repeatable; all unless given.")] = None,
-    jobs: Annotated[int, typer.Option(help="Variants trained at a time, each in a process of one thread.", min=1)] = 1,
-    device: Annotated[str, typer.Option(help="Device that trains: cpu, cuda or cuda:N.")] = "cpu",
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of steps instead of the planned one.", min=1)] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Variant to run; repeatable. Default: all.")] = None,
+    jobs: Annotated[
+        int, typer.Option(help="Variants to train in parallel, each in a single-threaded process.", min=1)
+    ] = 1,
+    device: Annotated[str, typer.Option(help="Device to train on: cpu, cuda or cuda:N.")] = "cpu",
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of training steps, overriding the plan.", min=1)] = None,
 ) -> None:
-    """Train each variant from random initialisation and score it; what is done already is not done again."""
+    """Train and score each variant from random initialization; finished variants are skipped."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

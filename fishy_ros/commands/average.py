@@ -15,9 +15,9 @@ def register(app: typer.Typer) -> None:
 
 def average(
     weights: Annotated[list[Path], typer.Argument(help="Weights (.safetensors) or checkpoints (.pt) of one network.")],
-    out: Annotated[Path, typer.Option(help="Where the averaged weights go (.safetensors).")],
+    out: Annotated[Path, typer.Option(help="File for the averaged weights (.safetensors).")],
 ) -> None:
-    """Write the mean of trained weights, from which a package can be calibrated and exported."""
+    """Average the weights of several checkpoints, ready to be calibrated and exported."""
     from fishy_ros.training.average import average_weights
     from fishy_ros.training.checkpoint import save_weights
 

@@ -25,17 +25,24 @@ def bag(
     dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "synthetic",
     root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Only so many frames.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of a synthetic street, and of --overlay.", min=0)] = None,
+    frames: Annotated[int | None, typer.Option(help="Stop after this many frames.", min=1)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed of the synthetic street and of --overlay.", min=0)
+    ] = None,
     height: Annotated[int | None, typer.Option(help="Height of a synthetic street in px.")] = None,
     width: Annotated[int | None, typer.Option(help="Width of a synthetic street in px.")] = None,
-    rate: Annotated[float, typer.Option(help="Frames a second.")] = 10.0,
+    rate: Annotated[float, typer.Option(help="Frame rate in Hz.")] = 10.0,
     storage: Annotated[str, typer.Option(help="mcap or sqlite3.")] = "mcap",
     image_format: Annotated[str, typer.Option(help="raw, png or jpeg.")] = "raw",
     jpeg_quality: Annotated[int, typer.Option(help="Quality of JPEG images, 1 to 100.")] = 95,
     compression: Annotated[str, typer.Option(help="Compression of the bag: none or zstd.")] = "none",
-    overlay: Annotated[Path | None, typer.Option(help="Paste the RGBA crops in this folder as anomalies.")] = None,
-    distractors: Annotated[Path | None, typer.Option(help="With --overlay: crops of normal things to paste.")] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Paste objects of this folder (RGBA pictures, or VOC2012) as anomalies.")
+    ] = None,
+    overlay_split: Annotated[str, typer.Option(help="With --overlay: train, validation or all objects.")] = "all",
+    distractors: Annotated[
+        Path | None, typer.Option(help="With --overlay, for a dataset without classes: object crops of normal things.")
+    ] = None,
     horizon: Annotated[float, typer.Option(help="With --overlay: row of the horizon, share of the height.")] = 0.44,
 ) -> None:
     """Write a dataset as a rosbag2 bag.
@@ -45,7 +52,8 @@ def bag(
     from fishy_ros.bags import BagWriter
     from fishy_ros.bags.options import bag_options
     from fishy_ros.datasets.calibrated import intrinsics_of
-    from fishy_ros.datasets.overlay import OverlayDataset, OverlaySettings
+    from fishy_ros.datasets.overlay import OverlayDataset
+    from fishy_ros.datasets.overlay_settings import OverlaySettings
     from fishy_ros.datasets.registry import dataset_info, dataset_options, open_dataset
     from fishy_ros.errors import ConfigError
     from fishy_ros.evaluation.sources.open_source import parse_options
@@ -62,7 +70,8 @@ def bag(
     source: Dataset = open_dataset(dataset, root, **given)
     intrinsics = intrinsics_of(source)
     if overlay is not None:
-        source = OverlayDataset(source, overlay, distractors, seed or 0, OverlaySettings(horizon=horizon))
+        settings = OverlaySettings(horizon=horizon)
+        source = OverlayDataset(source, overlay, distractors, seed or 0, settings, overlay_split)
     elif distractors is not None:
         raise ConfigError("--distractors needs --overlay")
     count = len(source) if frames is None else min(frames, len(source))
@@ -84,9 +93,16 @@ def _write(source: Dataset, count: int, writer: BagWriter, period_ns: int) -> in
     from rich.console import Console
     from rich.progress import track
 
+    from fishy_ros.errors import UnreadableFileError
+    from fishy_ros.terminal import printable
+
     labelled = 0
     for index in track(range(count), "writing", console=Console(stderr=True), transient=True):
-        sample = source[index]
+        try:
+            sample = source[index]
+        except UnreadableFileError as error:
+            typer.echo(f"frame {index} was left out: {printable(str(error))}", err=True)
+            continue
         writer.write(sample, FIRST_STAMP_NS + index * period_ns)
         labelled += sample.labels is not None
     return labelled

@@ -14,10 +14,10 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="A report.json, or the folder it lies in.")],
-    b: Annotated[Path, typer.Argument(help="The report.json to compare it with.")],
+    a: Annotated[Path, typer.Argument(help="First report.json, or the folder that holds it.")],
+    b: Annotated[Path, typer.Argument(help="Second report.json, or the folder that holds it.")],
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json and comparison.png.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.")] = 0,
 ) -> None:
     """Compare two reports, with bootstrap intervals over frames."""
     from fishy_ros.evaluation.report.compare import compare_reports, read_report

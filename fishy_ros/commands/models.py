@@ -18,9 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="A package's name or folder; shows its card.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Model package whose card to show: a name or a path.")] = None,
 ) -> None:
-    """List the model packages found here, or show the card of one."""
+    """List the installed model packages, or show the card of one."""
     from rich.console import Console
 
     from fishy_ros.model_package import load_model_package
@@ -78,6 +78,8 @@ def _show(package: ModelPackage, console: Console) -> None:
         "graph": f"{package.graph_path.name}, sha256 {package.sha256}",
         "input": f"{package.input_height} x {package.input_width} pixels, {package.color_order}",
         "precisions": ", ".join(package.precisions),
+        "engines": "; ".join(f"{e.path.name} by {e.library} for {', '.join(e.targets)}" for e in package.engines)
+        or "none",
         "classes": ", ".join(f"{item.id} {item.name}" for item in package.classes),
         "score": f"{package.calibration.meaning} (default threshold {package.calibration.default_threshold:g})",
         "training data": "; ".join(package.training_data),

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 TrustedKey = Annotated[
-    str, typer.Option(help="File of a public key; only model packages that it signed are loaded. Empty: any package.")
+    str,
+    typer.Option(
+        help="Public key file; only model packages signed with its private key are loaded. Default: no check."
+    ),
 ]
 """Goes with a default of the empty text."""

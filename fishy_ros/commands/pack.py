@@ -15,13 +15,13 @@ def register(app: typer.Typer) -> None:
 
 
 def pack(
-    config: Annotated[Path, typer.Argument(help="The training configuration whose data is packed.")],
-    out: Annotated[Path, typer.Argument(help="The archive to write (.zip).")],
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    max_width: Annotated[int, typer.Option(help="Largest width of an image in px.", min=64)] = 1024,
-    quality: Annotated[int, typer.Option(help="WebP quality of the images.", min=1, max=100)] = 85,
+    config: Annotated[Path, typer.Argument(help="Training configuration whose data to pack.")],
+    out: Annotated[Path, typer.Argument(help="Archive to write (.zip).")],
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    max_width: Annotated[int, typer.Option(help="Maximum image width in px; larger images are shrunk.", min=64)] = 1024,
+    quality: Annotated[int, typer.Option(help="WebP quality, 1 to 100.", min=1, max=100)] = 85,
 ) -> None:
-    """Pack the images, labels and object crops of a training run for another machine, such as one with a GPU."""
+    """Pack the training data into one archive, to train on another machine."""
     from rich.progress import Progress
 
     from fishy_ros.training.config import load_train_config

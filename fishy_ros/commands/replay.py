@@ -10,6 +10,7 @@ import typer
 from fishy_ros.commands.options import TrustedKey
 
 if TYPE_CHECKING:
+    from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
     from fishy_ros.evaluation.replay.request import ReplayRequest
     from fishy_ros.evaluation.result import ReplayResult
 
@@ -21,18 +22,25 @@ def register(app: typer.Typer) -> None:
 
 def replay(
     bag: Annotated[Path | None, typer.Option(help="Bag: a folder, or an .mcap or .db3 file.")] = None,
-    image_topic: Annotated[str | None, typer.Option(help="Camera of the bag, where it has several.")] = None,
+    image_topic: Annotated[
+        str | None, typer.Option(help="Image topic to play, if the bag has several cameras.")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Dataset; `fishy datasets` lists them.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
-    live: Annotated[bool, typer.Option("--live/--offline", help="Through the node over DDS, or in process.")] = True,
-    rate: Annotated[float | None, typer.Option(help="Frames a second, instead of the bag's own rate.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live/--offline", help="Run the node over DDS, or the detector in this process.")
+    ] = True,
+    rate: Annotated[float | None, typer.Option(help="Frame rate in Hz, overriding the rate of the bag.")] = None,
     lockstep: Annotated[
-        bool, typer.Option("--lockstep", help="Each frame only after the previous heatmap; the default for datasets.")
+        bool,
+        typer.Option(
+            "--lockstep", help="Wait for each heatmap before playing the next frame; the default for datasets."
+        ),
     ] = False,
-    timeout: Annotated[float, typer.Option(help="In lockstep, seconds to wait for a heatmap.")] = 30.0,
-    attach: Annotated[str | None, typer.Option(help="Score this running node (such as /detector).")] = None,
-    play_topic: Annotated[str, typer.Option(help="Topic on which images are played.")] = "/camera/image_raw",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a heatmap in lockstep.")] = 30.0,
+    attach: Annotated[str | None, typer.Option(help="Score a node that is already running, such as /detector.")] = None,
+    play_topic: Annotated[str, typer.Option(help="Topic to publish the images on.")] = "/camera/image_raw",
     record: Annotated[
         Path | None, typer.Option(help="Bag of everything that the node hears and publishes, such as drive.mcap.")
     ] = None,
@@ -40,20 +48,27 @@ def replay(
         list[str] | None,
         typer.Option(help="Parameter of the node, such as camera_height_m=1.4; repeatable."),
     ] = None,
-    domain_id: Annotated[int | None, typer.Option(help="DDS domain; default: one of its own.")] = None,
-    peak: Annotated[bool, typer.Option("--peak", help="Find the highest rate with under 1 % dropped.")] = False,
-    peak_frames: Annotated[int, typer.Option(help="Frames for each try of --peak.", min=20)] = 120,
-    timing_frames: Annotated[int, typer.Option(help="Also time so many frames (Fishyscapes: 500).", min=0)] = 0,
+    domain_id: Annotated[int | None, typer.Option(help="ROS domain ID. Default: a free one.")] = None,
+    peak: Annotated[
+        bool,
+        typer.Option("--peak", help="Find the highest frame rate at which less than 1 % of the frames are dropped."),
+    ] = False,
+    peak_frames: Annotated[int, typer.Option(help="Frames per trial of --peak.", min=20)] = 120,
+    timing_frames: Annotated[
+        int, typer.Option(help="Also time this many frames, as Fishyscapes does with 500.", min=0)
+    ] = 0,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
-    models: Annotated[str | None, typer.Option(help="Several models, A,B,...: compared and ranked.")] = None,
-    scores: Annotated[str | None, typer.Option(help="Several scores, msp,entropy,...: packages MODEL-SCORE.")] = None,
+    models: Annotated[str | None, typer.Option(help="Comma-separated models to compare and rank.")] = None,
+    scores: Annotated[
+        str | None, typer.Option(help="Comma-separated scores, such as msp,entropy; uses the packages MODEL-SCORE.")
+    ] = None,
     trusted_key: TrustedKey = "",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
     components: Annotated[
-        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'.")
+        str | None, typer.Option(help="Also compute component metrics, for the track 'anomaly' or 'obstacle'.")
     ] = None,
     regions: Annotated[
         bool, typer.Option("--regions", help="False alarms a minute and objects found, before and after persistence.")
@@ -78,8 +93,7 @@ def replay(
     video: Annotated[bool, typer.Option("--video", help="Write the overlays as a video.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
-    """Play a bag or a dataset through the detector, score every heatmap, and print and write the result."""
-    from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
+    """Play a bag or a dataset through the detector and score every heatmap."""
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
     from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.table import result_table

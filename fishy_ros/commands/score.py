@@ -14,17 +14,23 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    scores: Annotated[Path, typer.Option(help="Folder with NAME.npy or NAME.tiff, float [h, w], larger = stranger.")],
+    scores: Annotated[
+        Path, typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, numbers [h, w], larger = stranger.")
+    ],
     labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 normal, 1 anomaly, 255 ignored.")],
-    images: Annotated[Path | None, typer.Option(help="Folder with the images themselves, for the report.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder with the images, shown in the report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
     components: Annotated[
-        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'; a second pass.")
+        str | None,
+        typer.Option(
+            help="Also compute component metrics, for the track 'anomaly' or 'obstacle'; takes a second pass."
+        ),
     ] = None,
 ) -> None:
     """Score saved maps against labels: pooled AP, AUROC, FPR95 and more.
 
-    Maps of another size than their labels are resized bilinearly.
+    Maps of another size than their labels are resized bilinearly. Names may be equal, or those of Fishyscapes
+    (NNNN_ID_labels.png) and SegmentMeIfYouCan (ID_labels_semantic.png).
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -41,20 +47,15 @@ def score(
     maps = SavedMaps(scores, labels, images)
     with Progress(transient=True, console=Console(stderr=True)) as bar:
         task = bar.add_task("scoring", total=len(maps))
-        summary = score_frames(lambda: maps, track, lambda done: bar.update(task, completed=done))
-    played = len(maps) + len(maps.unscored)
-    warnings = (
-        (f"{len(maps.unscored)} label files have no score map, the first is {maps.unscored[0]}",)
-        if maps.unscored
-        else ()
-    )
+        summary = score_frames(maps.readable, track, lambda done: bar.update(task, completed=done))
+    played, missing = len(maps) + len(maps.unscored), len(maps.unscored) + len(maps.unreadable)
     result = ReplayResult(
         mode="maps",
         source=SourceDescription("maps", f"{scores} against {labels}", maps.sha256),
-        frames=FrameCounts(played, len(maps), len(maps.unscored)),
+        frames=FrameCounts(played, played - missing, missing),
         environment=describe_environment(),
         score=summary,
-        warnings=warnings,
+        warnings=maps.warnings,
     )
     if out is not None:
         write_report(result, out)

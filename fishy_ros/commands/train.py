@@ -33,23 +33,23 @@ def register(app: typer.Typer) -> None:
 def train(
     config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and pictures.")] = Path("runs/train"),
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of steps instead of the configured one.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of training steps, overriding the configuration.")] = None,
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
-    processes: Annotated[int, typer.Option(help="Training processes, one a CPU core; 1 on a GPU.", min=1)] = 1,
+    processes: Annotated[int, typer.Option(help="Training processes: one per CPU core, or 1 on a GPU.", min=1)] = 1,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Trained weights (.safetensors) to start a new run from; `m` starts from those of `s`."),
+        typer.Option(help="Weights (.safetensors) to initialize a new run from; `m` needs those of a trained `s`."),
     ] = None,
     new_head: Annotated[
-        bool, typer.Option("--new-head", help="Take only the network of --weights and start its learned head anew.")
+        bool, typer.Option("--new-head", help="Load only the network from --weights and reinitialize its learned head.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start from scratch instead of resuming.")] = False,
     validation: Annotated[
-        bool, typer.Option(help="Score the labelled sets that the configuration names during the run.")
+        bool, typer.Option(help="Score the validation sets named in the configuration during the run.")
     ] = True,
 ) -> None:
-    """Train a network; a run that was stopped resumes where it was."""
+    """Train a network; an interrupted run resumes."""
     from fishy_ros.training.config import load_train_config
 
     settings = load_train_config(config)

@@ -1,4 +1,4 @@
-"""`streethazards` and `bdd-anomaly` of the CAOS benchmark (Hendrycks et al., ICML 2022)."""
+"""`streethazards` and `bdd-anomaly` of the CAOS benchmark (Hendrycks et al., 2019 and ICML 2022)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fishy_ros.datasets.cityscapes_layout import check_split
 from fishy_ros.datasets.files import FileDataset, FrameFiles, nothing_found, require_root
 from fishy_ros.datasets.images import IMAGE_SUFFIXES
 from fishy_ros.datasets.info import DatasetInfo, Download
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.documents import parse_json, read_limited
-from fishy_ros.errors import DatasetError
+from fishy_ros.errors import ConfigError, DatasetError
 
 STREET_HAZARDS_NAME = "streethazards"
 BDD_ANOMALY_NAME = "bdd-anomaly"
@@ -20,44 +24,68 @@ MAX_LIST_BYTES = 256 << 20
 STREET_HAZARDS_LABELS = LabelMapping(frozenset(range(14)), frozenset({14}), frozenset())
 """Stored ids are the class plus one; class 13 is the anomaly. Unlabelled pixels count as normal, as they do there."""
 
-BDD_ANOMALY_LABELS = LabelMapping(frozenset(range(18)), frozenset({18, 19, 20}), frozenset())
-"""Stored ids are the train id plus two, 1 for others: train (16), motorcycle (17) and bicycle (18) are anomalies."""
+STREET_HAZARDS_SPLITS: dict[str, str] = {"train": "training", "validation": "validation", "test": "test"}
+"""Parts, and how their folders are called; only `test` has anomalies."""
+
+BDD_ANOMALIES: dict[str, frozenset[int]] = {"2019": frozenset({18, 19}), "2022": frozenset({18, 19, 20})}
+"""Stored ids (the train id plus two, 1 for others) that are anomalies: train and motorcycle, later bicycle, too."""
 
 
-def open_street_hazards(root: Path | None) -> FileDataset:
-    """Open the test set: the frames of `test.odgt`, or `test/images/test/*/*.png` with `test/annotations/test/`.
+def open_street_hazards(root: Path | None, split: str = "test") -> FileDataset:
+    """Open a part of StreetHazards: `train` (5,125 frames), `validation` (1,031) or `test` (1,500).
+
+    The frames are those of `SPLIT.odgt`, or of `images/SPLIT/*/*.png` with `annotations/SPLIT/`, directly under `root`
+    or in `train/` or `test/`, as the two archives unpack.
 
     Raises:
         DatasetError: the layout is not there, or the list is damaged.
+        ConfigError: an unknown split.
     """
     folder = require_root(STREET_HAZARDS_NAME, root)
-    for listed in (folder / "test.odgt", folder / "test" / "test.odgt"):
+    check_split(STREET_HAZARDS_NAME, split, tuple(STREET_HAZARDS_SPLITS))
+    part = STREET_HAZARDS_SPLITS[split]
+    bases = [folder / ("test" if split == "test" else "train"), folder]
+    for listed in (base / f"{split}.odgt" for base in bases):
         if listed.is_file():
-            return FileDataset(
-                STREET_HAZARDS_NAME, read_odgt(STREET_HAZARDS_NAME, listed, folder), STREET_HAZARDS_LABELS
-            )
-    base = folder / "test" if (folder / "test" / "images").is_dir() else folder
-    images = sorted(path for path in (base / "images" / "test").glob("*/*") if path.suffix.lower() in IMAGE_SUFFIXES)
+            frames = read_odgt(STREET_HAZARDS_NAME, listed, folder)
+            return FileDataset(STREET_HAZARDS_NAME, frames, STREET_HAZARDS_LABELS)
+    base = next((base for base in bases if (base / "images" / part).is_dir()), folder)
+    images = sorted(path for path in (base / "images" / part).glob("*/*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not images:
-        raise nothing_found(STREET_HAZARDS_NAME, folder, "test.odgt, or test/images/test/PLACE/N.png")
+        raise nothing_found(STREET_HAZARDS_NAME, folder, f"{split}.odgt, or images/{part}/PLACE/N.png")
     frames = []
     for path in images:
-        labels = base / "annotations" / "test" / path.parent.name / f"{path.stem}.png"
+        labels = base / "annotations" / part / path.parent.name / f"{path.stem}.png"
         frames.append(FrameFiles(f"{path.parent.name}_{path.stem}", path, labels if labels.exists() else None))
     return FileDataset(STREET_HAZARDS_NAME, frames, STREET_HAZARDS_LABELS)
 
 
-def open_bdd_anomaly(root: Path | None) -> FileDataset:
-    """Open the frames of `anom.odgt`: those BDD100K images in which a train, motorcycle or bicycle is labelled.
+def open_bdd_anomaly(root: Path | None, version: str = "2022") -> FileDataset:
+    """Open the frames of `anom.odgt`: those BDD100K images in which an anomalous vehicle is labelled.
+
+    Version `2022` (ICML paper and published code, 810 frames) has train, motorcycle and bicycle; version `2019` (first
+    paper, 361 frames) has train and motorcycle alone. The list is the code's, so for `2019` the label map of every
+    frame is read when the dataset is opened, and frames without either are left out.
 
     Raises:
-        DatasetError: there is no list, or it is damaged.
+        DatasetError: there is no list, it is damaged, or no frame is left.
+        ConfigError: an unknown version.
     """
     folder = require_root(BDD_ANOMALY_NAME, root)
+    if version not in BDD_ANOMALIES:
+        raise ConfigError(
+            f"dataset {BDD_ANOMALY_NAME}: version is {version!r}, expected one of {', '.join(BDD_ANOMALIES)}"
+        )
     listed = next((path for path in (folder / "anom.odgt", folder / "data" / "anom.odgt") if path.is_file()), None)
     if listed is None:
         raise nothing_found(BDD_ANOMALY_NAME, folder, "anom.odgt (made by create_bdd_dataset.py of the benchmark)")
-    return FileDataset(BDD_ANOMALY_NAME, read_odgt(BDD_ANOMALY_NAME, listed, folder), BDD_ANOMALY_LABELS)
+    frames = read_odgt(BDD_ANOMALY_NAME, listed, folder)
+    anomalies = BDD_ANOMALIES[version]
+    if version != "2022":
+        frames = [each for each in frames if each.labels and np.isin(read_label_ids(each.labels), [*anomalies]).any()]
+        if not frames:
+            raise DatasetError(f"dataset {BDD_ANOMALY_NAME}: no frame of {listed} has a train or a motorcycle")
+    return FileDataset(BDD_ANOMALY_NAME, frames, LabelMapping(frozenset(range(21)) - anomalies, anomalies, frozenset()))
 
 
 def read_odgt(name: str, path: Path, root: Path) -> list[FrameFiles]:
@@ -103,7 +131,7 @@ def _locate(name: str, listed: Path, root: Path, relative: str) -> Path:
 
 STREET_HAZARDS = DatasetInfo(
     name=STREET_HAZARDS_NAME,
-    title="StreetHazards test, simulated (1500 frames)",
+    title="StreetHazards, simulated (1500 test frames; 5125 and 1031 to train and validate)",
     source="https://github.com/hendrycks/anomaly-seg",
     license="see the repository",
     open=open_street_hazards,
@@ -117,7 +145,7 @@ STREET_HAZARDS = DatasetInfo(
 
 BDD_ANOMALY = DatasetInfo(
     name=BDD_ANOMALY_NAME,
-    title="BDD-Anomaly (810 frames)",
+    title="BDD-Anomaly (810 frames; 361 in the version of 2019)",
     source="https://github.com/hendrycks/anomaly-seg (labels; images: BDD100K 10K set, registration)",
     license="images: BDD100K terms",
     open=open_bdd_anomaly,

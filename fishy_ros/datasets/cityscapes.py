@@ -9,8 +9,8 @@ import numpy as np
 
 from fishy_ros.datasets.cityscapes_layout import check_split, find_cityscapes_frames
 from fishy_ros.datasets.files import FileDataset, require_root
-from fishy_ros.datasets.images import read_label_ids
 from fishy_ros.datasets.info import DatasetInfo
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.errors import DatasetError
 from fishy_ros.types import IGNORED, LabelMap, Sample

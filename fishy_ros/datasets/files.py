@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fishy_ros.datasets.images import read_image, read_label_ids
+from fishy_ros.datasets.images import read_image
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.errors import DatasetError
 from fishy_ros.types import ImageArray, Sample
@@ -89,9 +90,9 @@ def require_root(name: str, root: Path | None) -> Path:
         DatasetError: no root was given, or it is no folder.
     """
     if root is None:
-        raise DatasetError(f"dataset {name} needs the folder that holds it (--root DIR)")
+        raise DatasetError(f"dataset {name} needs its folder: --root DIR")
     if not root.is_dir():
-        raise DatasetError(f"dataset {name}: {root} is {'no folder' if root.exists() else 'missing'}")
+        raise DatasetError(f"dataset {name}: {root} {'is not a folder' if root.exists() else 'does not exist'}")
     return root
 
 

@@ -1,4 +1,4 @@
-"""Read the image and label files of a dataset, with errors that name the file."""
+"""Find and read the image files of a dataset, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.documents import read_limited
-from fishy_ros.errors import DatasetError, ImageError
+from fishy_ros.errors import ImageError, UnreadableFileError
 from fishy_ros.imaging import MAX_PICTURE_BYTES, decode_picture
 from fishy_ros.types import ImageArray
 
@@ -23,42 +23,22 @@ def read_image(path: Path) -> ImageArray:
     """Read a color image as uint8 `[H, W, 3]`, BGR.
 
     Raises:
-        DatasetError: the file is missing or no image.
+        UnreadableFileError: the file is missing or no image.
     """
     return decode_file(path, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
-
-
-def read_label_ids(path: Path) -> NDArray[np.uint8]:
-    """Read the label ids of a picture as uint8 `[H, W]`, exactly as stored.
-
-    A color or alpha picture is accepted when its color channels are equal.
-
-    Raises:
-        DatasetError: the file is missing, no image, or holds no single id of 0 to 255 a pixel.
-    """
-    ids = decode_file(path, cv2.IMREAD_UNCHANGED)
-    if not np.issubdtype(ids.dtype, np.integer):
-        raise DatasetError(f"{path}: expected label ids, found numbers of type {ids.dtype}")
-    if ids.ndim == 3:
-        if not all(np.array_equal(ids[..., 0], ids[..., channel]) for channel in range(min(3, ids.shape[2]))):
-            raise DatasetError(f"{path}: expected one label id a pixel, found a color picture")
-        ids = np.ascontiguousarray(ids[..., 0])
-    if ids.min() < 0 or ids.max() > 255:
-        raise DatasetError(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")
-    return ids.astype(np.uint8, copy=False)
 
 
 def decode_file(path: Path, flags: int) -> NDArray[Any]:
     """Decode an image file as `cv2.imdecode` does with `flags`.
 
     Raises:
-        DatasetError: the file is missing or no image.
+        UnreadableFileError: the file is missing or no image.
     """
-    content = read_limited(path, MAX_PICTURE_BYTES, DatasetError)
+    content = read_limited(path, MAX_PICTURE_BYTES, UnreadableFileError)
     try:
         return decode_picture(content, flags)
     except ImageError as error:
-        raise DatasetError(f"{path}: no image that can be decoded: {error}") from error
+        raise UnreadableFileError(f"{path}: no image that can be decoded: {error}") from error
 
 
 def image_files(folder: Path) -> list[Path]:

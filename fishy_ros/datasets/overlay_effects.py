@@ -14,23 +14,49 @@ from numpy.typing import NDArray
 
 FloatImage = NDArray[np.float32]
 
+FARTHEST: float = 0.04
+"""Nearer to the horizon than this share of the height, and above it, the distance grows no further."""
+
 
 def match_histogram(colors: FloatImage, alpha: FloatImage, reference: NDArray[np.uint8], strength: float) -> FloatImage:
     """Move the distribution of each channel of the visible object towards that of a reference picture.
 
-    `strength` 0 changes nothing, 1 gives each channel the histogram of `reference`, uint8 `[H, W, 3]`.
+    A value goes to the quantile of the reference at its rank. Equal values have the mean of their ranks, so that an
+    object of one color gets the median. `strength` 0 changes nothing, 1 gives each channel the histogram of
+    `reference`, uint8 `[H, W, 3]`.
     """
     visible = alpha > 0.5
     if strength == 0 or not visible.any():
         return colors
     matched: FloatImage = colors.copy()
-    share = np.linspace(0, 1, 256)
+    levels = np.linspace(0, 1, 1024)
     for channel in range(3):
-        own = np.quantile(colors[..., channel][visible], share)
-        wanted = np.quantile(reference[..., channel], share)
-        moved = np.interp(colors[..., channel], own, wanted)
+        own = np.sort(colors[..., channel][visible])
+        below = np.searchsorted(own, colors[..., channel], "left")
+        ranks = (below + np.searchsorted(own, colors[..., channel], "right")) / (2 * own.size)
+        moved = np.interp(ranks, levels, np.quantile(reference[..., channel], levels))
         matched[..., channel] += strength * (moved - colors[..., channel])
     return matched
+
+
+def adapt_brightness(colors: FloatImage, alpha: FloatImage, covered: FloatImage, strength: float) -> FloatImage:
+    """Shift the mean brightness of the visible object towards that of the pixels `covered` by it; hues stay.
+
+    `strength` 0 changes nothing, 1 gives the object the mean of what it covers, float32 `[h, w, 3]`.
+    """
+    weight = float(alpha.sum())
+    if weight == 0:
+        return colors
+    difference = (covered.mean(axis=2) - colors.mean(axis=2)) * alpha
+    return _float(colors + np.float32(strength * float(difference.sum()) / weight))
+
+
+def is_smooth(alpha: FloatImage) -> bool:
+    """Tell whether the edge of an alpha already fades: a third of the pixels at it are neither clear nor opaque."""
+    solid = np.pad((alpha > 0.5).astype(np.uint8), 1)
+    edge = (cv2.dilate(solid, np.ones((3, 3))) != cv2.erode(solid, np.ones((3, 3))))[1:-1, 1:-1]
+    between = (alpha > 0.05) & (alpha < 0.95)
+    return bool(np.count_nonzero(between & edge) * 3 >= np.count_nonzero(edge))
 
 
 def soften_edge(alpha: FloatImage, width: float) -> FloatImage:
@@ -86,6 +112,31 @@ def glow(alpha: FloatImage, radius: float, strength: float) -> FloatImage:
         return _float(np.zeros_like(alpha))
     outside = _float(cv2.GaussianBlur(1 - alpha, (0, 0), radius, borderType=cv2.BORDER_REPLICATE))
     return _float(strength * np.clip(2 * outside, 0, 1) * alpha)
+
+
+def overexpose(seen: FloatImage, surroundings: FloatImage, share: FloatImage) -> FloatImage:
+    """Let bright surroundings spill over the rim of an object; a darker background takes no light away.
+
+    Args:
+        seen: float32 `[h, w, 3]`, the object multiplied by its alpha.
+        surroundings: float32 `[h, w, 3]`, the background, blurred.
+        share: float32 `[h, w]` of `glow`, already multiplied by the alpha.
+    """
+    spilled = seen * (1 - share[..., None]) + surroundings * share[..., None]
+    return _float(np.maximum(seen, spilled))
+
+
+def add_fog(image: FloatImage, horizon: float, random: np.random.Generator) -> FloatImage:
+    """Add fog that grows with distance: Koschmieder's law, t = exp(-beta d), over flat ground.
+
+    Source of the law: Sakaridis et al., Semantic Foggy Scene Understanding with Synthetic Data, 2018, equation 1. The
+    distance is that of the ground in a row, 1 / (y - horizon), and that of the horizon above it; `horizon` is its row
+    as a share of the height.
+    """
+    rows = (np.arange(image.shape[0]) + 0.5) / image.shape[0]
+    distance = 1 / np.maximum(rows - horizon, FARTHEST)
+    transmission = np.exp(-random.uniform(0.01, 0.06) * distance).astype(np.float32)[:, None, None]
+    return _float(image * transmission + np.float32(random.uniform(170, 230)) * (1 - transmission))
 
 
 def premultiply(colors: FloatImage, alpha: FloatImage) -> FloatImage:

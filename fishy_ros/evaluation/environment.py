@@ -24,6 +24,10 @@ _PACKAGES = (
     "onnxruntime-gpu",
     "openvino",
     "tensorrt",
+    "tensorrt-rtx-cu12",
+    "tensorrt-rtx-cu13",
+    "onnxruntime-ep-nv-tensorrt-rtx-cu12",
+    "onnxruntime-ep-nv-tensorrt-rtx-cu13",
     "torch",
     "rosbags",
     "rclpy",
@@ -79,13 +83,24 @@ def describe_environment(command: Iterable[str] | None = None) -> Environment:
 
 
 def hash_files(paths: Iterable[Path]) -> str:
-    """Hash names and contents of files, in order of name: SHA-256, lower-case hex."""
+    """Hash names and contents of files, in order of name: SHA-256, lower-case hex.
+
+    A file that cannot be read counts with its name alone; whoever reads the input says so.
+    """
     digest = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):
+        digest.update(f"{_hash_file(path)}  {path.name}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
         with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else None
-            hexdigest = content.hexdigest() if content else hashlib.sha256(file.read()).hexdigest()
-        digest.update(f"{hexdigest}  {path.name}\n".encode("utf-8", "surrogateescape"))
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return "unreadable"
     return digest.hexdigest()
 
 

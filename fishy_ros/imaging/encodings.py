@@ -74,6 +74,10 @@ _LAYOUTS: dict[str, _Packed | _TwoPlanes] = {
 ENCODINGS: frozenset[str] = frozenset(_LAYOUTS)
 """Encodings that `to_bgr` accepts."""
 
+DEPTH_ENCODINGS: frozenset[str] = frozenset({"16UC1", "32FC1"})
+"""Encodings in which depth cameras publish distances (REP 118). Some thermal cameras publish 16UC1 too, so it is read,
+with a warning; a grey camera of 16 bit publishes mono16."""
+
 
 def to_bgr(
     data: NDArray[np.uint8], encoding: str, height: int, width: int, step: int, is_bigendian: bool = False

@@ -1,6 +1,7 @@
 """The CAOS protocol: metrics of each image by itself, averaged over images.
 
-Hendrycks et al., "Scaling Out-of-Distribution Detection for Real-World Settings", ICML 2022, section 5. Images
+Hendrycks et al., "A Benchmark for Anomaly Segmentation", 2019, section 4 (in its second edition, "Scaling
+Out-of-Distribution Detection for Real-World Settings", ICML 2022, section 5). Images
 without an anomalous pixel are skipped and counted. AUPR is the step-wise average precision. The FPR is read at
 the recall closest to 0.95 (the larger one of two equally close), at the lowest threshold with that recall.
 Pixels that are neither normal nor anomalous are left out.

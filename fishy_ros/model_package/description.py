@@ -74,18 +74,38 @@ class GraphFile:
         Raises:
             ModelPackageError: the file is missing, too large, of another hash, or keeps weights in other files.
         """
-        content = read_limited(self.path, MAX_GRAPH_BYTES, ModelPackageError)
-        found = hashlib.sha256(content).hexdigest()
-        if found != self.sha256:
-            raise ModelPackageError(
-                f"{self.path}: sha256 is {found} ({len(content)} bytes), but {DESCRIPTION_FILE} expects {self.sha256}; "
-                "the file is truncated, damaged or belongs to another version"
-            )
+        content = _read_checked(self.path, self.sha256)
         if has_external_data(content, self.path):
             raise ModelPackageError(
-                f"{self.path}: the graph keeps weights in other files, expected all of them in this one"
+                f"{self.path}: the graph keeps weights in other files, expected a single self-contained file"
             )
         return content
+
+
+@dataclass(frozen=True)
+class EngineFile:
+    """A graph of the package that was compiled ahead of time, and what for.
+
+    `graph` is the name of the graph's file and `graph_sha256` the hash that it had; `library` is name and version of
+    the compiler, such as `tensorrt_rtx 1.7.1.116`; `targets` are compute capabilities, `8.6` or `8.0+` for 8.0 and all
+    later ones; `flags` are settings of the compiler.
+    """
+
+    path: Path
+    sha256: str
+    graph: str
+    graph_sha256: str
+    library: str
+    targets: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+
+    def read(self) -> bytes:
+        """Read the engine.
+
+        Raises:
+            ModelPackageError: the file is missing, too large or of another hash.
+        """
+        return _read_checked(self.path, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -104,7 +124,7 @@ class ModelPackage:
     Sizes are in pixels. `metrics` are the numbers that the package states of itself, `variants` maps a
     precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
     `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `baseline` says what
-    normal input looks like, None where that was not measured.
+    normal input looks like, None where that was not measured. `engines` are graphs that were compiled ahead of time.
     """
 
     name: str
@@ -127,6 +147,7 @@ class ModelPackage:
     labels_name: str = "labels"
     reduced: tuple[ReducedGraph, ...] = ()
     baseline: Baseline | None = None
+    engines: tuple[EngineFile, ...] = ()
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -184,3 +205,14 @@ class ModelPackage:
         if not path.is_file():
             return None
         return read_limited(path, MAX_CARD_BYTES, ModelPackageError).decode("utf-8", "replace")
+
+
+def _read_checked(path: Path, sha256: str) -> bytes:
+    content = read_limited(path, MAX_GRAPH_BYTES, ModelPackageError)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelPackageError(
+            f"{path}: sha256 is {found} ({len(content)} bytes), but {DESCRIPTION_FILE} expects {sha256}; "
+            "the file is truncated, damaged or belongs to another version"
+        )
+    return content

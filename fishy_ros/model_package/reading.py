@@ -14,6 +14,7 @@ from fishy_ros.model_package.description import (
     FULL_PRECISION,
     MAX_DESCRIPTION_BYTES,
     Calibration,
+    EngineFile,
     GraphFile,
     ModelPackage,
     ReducedGraph,
@@ -62,7 +63,7 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
     graph = _graph_file(fields.mapping("graph"))
     color_order = image.text("color_order", "bgr")
     if color_order != "bgr":
-        raise image.error("color_order", "'bgr': the graph itself turns BGR into what the network wants")
+        raise image.error("color_order", "'bgr': the graph converts BGR to what the network expects")
     return ModelPackage(
         name=fields.text("name"),
         version=fields.text("version"),
@@ -84,6 +85,7 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
         labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
         reduced=_reduced(fields),
         baseline=read_baseline(fields.mapping("baseline", optional=True)),
+        engines=_engines(fields),
     )
 
 
@@ -116,7 +118,7 @@ def _graph_file(fields: Fields) -> GraphFile:
 
 def _variants(fields: Fields) -> dict[str, GraphFile]:
     if FULL_PRECISION in fields.values:
-        raise fields.error(FULL_PRECISION, "no such variant: it is what `graph` holds")
+        raise fields.error(FULL_PRECISION, "no variant of that name, which belongs in `graph`")
     return {precision: _graph_file(fields.mapping(precision)) for precision in fields.values}
 
 
@@ -131,6 +133,27 @@ def _reduced(fields: Fields) -> tuple[ReducedGraph, ...]:
     return tuple(sorted(graphs, key=lambda graph: -graph.height * graph.width))
 
 
+def _engines(fields: Fields) -> tuple[EngineFile, ...]:
+    engines = []
+    for index, item in enumerate(fields.items("engines")):
+        if not isinstance(item, dict):
+            raise fields.error("engines", "a list of mappings with file, sha256, graph, graph_sha256, library, targets")
+        entry = Fields(item, fields.file, f"engines[{index}].")
+        file = _graph_file(entry)
+        engines.append(
+            EngineFile(
+                file.path,
+                file.sha256,
+                entry.text("graph"),
+                entry.sha256("graph_sha256"),
+                entry.text("library"),
+                tuple(str(target) for target in entry.items("targets")),
+                tuple(str(flag) for flag in entry.items("flags")),
+            )
+        )
+    return tuple(engines)
+
+
 def _classes(fields: Fields) -> tuple[SemanticClass, ...]:
     classes = []
     for index, item in enumerate(fields.items("classes")):
@@ -143,7 +166,7 @@ def _classes(fields: Fields) -> tuple[SemanticClass, ...]:
         red, green, blue = (int(str(part)) for part in color)
         classes.append(SemanticClass(entry.integer("id", 0, 255), entry.text("name"), (red, green, blue)))
     if len({item.id for item in classes}) != len(classes):
-        raise fields.error("classes", "every id once")
+        raise fields.error("classes", "unique ids")
     return tuple(classes)
 
 

@@ -12,7 +12,14 @@ import yaml
 
 from fishy_ros.errors import ModelPackageError
 from fishy_ros.model_package.baseline import Baseline, baseline_document
-from fishy_ros.model_package.description import CARD_FILE, DESCRIPTION_FILE, Calibration, ModelPackage, SemanticClass
+from fishy_ros.model_package.description import (
+    CARD_FILE,
+    DESCRIPTION_FILE,
+    Calibration,
+    EngineFile,
+    ModelPackage,
+    SemanticClass,
+)
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
 
 
@@ -106,6 +113,45 @@ def add_reduced_graph(package: ModelPackage, graph: str | Path, height: int, wid
     return load_model_package(package.folder)
 
 
+def add_engines(package: ModelPackage, engines: Mapping[EngineFile, bytes]) -> ModelPackage:
+    """Write compiled engines into a package, replace those of the same file name, and return it as read back.
+
+    Entries of graphs that the package no longer has are dropped, with their files.
+
+    Raises:
+        ModelPackageError: the package cannot be written.
+    """
+    path = package.folder / DESCRIPTION_FILE
+    document = read_document(path)
+    graphs = {package.sha256, *(graph.sha256 for graph in package.variants.values())}
+    graphs.update(entry.graph.sha256 for entry in package.reduced)
+    new = {engine.path for engine in engines}
+    kept = [engine for engine in package.engines if engine.path not in new and engine.graph_sha256 in graphs]
+    try:
+        for engine, content in engines.items():
+            _replace_bytes(engine.path, content)
+        document["engines"] = [_engine_entry(engine) for engine in (*kept, *engines)]
+        _replace(path, _dump(document, path))
+        for engine in package.engines:
+            if engine not in kept and engine.path not in new:
+                engine.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelPackageError(f"{package.folder}: engines cannot be written: {error.strerror or error}") from error
+    return load_model_package(package.folder)
+
+
+def _engine_entry(engine: EngineFile) -> dict[str, object]:
+    return {
+        "file": engine.path.name,
+        "sha256": engine.sha256,
+        "graph": engine.graph,
+        "graph_sha256": engine.graph_sha256,
+        "library": engine.library,
+        "targets": list(engine.targets),
+        "flags": list(engine.flags),
+    }
+
+
 def add_baseline(package: ModelPackage, baseline: Baseline) -> ModelPackage:
     """Write what normal input looks like into a package's description, and return it as read back.
 
@@ -153,7 +199,11 @@ def _place(graph: Path, folder: Path, name: str) -> dict[str, str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, never half of it."""
+    _replace_bytes(path, text.encode("utf-8"))
+
+
+def _replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)

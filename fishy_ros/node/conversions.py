@@ -21,7 +21,15 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from fishy_ros.errors import ImageError
-from fishy_ros.imaging import compressed_size, decode_compressed, to_bgr, to_depth
+from fishy_ros.imaging import (
+    DEPTH_ENCODINGS,
+    ChannelOrder,
+    compressed_size,
+    decode_compressed,
+    parse_format,
+    to_bgr,
+    to_depth,
+)
 from fishy_ros.node.stamps import Age
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
@@ -62,8 +70,15 @@ class CameraImage(Protocol):
         """
         ...
 
-    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+    @property
+    def is_depth(self) -> bool:
+        """Whether its encoding is one of those in which depth cameras publish distances (REP 118)."""
+        ...
+
+    def to_bgr(self, at_least: tuple[int, int] | None = None, channel_order: ChannelOrder = "auto") -> ImageArray:
         """Decode the pixels, uint8 `[H, W, 3]`; a smaller image where `at_least` rows and columns are enough.
+
+        `channel_order` says whose word counts for the order of red and blue in a compressed image.
 
         Raises:
             ImageError: the image contradicts itself, or is damaged.
@@ -100,7 +115,12 @@ class RawImage:
         """Return height and width, in px."""
         return self.height, self.width
 
-    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
+    @property
+    def is_depth(self) -> bool:
+        """Whether its encoding is one of those in which depth cameras publish distances (REP 118)."""
+        return self.encoding in DEPTH_ENCODINGS
+
+    def to_bgr(self, at_least: tuple[int, int] | None = None, channel_order: ChannelOrder = "auto") -> ImageArray:
         """Convert the pixels, uint8 `[H, W, 3]`, all of them whatever is enough; a view of the message if it is bgr8.
 
         Raises:
@@ -139,17 +159,22 @@ class CompressedCameraImage:
         """Read height and width, in px, from the header of the file.
 
         Raises:
-            ImageError: it is neither JPEG nor PNG, or damaged.
+            ImageError: it is no picture file, or damaged.
         """
-        return compressed_size(self.data)
+        return compressed_size(self.data, self.format)
 
-    def to_bgr(self, at_least: tuple[int, int] | None = None) -> ImageArray:
-        """Decode the JPEG or PNG, uint8 `[H, W, 3]`; a JPEG at 1/2, 1/4 or 1/8 where that is `at_least` as large.
+    @property
+    def is_depth(self) -> bool:
+        """Whether its `format` is one of those in which depth cameras publish distances (REP 118)."""
+        return parse_format(self.format).is_depth
+
+    def to_bgr(self, at_least: tuple[int, int] | None = None, channel_order: ChannelOrder = "auto") -> ImageArray:
+        """Decode the file, uint8 `[H, W, 3]`; a JPEG at 1/2, 1/4 or 1/8 where that is `at_least` as large.
 
         Raises:
-            ImageError: it is neither, or damaged.
+            ImageError: it is no picture file, or damaged.
         """
-        return decode_compressed(self.data, at_least)
+        return decode_compressed(self.data, at_least, self.format, channel_order)
 
 
 def heatmap_message(header: FrameHeader, score: ScoreMap) -> Image:

@@ -150,7 +150,7 @@ class FallbackLevels:
 def cheaper_configurations(package: ModelPackage, precision: str, device: str) -> list[Configuration]:
     """List what a package has that is cheaper than a precision: lower ones, then smaller inputs, named after them.
 
-    FP16 is not cheaper on a processor (`docs/decisions.md`).
+    FP16 is not cheaper on a processor (`docs/decisions`).
     """
     lower = PRECISIONS[PRECISIONS.index(precision) + 1 :]
     return [

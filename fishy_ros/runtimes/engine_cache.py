@@ -31,6 +31,8 @@ class EngineKey:
     input_shape: tuple[int, ...]
     flags: tuple[str, ...] = ()
     """Builder settings that change the engine."""
+    kind: str = "engine"
+    """What is kept: an `engine`, or the `kernels` that were compiled just in time for one."""
 
     def digest(self) -> str:
         """Return the SHA-256 of the key as 64 hexadecimal digits."""
@@ -40,15 +42,17 @@ class EngineKey:
 class EngineCache:
     """A folder of engines; several processes may use it at once.
 
-    A file holds a magic line, the key and the hash of the engine as one line of JSON, then the engine.
+    A file holds a magic line, the key and the hash of the engine as one line of JSON, then the engine. `warn` is told
+    what is damaged or cannot be written, and that it is built anew.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, warn: Callable[[str], None] = _LOG.warning) -> None:
         self.folder = folder or default_cache_folder()
+        self.warn = warn
 
     def path(self, key: EngineKey) -> Path:
         """Return where the engine of a key is or would be."""
-        return self.folder / f"{key.graph_sha256[:12]}-{key.precision}-{key.digest()[:16]}.engine"
+        return self.folder / f"{key.graph_sha256[:12]}-{key.precision}-{key.digest()[:16]}.{key.kind}"
 
     def load(self, key: EngineKey) -> bytes | None:
         """Return the engine of a key; None where there is none, or where its file is damaged (with a warning)."""
@@ -58,11 +62,11 @@ class EngineCache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            _LOG.warning("%s: cannot read the cached engine: %s", path, error.strerror or error)
+            self.warn(f"{path}: cannot read the cached {key.kind}: {error.strerror or error}")
             return None
         reason = _damage(content, key)
         if reason:
-            _LOG.warning("%s: %s; the engine is built anew", path, reason)
+            self.warn(f"{path}: {reason}; the {key.kind} is built anew")
             return None
         return content[_header_end(content) :]
 
@@ -98,14 +102,15 @@ class EngineCache:
             engine = self.load(key)
             if engine is None:
                 engine = build()
-                self._try_to_store(key, engine)
+                self.try_to_store(key, engine)
             return engine
 
-    def _try_to_store(self, key: EngineKey, engine: bytes) -> None:
+    def try_to_store(self, key: EngineKey, engine: bytes) -> None:
+        """Write an engine; where that fails, the next start has to build it again, and a warning says so."""
         try:
             self.store(key, engine)
         except OSError as error:
-            _LOG.warning("%s: the engine cannot be cached: %s", self.folder, error.strerror or error)
+            self.warn(f"{self.folder}: the {key.kind} cannot be cached: {error.strerror or error}")
 
     @contextmanager
     def _lock(self, key: EngineKey) -> Iterator[None]:
@@ -116,10 +121,10 @@ class EngineCache:
         with ExitStack() as stack:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context(self.path(key).with_suffix(".lock").open("w"))
+                file = stack.enter_context(self.path(key).with_suffix(f".{key.kind}.lock").open("w"))
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError as error:
-                _LOG.warning("%s: the cache cannot be locked: %s", self.folder, error.strerror or error)
+                self.warn(f"{self.folder}: the cache cannot be locked: {error.strerror or error}")
             yield
 
 

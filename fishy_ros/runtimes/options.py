@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fishy_ros.errors import ConfigError
@@ -19,7 +21,7 @@ class RuntimeOptions:
 
     `device` is `auto`, `cpu`, `cuda` or `cuda:N` (NVIDIA), `dla` or `dla:N` (a Jetson's deep learning
     accelerator, through TensorRT), `gpu` or `gpu:N` (Intel, through OpenVINO); `threads` 0 leaves the number to
-    `default_threads`.
+    `default_threads`. `warn` is told in a sentence what did not go as it should while the runtime starts.
 
     Raises:
         ConfigError: a value is not allowed.
@@ -28,6 +30,7 @@ class RuntimeOptions:
     device: str = "auto"
     precision: str = FULL_PRECISION
     threads: int = 0
+    warn: Callable[[str], None] = field(default=logging.getLogger(__name__).warning, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not _DEVICE.fullmatch(self.device):

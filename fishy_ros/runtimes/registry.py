@@ -18,15 +18,17 @@ class _Entry(NamedTuple):
     opener: str
     """Class or function of the module, called with a package and options."""
     libraries: tuple[str, ...]
+    """Modules that must be there; of some that are joined by `|`, one."""
     install: str
 
 
 _ENTRIES: dict[str, _Entry] = {
     "tensorrt": _Entry(
         "tensorrt_runtime",
-        "TensorRtRuntime",
-        ("tensorrt", "cuda.bindings"),
-        "install TensorRT 10 or 11 (part of JetPack), and pip install cuda-bindings",
+        "open_tensorrt",
+        ("tensorrt|tensorrt_rtx", "cuda.bindings"),
+        "pip install 'fishy_ros[tensorrt]' for TensorRT for RTX; on a Jetson TensorRT is part of JetPack, and pip "
+        "install cuda-bindings",
     ),
     "onnxruntime": _Entry("onnxruntime_runtime", "OnnxRuntime", ("onnxruntime",), "pip install onnxruntime"),
     "onnxruntime-tensorrt": _Entry(
@@ -42,8 +44,8 @@ RUNTIMES: tuple[str, ...] = tuple(_ENTRIES)
 def why_not_installed(name: str) -> str | None:
     """Say which library of a runtime is not installed and what to do about it, or None where all are there."""
     entry = _ENTRIES[name]
-    missing = [library for library in entry.libraries if not _is_installed(library)]
-    return f"{name}: {', '.join(missing)} is not installed; {entry.install}" if missing else None
+    missing = [names for names in entry.libraries if not any(_is_installed(name) for name in names.split("|"))]
+    return f"{name}: {', '.join(missing).replace('|', ' or ')} is not installed; {entry.install}" if missing else None
 
 
 def start(name: str, package: ModelPackage, options: RuntimeOptions) -> Runtime:

@@ -76,9 +76,14 @@ def select_runtime(
     A candidate that is not installed or whose device is not there is passed over with an `info`; one that should work
     but fails is passed over with a `warning`.
     """
-    options = RuntimeOptions(device, precision, threads)
-    package.graph(precision)
     notes: list[SelectionNote] = []
+
+    def warn(text: str) -> None:
+        notes.append(SelectionNote("warning", text))
+        _LOG.warning("%s", text)
+
+    options = RuntimeOptions(device, precision, threads, warn)
+    package.graph(precision)
     failures: list[ModelPackageError | RuntimeUnavailableError] = []
     for candidate in _candidates(name, options):
         absence = _why_absent(candidate)
@@ -92,8 +97,7 @@ def select_runtime(
             runtime = start(candidate.name, package, chosen)
         except (ModelPackageError, RuntimeUnavailableError) as error:
             failures.append(error)
-            notes.append(SelectionNote("warning", f"{candidate.name} on {candidate.device} passed over: {error}"))
-            _LOG.warning("%s", notes[-1])
+            warn(f"{candidate.name} on {candidate.device} passed over: {error}")
             continue
         why = candidate.why if name == AUTO else "asked for"
         notes.append(SelectionNote("info", f"{candidate.name} on {runtime.info.device} chosen: {why}"))

@@ -1,188 +1,154 @@
-"""Building a TensorRT engine from a package's graph, or taking it from the cache."""
+"""The engine of a package's graph: shipped with the package, from the cache, or built now."""
 
 from __future__ import annotations
 
 import logging
-import os
-import time
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-import tensorrt as trt
-
-from fishy_ros.errors import ModelPackageError, RuntimeUnavailableError
-from fishy_ros.model_package import ModelPackage
-from fishy_ros.runtimes.cuda_buffers import describe_gpu
+from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
+from fishy_ros.model_package import EngineFile, ModelPackage
 from fishy_ros.runtimes.engine_cache import EngineCache, EngineKey
 from fishy_ros.runtimes.options import RuntimeOptions
+from fishy_ros.runtimes.tensorrt_build import GRAPH_NAME, BuildPlan, build_engine
+from fishy_ros.runtimes.tensorrt_library import PORTABLE, TensorRtLibrary
 
 _LOG = logging.getLogger(__name__)
-_OPTIMISATION_LEVEL = 4
-"""Of 0 to 5: 4 compares all tactics; 5 also compiles more kernels, at several times the building time."""
+ANY_GPU = "any"
+"""Name of the GPU in the key of an engine that runs on all of its compute capability."""
 
 
-class TrtLogger(trt.ILogger):  # type: ignore[misc]
-    """Hand TensorRT's messages to Python's logging, and keep the errors for the exception that follows them."""
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as its driver describes it: name and compute capability, such as `8.6`."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[str] = []
-
-    def log(self, severity: trt.ILogger.Severity, message: str) -> None:
-        """Take one message; TensorRT calls this, also from its own threads."""
-        if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
-            self.errors.append(message)
-        level = {
-            trt.ILogger.Severity.INTERNAL_ERROR: logging.ERROR,
-            trt.ILogger.Severity.ERROR: logging.ERROR,
-            trt.ILogger.Severity.WARNING: logging.WARNING,
-        }.get(severity, logging.DEBUG)
-        _LOG.log(level, "tensorrt: %s", message)
+    name: str
+    capability: str
 
 
-class _Progress(trt.IProgressMonitor):  # type: ignore[misc]
-    """Log the steps of the outermost phase of a build, at most one line in five seconds."""
+@dataclass(frozen=True)
+class LoadedEngine:
+    """An engine (`ICudaEngine`), what reads it (`IRuntime`, which must outlive it) and its key."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._phases: dict[str, int] = {}
-        self._logged = 0.0
-
-    def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
-        """Remember how many steps a phase has."""
-        if parent_phase is None:
-            self._phases[phase_name] = num_steps
-
-    def step_complete(self, phase_name: str, step: int) -> bool:
-        """Log the step; the build goes on."""
-        if phase_name in self._phases and time.monotonic() - self._logged > 5:
-            self._logged = time.monotonic()
-            _LOG.info("tensorrt: %s, step %d of %d", phase_name, step + 1, self._phases[phase_name])
-        return True
-
-    def phase_finish(self, phase_name: str) -> None:
-        """Forget a phase."""
-        self._phases.pop(phase_name, None)
+    engine: Any
+    runtime: Any
+    key: EngineKey
 
 
-def engine_key(package: ModelPackage, options: RuntimeOptions) -> EngineKey:
-    """Return what the engine of a package on a device depends on."""
-    name, capability = describe_gpu(options.cuda_index)
-    flags = (f"level={_OPTIMISATION_LEVEL}", "strongly-typed", "no-tf32")
+def engine_key(library: TensorRtLibrary, package: ModelPackage, options: RuntimeOptions, gpu: Gpu) -> EngineKey:
+    """Return what the engine of a package on a GPU depends on."""
+    flags = library.flags if options.dla_core is None else (*library.flags, f"dla={options.dla_core}")
     return EngineKey(
-        graph_sha256=package.graph(options.precision, "tensorrt").sha256,
-        engine_version=f"tensorrt {trt.__version__}",
-        device=name,
-        compute_capability=capability,
+        graph_sha256=package.graph(options.precision, GRAPH_NAME).sha256,
+        engine_version=f"{library.name} {library.version}",
+        device=ANY_GPU if library.is_rtx else gpu.name,
+        compute_capability=library.target_for(gpu.capability),
         precision=options.precision,
         input_shape=package.input_shape,
-        flags=flags if options.dla_core is None else (*flags, f"dla={options.dla_core}"),
+        flags=flags,
     )
 
 
 def load_engine(
-    package: ModelPackage, options: RuntimeOptions, cache: EngineCache | None = None
-) -> tuple[Any, TrtLogger]:
-    """Return the engine (`trt.ICudaEngine`) of a package and the logger that it keeps using.
+    library: TensorRtLibrary,
+    package: ModelPackage,
+    options: RuntimeOptions,
+    gpu: Gpu,
+    cache: EngineCache,
+    shrink: int = 1,
+) -> LoadedEngine:
+    """Return the engine of a package for a GPU.
 
-    An engine that TensorRT refuses, though its file is whole, is built anew once.
+    An engine that the package ships comes first, then the cache; one that does not fit or that the library refuses is
+    built anew, and `options.warn` is told why. With a `shrink` above 1 the engine takes images so many times as high
+    and wide; packages ship none of those.
 
     Raises:
         ModelPackageError: the graph cannot be parsed or compiled.
-        RuntimeUnavailableError: TensorRT does not start, or refuses its own engine.
+        RuntimeUnavailableError: the library does not start, or refuses its own engine on this GPU.
     """
-    cache = cache or EngineCache()
-    logger = TrtLogger()
-    runtime = trt.Runtime(logger)
-    if options.dla_core is not None:
-        runtime.DLA_core = options.dla_core
-    key = engine_key(package, options)
+    if library.is_rtx and options.dla_core is not None:
+        raise RuntimeUnavailableError(f"{library.product} drives no deep learning accelerator; take device cuda")
+    key = engine_key(library, package, options, gpu)
+    if shrink > 1:
+        key = replace(key, input_shape=(1, shrink * package.input_height, shrink * package.input_width, 3))
+    runtime = library.open_runtime(options.dla_core)
+    for shipped in fitting_engines(package, key, gpu, options) if shrink == 1 else ():
+        try:
+            engine, reason = library.deserialize(runtime, shipped.read())
+        except ModelPackageError as error:
+            engine, reason = None, str(error)
+        if engine is not None:
+            _LOG.info("%s: the engine %s of the package fits", library.product, shipped.path)
+            return LoadedEngine(engine, runtime, key)
+        options.warn(f"the shipped engine {shipped.path} is not used on {gpu.name}: {reason}; it is built anew")
 
     def build() -> bytes:
-        return build_engine(package, options, cache.folder, logger)
+        plan = BuildPlan((key.compute_capability,), options.dla_core, cache.folder, shrink=shrink)
+        return build_engine(library, package, options.precision, plan)
 
-    for _ in range(2):
-        engine = runtime.deserialize_cuda_engine(cache.get_or_build(key, build))
-        if engine is not None:
-            return engine, logger
-        _LOG.warning("tensorrt: the cached engine is refused (%s); it is built anew", _last(logger))
+    engine, reason = library.deserialize(runtime, cache.get_or_build(key, build))
+    if engine is None:
+        options.warn(f"{cache.path(key)}: {library.product} refuses it on {gpu.name}: {reason}; it is built anew")
         cache.discard(key)
-    raise RuntimeUnavailableError(f"tensorrt: a freshly built engine is refused: {_last(logger)}")
+        engine, reason = library.deserialize(runtime, cache.get_or_build(key, build))
+    if engine is None:
+        cache.discard(key)
+        raise RuntimeUnavailableError(
+            f"{library.product} refuses an engine that it has just built on {gpu.name} (compute capability "
+            f"{gpu.capability}): {reason}"
+        )
+    return LoadedEngine(engine, runtime, key)
 
 
-def build_engine(package: ModelPackage, options: RuntimeOptions, cache_folder: Path, logger: TrtLogger) -> bytes:
-    """Compile the graph of a precision for the current GPU; takes minutes.
+def fitting_engines(package: ModelPackage, key: EngineKey, gpu: Gpu, options: RuntimeOptions) -> list[EngineFile]:
+    """Return the shipped engines for a key and a GPU; where none of this graph's is, `options.warn` is told why."""
+    graph = package.graph(options.precision, GRAPH_NAME).path.name
+    library = key.engine_version.partition(" ")[0]
+    candidates = [
+        engine for engine in package.engines if engine.graph == graph and engine.library.partition(" ")[0] == library
+    ]
+    reasons = {engine: _why_unfit(engine, key, gpu) for engine in candidates}
+    fitting = [engine for engine in candidates if reasons[engine] is None]
+    if candidates and not fitting:
+        misfits = "; ".join(f"{engine.path.name} is {reason}" for engine, reason in reasons.items())
+        options.warn(f"{package.name}: no shipped engine fits ({misfits}); one is built")
+    return fitting
 
-    The network is strongly typed: every tensor has the type that the graph gives it, so FP16 and INT8 are properties of
-    the package's variants and not of the builder.
+
+def _why_unfit(engine: EngineFile, key: EngineKey, gpu: Gpu) -> str | None:
+    if engine.graph_sha256 != key.graph_sha256:
+        return f"of a graph with sha256 {engine.graph_sha256[:12]}, {engine.graph} has {key.graph_sha256[:12]}"
+    if engine.library != key.engine_version:
+        return f"by {engine.library}, installed is {key.engine_version}"
+    if engine.flags != key.flags:
+        return f"built with {', '.join(engine.flags)}, expected {', '.join(key.flags)}"
+    if not covers(engine.targets, gpu.capability):
+        return f"for compute capability {', '.join(engine.targets)}, {gpu.name} has {gpu.capability}"
+    return None
+
+
+def covers(targets: tuple[str, ...], capability: str) -> bool:
+    """Tell whether an engine for some targets is for GPUs of a compute capability."""
+    if targets == (PORTABLE,):
+        return float(capability) >= float(PORTABLE.rstrip("+"))
+    return capability in targets
+
+
+def parse_target(text: str) -> str:
+    """Read a target such as `sm86`, `8.6` or `portable` and return it as a compute capability, `8.6` or `8.0+`.
 
     Raises:
-        ModelPackageError: the graph cannot be parsed or compiled.
-        RuntimeUnavailableError: TensorRT does not start.
+        ConfigError: it is none.
     """
-    graph = package.graph(options.precision, "tensorrt")
-    content = graph.read()
-    _LOG.info("tensorrt: building the engine of %s (%s), about 1 to 5 minutes", package.name, options.precision)
-    start = time.monotonic()
-    builder = trt.Builder(logger)
-    # TensorRT 11 has only strongly typed networks and ignores the flag.
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, logger)
-    if not parser.parse(content):
-        reasons = "; ".join(str(parser.get_error(index)) for index in range(parser.num_errors))
-        raise ModelPackageError(f"{graph.path}: TensorRT {trt.__version__} cannot parse the graph: {reasons[:400]}")
-    config = builder.create_builder_config()
-    config.builder_optimization_level = _OPTIMISATION_LEVEL
-    config.progress_monitor = _Progress()
-    # TF32 rounds factors to 10 bits; FP32 is the precision that the others are compared with.
-    config.clear_flag(trt.BuilderFlag.TF32)
-    if options.dla_core is not None:
-        _check_dla(builder.num_DLA_cores, options.dla_core)
-        config.default_device_type = trt.DeviceType.DLA
-        config.DLA_core = options.dla_core
-        config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
-    save_timings = _use_timing_cache(config, cache_folder / f"timing-{trt.__version__}.cache")
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
-        raise _build_failure(graph.path, logger)
-    save_timings()
-    _LOG.info("tensorrt: built in %.0f s", time.monotonic() - start)
-    return bytes(plan)
+    if text in ("portable", PORTABLE):
+        return PORTABLE
+    digits = text.lower().removeprefix("sm").replace(".", "")
+    if not digits.isdecimal() or not 2 <= len(digits) <= 3:
+        raise ConfigError(f"target {text!r}: expected a compute capability such as sm86 or 8.6, or portable")
+    return f"{digits[:-1]}.{digits[-1]}"
 
 
-def _check_dla(cores: int, wanted: int) -> None:
-    if wanted >= cores:
-        raise RuntimeUnavailableError(
-            f"tensorrt: dla:{wanted} is not there, TensorRT {trt.__version__} sees {cores} deep learning accelerators "
-            "(TensorRT 11 supports none); take device cuda"
-        )
-
-
-def _use_timing_cache(config: Any, path: Path) -> Callable[[], None]:
-    """Load measured kernel timings of earlier builds into `config` and return what saves them again."""
-    known = path.read_bytes() if path.is_file() else b""
-    timings = config.create_timing_cache(known)
-    if not config.set_timing_cache(timings, ignore_mismatch=False) and known:
-        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
-
-    def save() -> None:
-        try:
-            temporary = path.with_suffix(f".{os.getpid()}")
-            temporary.write_bytes(bytes(config.get_timing_cache().serialize()))
-            temporary.replace(path)
-        except OSError as error:
-            _LOG.warning("%s: timings of kernels cannot be kept: %s", path, error.strerror or error)
-
-    return save
-
-
-def _build_failure(path: Path, logger: TrtLogger) -> ModelPackageError | RuntimeUnavailableError:
-    reason = _last(logger)
-    if "memory" in reason.lower():
-        return RuntimeUnavailableError(f"tensorrt: no memory on the device to build {path}: {reason}")
-    return ModelPackageError(f"{path}: TensorRT {trt.__version__} cannot compile the graph: {reason}")
-
-
-def _last(logger: TrtLogger) -> str:
-    return " ".join(logger.errors[-1].split())[:400] if logger.errors else "no reason given"
+def kernels_key(key: EngineKey, gpu: Gpu) -> EngineKey:
+    """Return the key of what TensorRT for RTX has compiled just in time for an engine on a GPU."""
+    return replace(key, kind="kernels", device=gpu.name, compute_capability=gpu.capability)

@@ -17,7 +17,7 @@ def average_weights(paths: Sequence[Path]) -> AnomalyModel:
     """Return a model with the mean of trained weights (files that `load_model` reads), all weighing the same.
 
     Statistics of the normalisations are averaged too. The paper measures them anew on training images; here, where
-    training images are full of pasted objects, that lost what averaging had gained (`docs/decisions.md`).
+    training images are full of pasted objects, that lost what averaging had gained (`docs/decisions`).
 
     Raises:
         TrainingError: a file is missing, damaged or of another network than the first.

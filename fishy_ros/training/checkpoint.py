@@ -70,7 +70,10 @@ def load_weights(path: Path, model: AnomalyModel) -> None:
         TrainingError: the file is missing, damaged or of another network.
     """
     with _weights_of(model.size, path) as weights:
-        model.load_state_dict(weights)
+        missing, unknown = model.load_state_dict(weights, strict=False)
+        # The output that a variant has beside the classes starts anew from the weights of the plain network.
+        if unknown or any(not name.startswith("net.extra.") for name in missing):
+            raise RuntimeError(f"missing {missing[:3]}, unknown {unknown[:3]}")
 
 
 def load_network_weights(path: Path, model: AnomalyModel) -> None:

@@ -14,10 +14,12 @@ from torch import nn
 from fishy_ros.datasets.registry import open_dataset
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import resize_score
+from fishy_ros.metrics.misclassification import MisclassificationAccumulator, MisclassificationMetrics
+from fishy_ros.metrics.per_image import PerImageAccumulator, PerImageMetrics, image_metrics
 from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
 from fishy_ros.metrics.segmentation import SegmentationAccumulator, SegmentationMetrics
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.sources import image_files, read_image
+from fishy_ros.training.sources import image_files, read_image, read_map
 from fishy_ros.training.statistics import to_tensor
 from fishy_ros.types import ImageArray, LabelMap
 
@@ -48,50 +50,81 @@ class SegmentationSet:
             raise ConfigError(f"classes {self.classes!r} is unknown; known are {sorted(CLASS_SETS)}")
 
 
+@dataclass(frozen=True)
+class HeadMetrics:
+    """What one head finds on one set: all pixels pooled, and the means over images of CAOS."""
+
+    pixel: PixelMetrics
+    per_image: PerImageMetrics
+
+
 @torch.no_grad()
 def evaluate_heads(
-    model: AnomalyModel, heads: Mapping[str, nn.Module], root: Path, height: int, width: int, progress: Progress
-) -> dict[str, PixelMetrics]:
-    """Pool the pixels of the set below `root` (`images/`, `labels/` with 0, 1 and 255) for every head.
+    model: AnomalyModel,
+    heads: Mapping[str, nn.Module],
+    root: Path,
+    height: int,
+    width: int,
+    progress: Progress,
+    maps: Path | None = None,
+) -> dict[str, HeadMetrics]:
+    """Score the set below `root` (`images/`, `labels/` with 0, 1 and 255) with every head.
 
     The network runs once an image of `height` x `width`. Scores are resized to the labels bilinearly, as everywhere
-    in the project.
+    in the project. `maps` gets `HEAD/NAME.npy`, float32 at half the size of the input, which `fishy score` reads.
     """
     model.eval()
     pools = {name: PixelAccumulator() for name in heads}
+    images = {name: PerImageAccumulator() for name in heads}
+    for folder in [maps / name for name in heads] if maps is not None else []:
+        folder.mkdir(parents=True, exist_ok=True)
     for sample in open_dataset("folder", root):
         if sample.labels is None:
             continue
         image = to_tensor(sample.image, height, width)
         net = model.net(model.normalise(image))
         for name, head in heads.items():
-            raw = head(net.logits, net, image)[0].numpy()
-            score = resize_score(resize_score(raw, height // 2, width // 2), *sample.labels.shape)
-            pools[name].update(score, sample.labels, sample.id)
+            half = resize_score(head(net.logits, net, image)[0].numpy(), height // 2, width // 2)
+            if maps is not None:
+                np.save(maps / name / f"{sample.id}.npy", half)
+            pixels = pools[name].update(resize_score(half, *sample.labels.shape), sample.labels, sample.id)
+            images[name].add(image_metrics(pixels))
         progress()
-    return {name: pool.compute() for name, pool in pools.items()}
+    return {name: HeadMetrics(pool.compute(), images[name].compute()) for name, pool in pools.items()}
 
 
 @torch.no_grad()
 def evaluate_segmentation(
-    model: AnomalyModel, root: Path, labelled: SegmentationSet, height: int, width: int, progress: Progress
-) -> SegmentationMetrics:
+    model: AnomalyModel,
+    root: Path,
+    labelled: SegmentationSet,
+    height: int,
+    width: int,
+    progress: Progress,
+    heads: Mapping[str, nn.Module] | None = None,
+) -> tuple[SegmentationMetrics, dict[str, MisclassificationMetrics]]:
     """Compare the predicted classes of whole images with a labelled set below `root`.
 
-    The network reads images at `height` x `width` unless the set says otherwise.
+    The network reads images at `height` x `width` unless the set says otherwise. Where the set has the classes of the
+    network, also return how well each of `heads` finds the pixels that are predicted wrongly.
     """
     model.eval()
     size = labelled.height or height, labelled.width or width
     names = np.array(CLASS_SETS[labelled.classes], np.uint8)
     pool = SegmentationAccumulator(int(names.max()) + 1)
+    wrong = {name: MisclassificationAccumulator() for name in heads or {} if labelled.classes == "cityscapes"}
     for path in image_files(root / labelled.images):
-        truth = np.asarray(read_image(root / labelled.labels / f"{path.stem}.png", cv2.IMREAD_UNCHANGED), np.uint8)
-        picture = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
-        predicted = names[predict_labels(model, picture, *size)]
-        enlarged = cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        pool.update(np.asarray(enlarged, np.uint8), truth, path.stem)
+        truth = np.asarray(read_map(root / labelled.labels / f"{path.stem}.png"), np.uint8)
+        image = to_tensor(np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8), *size)
+        net = model.net(model.normalise(image))
+        classes = np.asarray(net.logits[0].argmax(dim=0).to(torch.uint8).numpy(), np.uint8)
+        predicted = np.asarray(cv2.resize(names[classes], truth.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+        pool.update(predicted, truth, path.stem)
+        for name, accumulator in wrong.items():
+            raw = (heads or {})[name](net.logits, net, image)[0].numpy()
+            accumulator.update(resize_score(raw, *truth.shape), predicted, truth, path.stem)
         progress()
-    return pool.compute()
+    return pool.compute(), {name: accumulator.compute() for name, accumulator in wrong.items()}
 
 
 def predict_labels(model: AnomalyModel, picture: ImageArray, height: int, width: int) -> LabelMap:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.nets.blocks import upsample
 from fishy_ros.training.nets.reparameterised import fuse_branches
+from fishy_ros.training.tensorrt_rules import check_for_tensorrt
 
 OPSET: int = 18
 """Up to 17, reductions name their axes in an attribute, which OpenVINO ignores for ReduceLogSumExp."""
@@ -48,7 +49,7 @@ class DeployedModel(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 `[1, H, W, 3]` to `score` float32 and `labels` uint8, both `[1, H/2, W/2]`."""
-        score, logits = self.raw_score(image.permute(0, 3, 1, 2).float())
+        score, logits = self.raw_score(as_planes(image))
         z = (upsample(score[:, None], 2).squeeze(1) - self.scale.centre) / self.scale.width
         heatmap = 0.5 + 0.5 * z / (1 + z.abs())
         return heatmap, _labels(logits)
@@ -63,7 +64,7 @@ class NetworkAlone(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map uint8 `[1, H, W, 3]` to labels uint8 `[1, H/2, W/2]`."""
-        return _labels(self.model.net(self.model.normalise(image.permute(0, 3, 1, 2).float())).logits)
+        return _labels(self.model.net(self.model.normalise(as_planes(image))).logits)
 
 
 def export_graph(deployed: DeployedModel, height: int, width: int, path: Path) -> None:
@@ -80,6 +81,9 @@ def export_module(module: nn.Module, outputs: Sequence[str], height: int, width:
     """Write the ONNX graph of a module that maps an image uint8 `[1, H, W, 3]` to `outputs`, and check it.
 
     Branches that run as one convolution are fused; `module` itself is put into evaluation mode and stays as it is.
+
+    Raises:
+        ModelPackageError: TensorRT would refuse the graph.
     """
     module.eval()
     example = torch.zeros(1, height, width, 3, dtype=torch.uint8)
@@ -94,7 +98,17 @@ def export_module(module: nn.Module, outputs: Sequence[str], height: int, width:
             opset_version=OPSET,
             dynamo=False,
         )
-    onnx.checker.check_model(onnx.load(str(path)), full_check=True)
+    model = onnx.load(str(path))
+    onnx.checker.check_model(model, full_check=True)
+    check_for_tensorrt(model, path)
+
+
+def as_planes(image: Tensor) -> Tensor:
+    """Turn an image uint8 `[1, H, W, 3]` into float32 `[1, 3, H, W]`.
+
+    The cast comes first: TensorRT knows uint8 only at a network's inputs and outputs, so nothing else may read it.
+    """
+    return image.float().permute(0, 3, 1, 2)
 
 
 def _labels(logits: Tensor) -> Tensor:

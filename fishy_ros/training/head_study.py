@@ -16,9 +16,10 @@ from fishy_ros.training.calibrate import normal_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
-from fishy_ros.training.heads.model import count_parameters
-from fishy_ros.training.heads.registry import HEADS, create_head
+from fishy_ros.training.heads.model import AnomalyModel, count_parameters
+from fishy_ros.training.heads.registry import MEASURES, create_head, measures_of, usable_heads
 from fishy_ros.training.latency import ROUNDS
+from fishy_ros.training.pasted import pasted_images
 from fishy_ros.training.sources import open_sources
 from fishy_ros.training.statistics import measure_statistics
 from fishy_ros.training.validation import count_watched, score_sets
@@ -30,7 +31,9 @@ class HeadResult:
 
     head: str
     sets: Mapping[str, Mapping[str, float]]
-    """For each labelled set `AP`, `FPR95` and `AUROC`."""
+    """For each labelled set `AP`, `FPR95` and `AUROC`, and `image_AP` and so on, the means over images."""
+    misclassification: Mapping[str, Mapping[str, float]]
+    """For each set with the network's classes `max_J` and `AP` of finding what is classified wrongly."""
     cost: HeadCost
 
 
@@ -48,6 +51,8 @@ class StudyResult:
     """The machine that was measured on."""
     segmentation: Mapping[str, float]
     """Mean IoU by set, fractions of 1."""
+    prevalence: Mapping[str, float]
+    """AP of a random score by labelled set; its FPR95 is 0.95."""
     network_alone_ms: float
     heads: tuple[HeadResult, ...]
 
@@ -69,12 +74,20 @@ class HeadStudy:
         images: int,
         height: int,
         width: int,
+        objects: Path | None = None,
+        maps: Path | None = None,
     ) -> None:
-        """Name what is to be measured; no `heads` means all. `images` training images give the statistics."""
+        """Name what is to be measured; no `heads` means all. `images` training images give the statistics.
+
+        `objects` is a folder of objects to paste into training images, for heads that are fitted on anomalies; they are
+        left out without it, unless they are asked for by name. `maps` gets the score maps, `SET/HEAD/NAME.npy`.
+        """
         self._config = config
         self._root = Path(data or config.data)
         self._weights = weights
-        self._heads = heads or tuple(HEADS)
+        self._heads = heads
+        self._objects = objects
+        self._maps = maps
         self._images = images
         self._size = height, width
         self._watched = dataclasses.replace(config.validation, height=height, width=width)
@@ -93,9 +106,12 @@ class HeadStudy:
         """
         model = load_model(self._weights)
         sources = open_sources(self._root, self._config.sources, self._config.max_width)
-        statistics = measure_statistics(model, normal_images(sources, self._images, *self._size))
-        heads = {name: create_head(name, model, statistics).eval() for name in self._heads}
-        scores = score_sets(model, heads, self._watched, self._root, progress)
+        names = self._heads or _all_heads(model, self._objects is not None)
+        images = normal_images(sources, self._images, *self._size)
+        pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
+        statistics = measure_statistics(model, names, images, pasted)
+        heads = {name: create_head(name, model, statistics).eval() for name in names}
+        scores = score_sets(model, heads, self._watched, self._root, progress, self._maps)
         costs = measure_head_costs(model, heads, *self._size, progress)
         return StudyResult(
             network=model.size,
@@ -106,20 +122,39 @@ class HeadStudy:
             command=" ".join(["fishy", *sys.argv[1:]]),
             environment=environment,
             segmentation=scores.segmentation,
+            prevalence=scores.prevalence,
             network_alone_ms=costs[NETWORK].latency_ms,
-            heads=tuple(HeadResult(name, scores.heads[name], costs[name]) for name in heads),
+            heads=tuple(
+                HeadResult(name, scores.heads[name], scores.misclassification[name], costs[name]) for name in heads
+            ),
         )
 
 
+def _all_heads(model: AnomalyModel, has_anomalies: bool) -> tuple[str, ...]:
+    """Name all heads that these weights and images can give."""
+    names = usable_heads(model)
+    if has_anomalies:
+        return names
+    return tuple(name for name in names if not any(MEASURES[measure].pasted for measure in measures_of([name])))
+
+
 def study_table(result: StudyResult) -> Table:
-    """Lay the heads out, rates in percent as AP / FPR95."""
-    folders = tuple(result.heads[0].sets) if result.heads else ()
+    """Lay the heads out, rates in percent as AP / FPR95; the last columns find what is classified wrongly."""
+    folders = tuple(result.prevalence)
+    labelled = tuple(result.heads[0].misclassification) if result.heads else ()
     table = Table(title=f"network {result.network}, {result.height} x {result.width}, AP / FPR95 in %")
-    for column in ("head", *(Path(folder).name for folder in folders), "times the network"):
-        table.add_column(column, justify="left" if column == "head" else "right")
+    table.add_column("head")
+    for column in (*(Path(folder).name for folder in folders), "times the network"):
+        table.add_column(column, justify="right")
+    for folder in labelled:
+        table.add_column(f"max J / AP {Path(folder).parent.name}", justify="right")
+    table.add_row("random", *(f"{100 * result.prevalence[folder]:.1f} / 95.0" for folder in folders), "")
     for head in result.heads:
         cells = [f"{100 * head.sets[folder]['AP']:.1f} / {100 * head.sets[folder]['FPR95']:.1f}" for folder in folders]
-        table.add_row(head.head, *cells, f"{head.cost.ratio:.3f}")
+        wrong = [head.misclassification[folder] for folder in labelled]
+        found = [f"{100 * rates['max_J']:.1f} / {100 * rates['AP']:.1f}" for rates in wrong]
+        mark = "" if head.cost.engine == "onnxruntime" else f" ({head.cost.engine})"
+        table.add_row(head.head, *cells, f"{head.cost.ratio:.3f}{mark}", *found)
     for folder, miou in result.segmentation.items():
         table.add_row(f"mIoU {folder}", f"{100 * miou:.1f}")
     return table

@@ -10,6 +10,7 @@ from torch import Tensor
 from fishy_ros.training.crops import Crop
 from fishy_ros.training.heads.dissimilarity import DissimilarityHead
 from fishy_ros.training.heads.model import AnomalyModel, ModelOutput
+from fishy_ros.training.ood_losses import OOD_TERMS
 from fishy_ros.training.sources import IGNORE
 from fishy_ros.types import ANOMALY, NORMAL
 
@@ -23,6 +24,8 @@ class LossConfig:
     """The share of normal pixels, those with the highest loss, that count once more as a group."""
     hard: float = 0.5
     prototypes: float = 0.1
+    ood: float = 1.0
+    """Weight of what a network of a variant learns (see `ood_losses`); plain networks learn nothing by it."""
     rare_classes: float | None = None
     """The constant c of class weights 1 / log(c + share of the class); None weights all classes alike."""
 
@@ -38,6 +41,10 @@ def total_loss(
     outlier = outlier_loss(output.outlier.float(), batch.outlier, config.hard_share, config.hard)
     total = segmentation + config.outlier * outlier
     terms = {"segmentation": segmentation.item(), "outlier": outlier.item()}
+    if model.net.variant in OOD_TERMS:
+        ood = OOD_TERMS[model.net.variant](output.net, batch.labels, batch.outlier)
+        total = total + config.ood * ood
+        terms[model.net.variant] = ood.item()
     if isinstance(model.head, DissimilarityHead):
         prototypes = prototype_loss(model.head, output, batch.outlier)
         total = total + config.prototypes * prototypes

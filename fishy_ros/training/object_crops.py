@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.errors import TrainingError
-from fishy_ros.training.sources import read_image
+from fishy_ros.training.sources import read_image, read_map
 
 MAX_SIDE: int = 256
 
@@ -89,7 +89,7 @@ def load_instances(images: Path, instances: Path, min_side: int = 24) -> list[Ob
     train_ids = {24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
     for path in sorted(instances.glob("*.png")):
         image = read_image(next(images.glob(f"{path.stem}.*")), cv2.IMREAD_COLOR)
-        ids = read_image(path, cv2.IMREAD_UNCHANGED)
+        ids = read_map(path)
         for value in np.unique(ids[ids >= 1000]):
             crop = make_object_crop(np.asarray(image, np.uint8), ids == value, 0, train_ids.get(int(value) // 1000))
             if crop is not None and crop.train_id is not None and min(crop.alpha.shape) >= min_side:

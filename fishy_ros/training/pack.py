@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.object_crops import MAX_SIDE
-from fishy_ros.training.sources import SourceConfig, image_files, read_image
+from fishy_ros.training.sources import SourceConfig, image_files, read_image, read_map
 
 Report = Callable[[str], None]
 """Called with the name of every file that was packed."""
@@ -82,7 +82,7 @@ def _shrink(image: NDArray[np.integer[Any]], max_side: int) -> NDArray[np.intege
 
 
 def _shrink_labels(path: Path, max_width: int) -> NDArray[np.integer[Any]]:
-    values = read_image(path, cv2.IMREAD_UNCHANGED)
+    values = read_map(path)
     if values.shape[1] <= max_width:
         return values
     size = (max_width, round(values.shape[0] * max_width / values.shape[1]))

@@ -18,7 +18,7 @@ from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import MAX_CONFIG_BYTES
 from fishy_ros.training.graph import DeployedModel, export_graph
 from fishy_ros.training.heads.model import count_parameters
-from fishy_ros.training.heads.registry import create_head
+from fishy_ros.training.heads.registry import create_head, require_in_graph
 from fishy_ros.training.statistics import load_statistics
 
 REQUIRED: tuple[str, ...] = ("name", "version", "description", "license", "training_data", "card")
@@ -47,6 +47,7 @@ def build_package(
     words = _read_description(description)
     model = load_model(checkpoint)
     measured = load_calibration(calibration / "calibration.json")
+    require_in_graph(measured.head)
     metrics = {name: _read_metrics(path) for name, path in reports.items()}
     head = create_head(measured.head, model, load_statistics(calibration / "statistics.safetensors"))
     with tempfile.TemporaryDirectory() as scratch:

@@ -29,4 +29,5 @@ def write_prediction_picture(model: AnomalyModel, batch: Crop, path: Path) -> No
         target = cv2.cvtColor(batch.outlier[index].cpu().numpy() * np.uint8(255), cv2.COLOR_GRAY2BGR)
         score = (output.outlier[index].float().sigmoid().cpu().numpy() * 255).astype(np.uint8)
         rows.append(np.hstack([image, classes, target, cv2.applyColorMap(score, cv2.COLORMAP_INFERNO)]))
-    cv2.imwrite(str(path), np.vstack(rows))
+    suffix = path.suffix or ".png"  # OpenCV is not given the name, which may be none that it can take
+    path.write_bytes(cv2.imencode(suffix, np.vstack(rows))[1].tobytes())

@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.datasets import images
 from fishy_ros.datasets.images import decode_file
+from fishy_ros.datasets.label_files import read_samples
 from fishy_ros.errors import ConfigError, DatasetError, TrainingError
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap
 
@@ -135,7 +137,7 @@ class TrainingSource:
         return TrainingImage(image, labels, confidence, outlier, self.config.horizon)
 
     def _read_map(self, folder: str, stem: str, size: tuple[int, int], interpolation: int) -> NDArray[np.uint8]:
-        values = read_image(self.root / folder / f"{stem}.png", cv2.IMREAD_UNCHANGED)
+        values = read_map(self.root / folder / f"{stem}.png")
         return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.uint8)
 
 
@@ -149,7 +151,9 @@ def normal_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[I
 def void_outliers(label_ids: LabelMap) -> LabelMap:
     """Tell outliers (1), normal (0) and doubtful pixels (255) apart by Cityscapes label ids.
 
-    Source: Di Biase et al., SynBoost, 2021, section 3.3, which takes void regions as examples of the unknown.
+    Source: Di Biase et al., SynBoost, 2021, section 3.2, which takes void regions as examples of the unknown. Of the
+    void ids only those of things are outliers (`VOID_OUTLIERS`); the published code takes id 5 alone. Ground, borders
+    and the own vehicle are void, too, but nothing unknown.
     """
     table = np.full(256, NORMAL, np.uint8)
     table[list(VOID_OUTLIERS)] = ANOMALY
@@ -197,14 +201,14 @@ def open_sources(root: Path, configs: Sequence[SourceConfig], max_width: int = M
 
 
 def image_files(folder: Path) -> list[Path]:
-    """List the images of a folder in the order of their names.
+    """List the images of a folder in natural order, as datasets do.
 
     Raises:
         TrainingError: there are none.
     """
-    files = sorted(path for path in folder.glob("*") if path.suffix in {".jpg", ".png", ".webp"})
+    files = images.image_files(folder)
     if not files:
-        raise TrainingError(f"{folder}: no images (.jpg, .png, .webp) found")
+        raise TrainingError(f"{folder}: no images ({', '.join(sorted(images.IMAGE_SUFFIXES))}) found")
     return files
 
 
@@ -216,5 +220,17 @@ def read_image(path: Path, mode: int) -> NDArray[np.integer[Any]]:
     """
     try:
         return decode_file(path, mode)
+    except DatasetError as error:
+        raise TrainingError(str(error)) from error
+
+
+def read_map(path: Path) -> NDArray[np.integer[Any]]:
+    """Read a map of labels, ids or confidences as its samples are stored.
+
+    Raises:
+        TrainingError: the file is missing or no such picture.
+    """
+    try:
+        return np.asarray(read_samples(path))
     except DatasetError as error:
         raise TrainingError(str(error)) from error

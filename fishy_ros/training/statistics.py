@@ -1,9 +1,10 @@
-"""Statistics of normal training pixels that some heads need."""
+"""What heads learn from images of a trained network: measured together, in one pass, kept in one file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,12 +13,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fishy_ros.detector import resize_into
-from fishy_ros.errors import TrainingError
+from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.heads.registry import FeatureStatistics
-from fishy_ros.training.heads.statistics import halve
-from fishy_ros.training.mixture import fit_mixture, pick_pixels
+from fishy_ros.training.heads.registry import MEASURES, measures_of
+from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.types import ImageArray
+
+
+class PastedImage(NamedTuple):
+    """An image `[1, 3, H, W]` with pasted anomalies, and uint8 `[1, H/4, W/4]`: 0 normal, 1 anomaly, 255 ignored."""
+
+    image: Tensor
+    outlier: Tensor
 
 
 def to_tensor(image: ImageArray, height: int, width: int) -> Tensor:
@@ -28,59 +35,57 @@ def to_tensor(image: ImageArray, height: int, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def measure_statistics(model: AnomalyModel, images: Iterable[Tensor]) -> FeatureStatistics:
-    """Measure largest logits and fine features by predicted class over normal images `[1, 3, H, W]`.
+def measure_statistics(
+    model: AnomalyModel, heads: Iterable[str], images: Iterable[Tensor], pasted: Iterable[PastedImage] | None = None
+) -> Statistics:
+    """Measure what some heads need.
 
-    H and W are multiples of 32.
+    Args:
+        model: is put into evaluation mode.
+        heads: names of the heads.
+        images: normal images `[1, 3, H, W]`, H and W multiples of 32.
+        pasted: images with pasted anomalies, for heads whose weights are fitted; no frame that is scored later.
 
     Raises:
+        ConfigError: a head is unknown, or needs pasted anomalies and there are none.
         TrainingError: there is no image.
     """
     model.eval()
-    classes, width = model.net.classes, model.net.detail
-    count = torch.zeros(classes, dtype=torch.float64)
-    logit_sum, logit_square = count.clone(), count.clone()
-    feature_sum = torch.zeros(classes, width, dtype=torch.float64)
-    product = torch.zeros(width, width, dtype=torch.float64)
-    generator, picked = torch.Generator().manual_seed(0), []
-    for image in images:
-        net = model.net(model.normalise(image))
-        largest, winner = net.logits.flatten(2).max(dim=1)
-        one_hot = torch.nn.functional.one_hot(winner[0], classes).double()
-        value, feature = largest[0].double(), net.detail.flatten(2)[0].double()
-        count += one_hot.sum(0)
-        logit_sum += value @ one_hot
-        logit_square += value.square() @ one_hot
-        feature_sum += one_hot.T @ feature.T
-        product += feature @ feature.T
-        coarse = halve(net.logits).argmax(dim=1).flatten()
-        picked.append(pick_pixels(halve(net.detail)[0].flatten(1), coarse, generator))
-    if count.sum() == 0:
-        raise TrainingError("no training image was given to measure statistics on")
-    seen = count.clamp_min(1)
-    mean = logit_sum / seen
-    spread = (logit_square / seen - mean.square()).clamp_min(1e-6).sqrt()
-    means = feature_sum / seen[:, None]
-    covariance = (product - (means * count[:, None]).T @ means) / count.sum()
-    unseen = count == 0
-    mean[unseen], spread[unseen] = mean[~unseen].mean(), spread[~unseen].mean()
-    means[unseen] = means[~unseen].mean(0)
-    mixture = fit_mixture(torch.cat(picked), covariance)
-    return FeatureStatistics(mean.float(), spread.float(), means.float(), covariance.float(), *mixture)
+    found, names = Statistics(), measures_of(heads)
+    fitted = [name for name in names if MEASURES[name].pasted]
+    plain = {name: MEASURES[name].build(model, found) for name in names if name not in fitted}
+    if fitted and pasted is None:
+        raise ConfigError(f"{', '.join(fitted)}: fitted on images with pasted anomalies; name objects with --objects")
+    for image in images if plain else ():
+        seen = Observation(image, model.net(model.normalise(image)))
+        for measure in plain.values():
+            measure.observe(seen)
+    for name, measure in plain.items():
+        found.add(name, measure.finish())
+    searching = {name: MEASURES[name].build(model, found) for name in fitted}
+    for image, outlier in (pasted or ()) if fitted else ():
+        seen = Observation(image, model.net(model.normalise(image)), outlier)
+        for measure in searching.values():
+            measure.observe(seen)
+    for name, measure in searching.items():
+        found.add(name, measure.finish())
+    return found
 
 
-def save_statistics(path: Path, statistics: FeatureStatistics) -> None:
+def save_statistics(path: Path, statistics: Statistics) -> None:
     """Write statistics as safetensors."""
-    save_file({name: value.contiguous() for name, value in statistics.__dict__.items()}, path)
+    save_file({name: value.contiguous().clone() for name, value in statistics.items()}, path)
 
 
-def load_statistics(path: Path) -> FeatureStatistics:
-    """Read statistics that `save_statistics` wrote.
+def load_statistics(path: Path) -> Statistics:
+    """Read statistics that `save_statistics` wrote; a file that is missing holds none.
 
     Raises:
-        TrainingError: the file is missing or holds something else.
+        TrainingError: the file holds something else.
     """
+    if not path.exists():
+        return Statistics()
     try:
-        return FeatureStatistics(**load_file(path))
-    except (OSError, TypeError, SafetensorError) as error:
+        return Statistics(load_file(path))
+    except (OSError, SafetensorError) as error:
         raise TrainingError(f"{path}: no statistics of a training run: {error}") from error

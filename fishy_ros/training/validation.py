@@ -30,30 +30,55 @@ class ValidationConfig:
     """Steps from one validation to the next; 0 for none."""
 
 
+RATES: tuple[str, ...] = ("AP", "FPR95", "AUROC")
+"""What is reported of every head on every set, all pixels pooled."""
+
+
 @dataclass(frozen=True)
 class SetScores:
     """What some heads of a network and its segmentation reach on the watched sets; fractions of 1."""
 
     heads: Mapping[str, Mapping[str, Mapping[str, float]]]
-    """For each head and each folder of anomalies `AP`, `FPR95` and `AUROC`."""
+    """For each head and each folder of anomalies `RATES`, and `image_AP` and so on, the means over images."""
     segmentation: Mapping[str, float]
     """Mean IoU by folder of images."""
+    prevalence: Mapping[str, float]
+    """Share of anomalous pixels by folder of anomalies, which is the AP of a random score."""
+    misclassification: Mapping[str, Mapping[str, Mapping[str, float]]]
+    """For each head and each folder of images with the network's classes `max_J` and `AP`."""
 
 
 def score_sets(
-    model: AnomalyModel, heads: Mapping[str, nn.Module], config: ValidationConfig, root: Path, progress: Progress
+    model: AnomalyModel,
+    heads: Mapping[str, nn.Module],
+    config: ValidationConfig,
+    root: Path,
+    progress: Progress,
+    maps: Path | None = None,
 ) -> SetScores:
-    """Score heads and segmentation on every set below `root`; `progress` is called `count_watched` times."""
+    """Score heads and segmentation on every set below `root`; `progress` is called `count_watched` times.
+
+    `maps` gets a folder of score maps for each set, named after the last part of its path.
+    """
     size = config.height, config.width
     scores: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
+    wrong: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
+    prevalence, segmentation = dict[str, float](), dict[str, float]()
     for folder in config.anomalies:
-        for name, found in evaluate_heads(model, heads, root / folder, *size, progress).items():
-            scores[name][folder] = {"AP": found.ap, "FPR95": found.fpr95, "AUROC": found.auroc}
-    segmentation = {
-        labelled.images: evaluate_segmentation(model, root, labelled, *size, progress).miou
-        for labelled in config.segmentation
-    }
-    return SetScores(scores, segmentation)
+        below = None if maps is None else maps / Path(folder).name
+        for name, found in evaluate_heads(model, heads, root / folder, *size, progress, below).items():
+            pixel, images = found.pixel, found.per_image
+            scores[name][folder] = {
+                **{"AP": pixel.ap, "FPR95": pixel.fpr95, "AUROC": pixel.auroc},
+                **{"image_AP": images.aupr, "image_FPR95": images.fpr95, "image_AUROC": images.auroc},
+            }
+            prevalence[folder] = pixel.positives / (pixel.positives + pixel.negatives)
+    for labelled in config.segmentation:
+        whole, by_head = evaluate_segmentation(model, root, labelled, *size, progress, heads)
+        segmentation[labelled.images] = whole.miou
+        for name, metrics in by_head.items():
+            wrong[name][labelled.images] = {"max_J": metrics.max_j, "AP": metrics.ap}
+    return SetScores(scores, segmentation, prevalence, wrong)
 
 
 def count_watched(config: ValidationConfig, root: Path) -> int:
@@ -68,7 +93,7 @@ def validate(model: AnomalyModel, config: ValidationConfig, root: Path) -> dict[
     scores = score_sets(model, {LEARNED: model.head}, config, root, _nothing)
     found = {f"mIoU {images}": miou for images, miou in scores.segmentation.items()}
     for folder, rates in scores.heads[LEARNED].items():
-        found |= {f"{rate} {folder}": value for rate, value in rates.items()}
+        found |= {f"{rate} {folder}": rates[rate] for rate in RATES}
     return found
 
 

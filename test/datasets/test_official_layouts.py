@@ -197,6 +197,32 @@ def test_bdd_anomaly_counts_trains_motorcycles_and_bicycles(tmp_path):
     assert _first(sample.labels, 6) == [0, 0, 0, 1, 1, 1]
 
 
+def test_the_first_bdd_anomaly_has_no_bicycles_and_leaves_their_frames_out(tmp_path):
+    entries = []
+    for name, ids in {"rides": (1, 18, 20), "bicycle": (1, 20), "train": (2, 18), "motorcycle": (2, 19)}.items():
+        _picture(tmp_path / f"{name}.jpg")
+        _labels(tmp_path / f"{name}.png", *ids)
+        entries.append({"fpath_img": f"{name}.jpg", "fpath_segm": f"{name}.png"})
+    (tmp_path / "anom.odgt").write_text(json.dumps(entries))
+    first = open_dataset("bdd-anomaly", tmp_path, version="2019")
+    assert _first(first[0].labels, 3) == [0, 1, 0]
+    assert [sample.id for sample in first] == ["rides", "train", "motorcycle"]
+    assert len(open_dataset("bdd-anomaly", tmp_path)) == 4
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(("split", "part"), [("train", "training"), ("validation", "validation")])
+def test_street_hazards_opens_what_its_papers_train_on(tmp_path, split, part, listed):
+    _picture(tmp_path / f"train/images/{part}/t1/9.png")
+    _labels(tmp_path / f"train/annotations/{part}/t1/9.png", 1, 13, 0)
+    if listed:
+        entry = {"fpath_img": f"images/{part}/t1/9.png", "fpath_segm": f"annotations/{part}/t1/9.png"}
+        (tmp_path / f"train/{split}.odgt").write_text(json.dumps([entry]))
+    (sample,) = open_dataset("streethazards", tmp_path, split=split)
+    assert sample.id == "t1_9"
+    assert not sample.labels.any()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -126,7 +126,7 @@ def test_a_number_out_of_range_is_named(option, value):
 
 
 def test_a_root_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="leave --root out"):
+    with pytest.raises(DatasetError, match="takes no --root"):
         open_dataset("synthetic", tmp_path)
 
 

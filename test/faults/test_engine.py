@@ -25,17 +25,13 @@ def set_bright(is_bright):
     return step
 
 
-def one_bright_frame(rig):
-    set_bright(True)(rig)
-    rig.send()
-    set_bright(False)(rig)
-
-
 def until_restarted(rig):
+    set_bright(False)(rig)
     rig.await_status(lambda status: "no answer from the runtime" in values_of(status)["last_error"], "the restart")
 
 
 def configure_again(rig):
+    set_bright(False)(rig)
     rig.bench.activate()
 
 
@@ -49,7 +45,7 @@ HANGS = FaultCase(
     "engine",
     "hangs",
     "ERROR: one frame has been in work for ... s, then a restart",
-    one_bright_frame,
+    set_bright(True),
     says("has been in work", level=DiagnosticStatus.ERROR),
     until_restarted,
 )
@@ -57,7 +53,7 @@ GIVES_UP = FaultCase(
     "engine",
     "hangs after the last restart allowed",
     "ERROR: the runtime hangs; error transition, then configured anew",
-    one_bright_frame,
+    set_bright(True),
     lambda status: "the runtime hangs" in status.message and values_of(status)["state"] == "unconfigured",
     configure_again,
 )
@@ -75,4 +71,4 @@ def test_an_engine_that_hangs_is_an_error_and_is_restarted(start_rig, hold, tmp_
 
 
 def test_an_engine_that_hangs_again_ends_in_the_error_transition_and_can_be_configured_anew(start_rig, hold, tmp_path):
-    hold(start_rig(build_hanging_package(tmp_path / "odd"), hang_timeout_s=1.5, max_restarts=0), GIVES_UP)
+    hold(start_rig(build_hanging_package(tmp_path / "odd"), hang_timeout_s=2.0, max_restarts=0), GIVES_UP)

@@ -31,13 +31,15 @@ BAD = says("bad images", level=DiagnosticStatus.WARN)
 
 
 def sends(*messages: bytes):
-    """Build a step that sends messages as they are, then the last one again in a pause, so that none overtakes it."""
+    """Build a step that sends messages as they are, then the last one again alone, so that none overtakes it."""
 
     def step(rig):
         rig.send_bytes(messages)
-        rig.camera.is_on = False
-        rig.play(0.2)
-        rig.send_bytes(messages[-1:], pause_s=0.3)
+        rig.play_until_heatmap(time.monotonic(), "a good frame after them")
+        rig.settle()
+        said = len(rig.bench.diagnostics)
+        rig.send_bytes(messages[-1:])
+        rig.play_until(lambda: any(map(BAD, rig.bench.diagnostics[said:])), "the report of the last one")
         rig.camera.is_on = True
 
     return step
@@ -125,8 +127,12 @@ def test_ten_thousand_malformed_messages_end_nothing_and_publish_nothing(start_r
 def accounted(rig):
     """Turn the camera off and return how many messages the node has taken or knows to be lost."""
     rig.send()
-    rig.camera.is_on = False
-    rig.play(0.5)
-    rig.await_status(lambda status: True, "any status")
-    values = values_of(rig.bench.diagnostics[-1])
-    return int(values["frames_received"]) + int(values["frames_lost"])
+    rig.settle()
+    seen = []
+
+    def is_repeated(values):
+        seen.append(int(values["frames_received"]) + int(values["frames_lost"]))
+        return seen[-2:] == [seen[-1]] * 2
+
+    rig.await_counts(is_repeated, "two equal counts")
+    return seen[-1]

@@ -18,6 +18,8 @@ from fishy_ros.node.compat import IS_HUMBLE
 FACTORS = (1, 2, 5, 10)
 FRAMES_OF_THE_NETWORK = 60
 """So many frames could be answered in the time that each factor is played."""
+SLACK_MS = 200.0
+"""What a busy machine may add to a latency. A queue of only half of the frames would add seconds."""
 COUNTS = ("published", "dropped", "overtaken", "lost", "received")
 OWN_STAGES = ("decode_ms", "resize_ms", "inference_ms", "output_ms", "publish_ms")
 
@@ -69,16 +71,15 @@ def sustainable_hz(slow_rig):
 @pytest.mark.parametrize("factor", FACTORS)
 def test_latency_is_bounded_and_both_sides_count_the_same_drops(slow_rig, sustainable_hz, factor, record_property):
     rig = slow_rig
-    settle(rig)
-    heard, sent, before = len(rig.heard), len(rig.sent), counts(rig)
+    before = settled_counts(rig)
+    heard, sent = len(rig.heard), len(rig.sent)
     rig.bench.received["latency"].clear()
     rig.camera.rate_hz = factor * sustainable_hz
     rig.camera.is_on = True
     rig.play(min(6.0, FRAMES_OF_THE_NETWORK / sustainable_hz))
-    rig.camera.is_on = False
+    after = settled_counts(rig)
     frames = rig.sent[sent:]
-    settle(rig)
-    after = counts(rig)
+    rig.play_until(lambda: len(rig.bench.received["latency"]) >= len(rig.heard) - heard, "the latency of every heatmap")
     change = {name: after[name] - before[name] for name in COUNTS}
     answered = [one.stamp_ns for one in rig.heard[heard:]]
     result = _measured(rig, factor, frames, len(answered), change["dropped"])
@@ -92,22 +93,21 @@ def test_latency_is_bounded_and_both_sides_count_the_same_drops(slow_rig, sustai
         assert change["dropped"] == result.dropped
     ages = _values(rig, "age_ms")
     half = len(ages) // 2
-    assert np.median(ages[half:]) < 2 * np.median(ages[:half]) + 20, "latency does not grow with time"
-    assert result.age_p50_ms < 3 * np.percentile(_own_times(rig), 95)
+    assert np.median(ages[half:]) < 2 * np.median(ages[:half]) + SLACK_MS, "latency does not grow with time"
+    assert result.age_p50_ms < 3 * np.percentile(_own_times(rig), 95) + SLACK_MS
 
 
-def settle(rig):
-    """Wait until diagnostics were published after the last frame was answered."""
-    rig.play_until(
-        lambda: not rig.sent or (rig.heard and rig.heard[-1].stamp_ns == rig.sent[-1].stamp_ns), "the newest frame"
-    )
-    rig.play(0.3)
-    rig.await_status(lambda status: True, "any status")
+def settled_counts(rig):
+    """Wait until the newest frame is answered and two statuses in a row count the same; returns the counts."""
+    rig.settle()
+    seen = []
 
+    def is_repeated(values):
+        seen.append({name: int(values[f"frames_{name}"]) for name in COUNTS})
+        return seen[-2:] == [seen[-1]] * 2
 
-def counts(rig):
-    values = values_of(rig.bench.diagnostics[-1])
-    return {name: int(values[f"frames_{name}"]) for name in COUNTS}
+    rig.await_counts(is_repeated, "two equal counts")
+    return seen[-1]
 
 
 def _measured(rig, factor, frames, published, node_dropped):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from support.detector_bench import values_of
 from support.faults.camera import SECOND, WallClock
 from support.faults.case import FaultCase, says
+
+STALE = says("stale images", level=DiagnosticStatus.WARN)
 
 
 def stamped(clock, copies=1):
@@ -21,20 +23,23 @@ def stamped(clock, copies=1):
 
 
 def one_frame_with(offset_ns):
-    """Build a step that sends one frame whose stamp is off, with a pause around it, so that none overtakes it."""
+    """Build a step that sends one frame whose stamp is off, alone, so that none overtakes it."""
 
     def step(rig):
-        usual = rig.camera
-        rig.camera = replace(usual, is_on=False, clock=WallClock(offset_ns))
-        rig.play(0.2)
+        usual = replace(rig.camera)
+        rig.settle()
+        rig.camera.clock = WallClock(offset_ns)
+        said = len(rig.bench.diagnostics)
         rig.send()
-        rig.play(0.2)
+        rig.play_until(
+            lambda: rig.heard[-1].stamp_ns == rig.sent[-1].stamp_ns or any(map(STALE, rig.bench.diagnostics[said:])),
+            "the node to publish or to refuse the frame",
+        )
         rig.camera = usual
 
     return step
 
 
-STALE = says("stale images", level=DiagnosticStatus.WARN)
 RIGHT = stamped(WallClock())
 
 
@@ -89,18 +94,20 @@ def test_published_stamps_increase_whatever_the_camera_stamps(rig, hold, case):
 
 def test_a_camera_without_stamps_gets_the_heatmaps_of_its_images_in_their_order(rig):
     usual, heard, sent = rig.camera, len(rig.heard), len(rig.sent)
+
+    def unstamped():
+        return [one for one in rig.heard[heard:] if one.stamp_ns == 0]
+
     stamped(lambda: 0)(rig)
-    rig.play_until(lambda: len(rig.heard) >= heard + 5, "heatmaps of images without a stamp")
-    rig.camera = replace(usual, is_on=False)
-    rig.play(0.5)
+    rig.play_until(lambda: len(unstamped()) >= 5, "heatmaps of images without a stamp")
     rig.camera = usual
-    unstamped = [one for one in rig.heard[heard:] if one.stamp_ns == 0]
-    assert 5 <= len(unstamped) <= len(rig.sent) - sent
+    rig.play_until_heatmap(time.monotonic(), "the heatmap of an image with a stamp")
+    assert len(unstamped()) <= len([one for one in rig.sent[sent:] if one.stamp_ns == 0])
     assert not rig.wrong_since(heard, clock_steps_back=0)
-    rig.await_status(lambda status: int(values_of(status)["frames_unstamped"]) >= len(unstamped), "the count of them")
+    rig.await_counts(lambda values: int(values["frames_unstamped"]) >= len(unstamped()), "the count of them")
 
 
 def test_a_new_order_of_stamps_is_counted(rig):
     expected = sum(case.clock_steps_back for case in CASES)
-    rig.play(1.5)
-    assert int(values_of(rig.bench.diagnostics[-1])["stamp_restarts"]) == expected
+    values = rig.await_counts(lambda values: int(values["stamp_restarts"]) >= expected, "the count of new orders")
+    assert int(values["stamp_restarts"]) == expected

@@ -24,7 +24,7 @@ from fishy_ros.bags import BagReader, BagWriter
 from fishy_ros.bags.messages import compressed_image_message, image_message
 from fishy_ros.bags.storage_files import find_storage_files
 from fishy_ros.datasets.caos import read_odgt
-from fishy_ros.datasets.images import read_label_ids
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import FISHYSCAPES_LABELS, parse_label_mapping
 from fishy_ros.errors import FishyError
 from fishy_ros.evaluation.report.compare import compare_reports, read_report
@@ -75,7 +75,7 @@ def bag_metadata(data: bytes) -> None:
     folder = scratch("bag_metadata")
     (folder / "a.mcap").touch()
     (folder / "metadata.yaml").write_bytes(data)
-    assert all(file.parent == folder for file in find_storage_files(folder))
+    assert all(file.parent == folder for file in find_storage_files(folder).files)
 
 
 def bag_mcap(data: bytes) -> None:

@@ -76,3 +76,19 @@ def test_segmentation_uses_the_palette_in_bgr():
     palette = np.array([[128, 64, 128], [10, 20, 30]], np.uint8)
     picture = render_segmentation(np.array([[0, 1, 255]], np.uint8), palette)
     np.testing.assert_array_equal(picture, [[[128, 64, 128], [30, 20, 10], [0, 0, 0]]])
+
+
+@pytest.mark.parametrize(("score", "weight"), [(0.5, 1.0), (0.25, 0.125), (0.1, 0.008), (0.9, 1.0)])
+@pytest.mark.parametrize("opacity", [0.2, 0.6, 1.0])
+def test_overlay_is_tinted_by_the_cube_of_the_score_over_the_threshold(score, weight, opacity):
+    image = np.full((16, 16, 3), 90, np.uint8)
+    heatmap = np.full((16, 16), score, np.float32)
+    tint = colorize(heatmap)[8, 8].astype(float)
+    expected = 90 + opacity * weight * (tint - 90)
+    found = render_overlay(image, heatmap, threshold=0.5, opacity=opacity)
+    np.testing.assert_allclose(found[8, 8], expected, atol=1.0)
+
+
+def test_overlay_is_60_percent_heatmap_unless_told_otherwise():
+    image, heatmap = np.full((16, 16, 3), 90, np.uint8), np.full((16, 16), 0.5, np.float32)
+    np.testing.assert_array_equal(render_overlay(image, heatmap, 0.5), render_overlay(image, heatmap, 0.5, opacity=0.6))

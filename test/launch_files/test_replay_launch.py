@@ -15,6 +15,8 @@ from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.report.report_json import load_report
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def run_launch(tmp_path):

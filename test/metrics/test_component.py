@@ -135,3 +135,49 @@ def test_merging_equals_one_pass_and_needs_the_same_threshold():
 def test_an_unknown_track_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ScoreError, match="expected one of anomaly, obstacle"):
         find_track("road")
+
+
+def test_the_limits_and_smallest_sizes_are_those_of_the_paper():
+    """Section 4.2 (F1* over 0.25, 0.30 ... 0.75) and the released evaluation code (sizes of both tracks)."""
+    np.testing.assert_allclose(LIMITS, [0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75])
+    sizes = {name: (track.min_predicted, track.min_true) for name, track in TRACKS.items()}
+    assert sizes == {"anomaly": (500, 100), "obstacle": (50, 10)}
+
+
+def test_a_component_found_to_28_percent_counts_at_the_lowest_limit_only():
+    labels = np.zeros((20, 20), np.uint8)
+    labels[5:15, 5:15] = 1
+    score = np.zeros(labels.shape, np.float32)
+    score.reshape(-1)[np.flatnonzero(labels)[:28]] = 1
+    accumulator = ComponentAccumulator(0.5, Track("test", 1, 1))
+    accumulator.update(score, labels, "frame")
+
+    metrics = accumulator.compute()
+
+    assert metrics.siou == pytest.approx(0.28)
+    assert metrics.f1_at == (1.0,) + (0.0,) * 10
+    assert metrics.f1 == pytest.approx(1 / 11)
+
+
+@pytest.mark.parametrize(("track", "smallest"), [("anomaly", 500), ("obstacle", 50)])
+def test_a_prediction_of_the_smallest_size_counts_and_one_pixel_less_does_not(track, smallest):
+    for pixels, counted in ((smallest - 1, 0), (smallest, 1)):
+        predicted = np.zeros((30, 30), bool)
+        predicted.reshape(-1)[:pixels] = True
+        assert frame_components(predicted, np.zeros((30, 30), np.uint8), TRACKS[track]).ppv.size == counted
+
+
+def test_components_of_all_frames_are_counted():
+    labels = np.zeros((20, 40), np.uint8)
+    labels[2:6, 2:6] = labels[10:14, 2:6] = 1
+    score = np.zeros(labels.shape, np.float32)
+    score[2:6, 2:6] = score[2:6, 20:24] = score[12:16, 20:24] = 1
+    accumulator = ComponentAccumulator(0.5, Track("test", 1, 1))
+    for index in range(2):
+        accumulator.update(score, labels, str(index))
+
+    metrics = accumulator.compute()
+
+    assert (metrics.true_components, metrics.predicted_components) == (4, 6)
+    assert (metrics.siou, metrics.ppv) == pytest.approx((1 / 2, 1 / 3))
+    assert (metrics.threshold, metrics.track) == (0.5, "test")

@@ -68,3 +68,44 @@ def test_a_frame_without_anomalies_has_no_objects():
 
     assert objects.areas.size == 0
     assert accumulator.compute(PixelAccumulator().negatives) == ()
+
+
+@pytest.mark.parametrize(
+    ("area", "name"),
+    [
+        (499, "under 500 px"),
+        (500, "500 to 2,000 px"),
+        (1999, "500 to 2,000 px"),
+        (2000, "2,000 to 8,000 px"),
+        (7999, "2,000 to 8,000 px"),
+        (8000, "8,000 px and more"),
+    ],
+)
+def test_a_size_class_holds_what_its_name_says(area, name):
+    labels = np.zeros((100, 120), np.uint8)
+    labels.reshape(-1)[:area] = 1
+    assert group_names(objects_by_size(), labels) == [name]
+
+
+@pytest.mark.parametrize(
+    ("bottom", "name"),
+    [
+        (49, "far: above row 50 %"),
+        (51, "rows 50 to 60 %"),
+        (59, "rows 50 to 60 %"),
+        (61, "rows 60 to 70 %"),
+        (69, "rows 60 to 70 %"),
+        (71, "near: below row 70 %"),
+    ],
+)
+def test_a_distance_class_holds_the_rows_that_its_name_says(bottom, name):
+    labels = np.zeros((100, 20), np.uint8)
+    labels[bottom - 5 : bottom, 5:10] = 1
+    assert group_names(objects_by_distance(), labels) == [name]
+
+
+def group_names(accumulator, labels):
+    accumulator.update(find_objects(labels.astype(np.float32), labels))
+    pixels = PixelAccumulator()
+    pixels.update(labels.astype(np.float32), labels, "frame")
+    return [group.name for group in accumulator.compute(pixels.negatives)]

@@ -52,3 +52,14 @@ def test_images_without_anomalies_are_skipped_and_counted():
 
 def test_without_any_anomaly_the_means_are_nan():
     assert math.isnan(PerImageAccumulator().compute().aupr)
+
+
+def test_merging_adds_images_and_skipped_ones():
+    halves = PerImageAccumulator(), PerImageAccumulator()
+    for index, labels in enumerate(([[0, 1, 1]], [[0, 0, 255]], [[1, 0, 0]], [[255, 1, 1]])):
+        metrics = image_metrics(sort_frame(np.float32([[0.1, 0.2, 0.3]]), np.uint8(labels), "frame"))
+        halves[index % 2].add(metrics)
+
+    halves[0].merge(halves[1])
+
+    assert (halves[0].compute().images, halves[0].compute().skipped) == (2, 2)

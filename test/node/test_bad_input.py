@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -112,10 +113,12 @@ def test_a_png_that_asks_for_gigabytes_is_dropped_before_it_gets_them(start_dete
 def test_a_stream_of_bad_images_is_logged_at_most_once_a_second(start_detector, street):
     bench = start_detector()
     bench.wait_until_connected()
+    start = time.monotonic()
     for index in range(60):
         message = image_message(street, header(index))
         wrong_encoding(message)
         bench.image.publish(message)
         bench.spin_for(0.05)
     bench.wait_for_diagnostics(lambda s: int(values_of(s)["frames_bad"]) > 40, "the bad images")
-    assert 1 <= bench.log().count("bad image dropped") <= 6
+    seconds = time.monotonic() - start
+    assert 1 <= bench.log().count("bad image dropped") <= seconds + 2

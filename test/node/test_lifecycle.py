@@ -19,8 +19,7 @@ def test_each_transition_does_its_part(start_detector, street):
     assert not bench.node.get_publishers_info_by_topic("/detector/heatmap")
     assert bench.change_state(Transition.TRANSITION_CONFIGURE)
     assert bench.state() == State.PRIMARY_STATE_INACTIVE
-    bench.spin_for(0.5)
-    assert bench.node.get_publishers_info_by_topic("/detector/heatmap")
+    bench.spin_until(lambda: bench.node.get_publishers_info_by_topic("/detector/heatmap"), "the heatmap's topic")
     assert bench.image.get_subscription_count() == 0
     for round_ in range(2):
         assert bench.change_state(Transition.TRANSITION_ACTIVATE), bench.log()

@@ -37,12 +37,12 @@ def test_a_failed_inference_is_answered_by_ones_of_the_right_size(start_detector
 
 def test_a_frame_on_which_the_runtime_hangs_is_answered_by_ones_when_it_is_given_up(start_detector, tmp_path):
     model = build_hanging_package(tmp_path / "hanging").folder
-    bench = start_detector(model=model, publish_on_failure=True, hang_timeout_s=1.5)
+    bench = start_detector(model=model, publish_on_failure=True, inference_deadline_s=0.5, hang_timeout_s=3.0)
     bench.subscribe("heatmap")
     bench.wait_until_connected()
     stuck, waiting = image_message(BRIGHT, header(0)), image_message(DARK, header(1))
     bench.image.publish(stuck)
-    bench.spin_for(0.3)
+    bench.wait_for_diagnostics(lambda s: "has been in work" in s.message, "the frame in work")
     bench.image.publish(waiting)
     bench.spin_until(lambda: bench.received["heatmap"], "the answer to the frame that hangs")
     bench.wait_until_connected()

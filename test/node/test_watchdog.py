@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
-from support.detector_bench import STRAGGLERS_S, header, image_message, stamp_of, values_of
-from support.odd_models import build_hanging_package, build_slow_package
+from support.detector_bench import LIMIT_S, STRAGGLERS_S, header, image_message, stamp_of, values_of
+from support.odd_models import build_hanging_package, build_slow_package, rounds_that_take
 
 from fishy_ros.node.compat import IS_HUMBLE
 from fishy_ros.node.parameters import DetectorParameters
@@ -48,11 +48,10 @@ def test_a_hanging_runtime_is_reported_restarted_and_the_next_frame_published(st
     good = [image_message(DARK, header(index)) for index in range(2)]
     bench.image.publish(good[0])
     bench.spin_until(lambda: bench.received["heatmap"], "the first heatmap")
-    sent = time.monotonic()
     bench.image.publish(image_message(BRIGHT, header(5)))
     late = bench.wait_for_diagnostics(lambda s: "has been in work" in s.message, "the late frame")
     assert late.level == DiagnosticStatus.ERROR
-    assert time.monotonic() - sent < 2.5, "half a second until it is late, and one to say so"
+    assert values_of(late)["frames_failed"] == "0", "it is said before the runtime is restarted"
     hung = bench.wait_for_diagnostics(lambda s: values_of(s)["frames_failed"] == "1", "the restart")
     assert "no answer from the runtime" in values_of(hung)["last_error"]
     bench.wait_until_connected()
@@ -66,7 +65,7 @@ def test_a_runtime_that_hangs_again_is_given_up_and_the_node_can_be_configured_a
     bench = start_detector(
         model=build_hanging_package(tmp_path / "hanging").folder,
         inference_deadline_s=0.5,
-        hang_timeout_s=1.0,
+        hang_timeout_s=2.0,
         max_restarts=0,
     )
     bench.wait_until_connected()
@@ -101,10 +100,11 @@ def test_a_frame_that_is_late_is_an_error_and_then_published_under_its_own_stamp
 
 
 def test_a_node_that_is_frozen_for_longer_than_a_runtime_may_hang_restarts_nothing(start_detector, tmp_path):
+    rounds = rounds_that_take(2.0, tmp_path / "measured")
     bench = start_detector(
-        model=build_slow_package(tmp_path / "slow", 1_500_000, variant=False).folder,
+        model=build_slow_package(tmp_path / "slow", rounds, variant=False).folder,
         inference_deadline_s=0.1,
-        hang_timeout_s=5.0,
+        hang_timeout_s=7.0,
         max_restarts=0,
     )
     bench.subscribe("heatmap")
@@ -113,7 +113,7 @@ def test_a_node_that_is_frozen_for_longer_than_a_runtime_may_hang_restarts_nothi
     bench.image.publish(image)
     bench.wait_for_diagnostics(lambda s: "has been in work" in s.message, "the frame in work")
     os.kill(bench.process.pid, signal.SIGSTOP)
-    time.sleep(6.0)
+    time.sleep(8.0)
     os.kill(bench.process.pid, signal.SIGCONT)
     bench.spin_until(lambda: bench.received["heatmap"], "its heatmap")
     assert stamp_of(bench.received["heatmap"][0]) == stamp_of(image)
@@ -129,12 +129,13 @@ def test_images_that_arrive_during_a_restart_are_counted(start_detector, tmp_pat
     bench.wait_until_connected()
     bench.image.publish(image_message(BRIGHT, header(0)))
     bench.wait_for_diagnostics(lambda s: "has been in work" in s.message, "the frame in work")
-    sent = 1
+    sent, deadline = 1, time.monotonic() + LIMIT_S
     while not bench.received["heatmap"]:
-        bench.image.publish(image_message(DARK, header(sent)))
-        sent += 1
-        bench.spin_for(0.002)
-        assert sent < 1500, bench.log()
+        for _ in range(8):  # at once, and more than the queue holds, so that some come while nobody takes them
+            bench.image.publish(image_message(DARK, header(sent)))
+            sent += 1
+        bench.spin_for(0.01)
+        assert time.monotonic() < deadline, bench.log()
     bench.spin_for(STRAGGLERS_S)
     bench.image.publish(image_message(DARK, header(sent)))
     sent += 1

@@ -10,8 +10,9 @@ from support.refused_graph import log_sum_exp_by_attribute
 
 from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage
-from fishy_ros.runtimes import create_runtime, select_runtime
+from fishy_ros.runtimes import Runtime, create_runtime, registry, select_runtime, selection
 from fishy_ros.runtimes.nvidia import count_gpus
+from fishy_ros.runtimes.options import RuntimeOptions
 from fishy_ros.runtimes.registry import why_not_installed
 
 needs_openvino = pytest.mark.skipif(why_not_installed("openvino") is not None, reason="openvino is not installed")
@@ -56,6 +57,18 @@ def test_a_damaged_graph_is_an_error_and_not_a_reason_to_fall_back(
     package = replace(tiny_package, graph_path=tiny_folder / "model.onnx")
     with pytest.raises(ModelPackageError, match=r"model\.onnx.*sha256"):
         select_runtime("auto", package)
+
+
+def test_what_a_runtime_warns_of_while_it_starts_is_a_note_for_diagnostics(
+    tiny_package: ModelPackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(name: str, package: ModelPackage, options: RuntimeOptions) -> Runtime:
+        options.warn("the shipped engine does not fit")
+        return registry.start(name, package, options)
+
+    monkeypatch.setattr(selection, "start", start)
+    _, notes = select_runtime("onnxruntime", tiny_package, "cpu")
+    assert [note.text for note in notes if note.level == "warning"] == ["the shipped engine does not fit"]
 
 
 def test_unknown_names_are_refused_with_what_is_known(tiny_package: ModelPackage) -> None:

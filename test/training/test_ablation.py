@@ -72,7 +72,7 @@ def test_each_variant_is_trained_for_the_same_steps_and_scored_on_the_watched_se
         assert set(row["scores"]["segmentation"]) == {"images"}
         assert row["command"].endswith(f"plan.yaml --only {name}")
         assert len(row["scores"]["data_sha256"]) == 64
-    assert set(found["s"]["scores"]["heads"]) == {"msp", "dissimilarity", "dissimilarity_road"}
+    assert set(found["s"]["scores"]["heads"]) == {"msp", "dissimilarity", "dissimilarity+ground"}
     assert set(found["no_outliers"]["scores"]["heads"]) == {"msp"}, "the learned head was not trained"
     assert set(found["s"]["scores"]["heads"]["msp"]["watched"]) == {"AP", "FPR95", "AUROC"}
 

@@ -19,12 +19,15 @@ from training.street import run_commands, write_street  # noqa: E402
 from fishy_ros.commands import average, baseline, calibrate, evaluate, export, pack, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
+from fishy_ros.evaluation.scoring.evaluate import score_frames  # noqa: E402
+from fishy_ros.evaluation.scoring.saved_maps import SavedMaps  # noqa: E402
 from fishy_ros.imaging import resize_score  # noqa: E402
 from fishy_ros.model_package import load_model_package  # noqa: E402
 from fishy_ros.training.calibrate import load_calibration  # noqa: E402
 from fishy_ros.training.checkpoint import load_checkpoint, load_model  # noqa: E402
 from fishy_ros.training.config import load_train_config  # noqa: E402
 from fishy_ros.training.evaluate import SegmentationSet, evaluate_segmentation  # noqa: E402
+from fishy_ros.training.heads.logit_heads import EnergyHead  # noqa: E402
 from fishy_ros.training.loop import Trainer, learning_rate, uses_bfloat16  # noqa: E402
 from fishy_ros.training.provenance import data_sha256  # noqa: E402
 from fishy_ros.training.reduced import parse_size  # noqa: E402
@@ -80,7 +83,19 @@ def test_a_run_watches_the_sets_that_its_configuration_names(run):
 def test_heads_are_compared_on_the_watched_sets(street, run, tmp_path):
     out = tmp_path / "heads.json"
     chosen = ("--head", "dissimilarity", "--head", "energy")
-    call("evaluate", street, run / "weights.safetensors", "--out", out, "--images", 3, *chosen, *SIZE)
+    call(
+        "evaluate",
+        street,
+        run / "weights.safetensors",
+        "--out",
+        out,
+        "--images",
+        3,
+        *chosen,
+        *SIZE,
+        "--maps",
+        tmp_path / "maps",
+    )
     result = json.loads(out.read_text())["heads"]
     assert [head["head"] for head in result["heads"]] == ["dissimilarity", "energy"]
     model = load_model(run / "last.pt")
@@ -92,9 +107,15 @@ def test_heads_are_compared_on_the_watched_sets(street, run, tmp_path):
     expected = average_precision_score(label.ravel(), score.ravel())
     assert result["heads"][1]["sets"]["watched"]["AP"] == pytest.approx(expected, abs=1e-6)
     assert result["heads"][1]["cost"]["latency_ms"] > 0
-    assert result["segmentation"]["images"] == pytest.approx(
-        evaluate_segmentation(model, street.parent, SegmentationSet("images", "labels"), 64, 128, lambda: None).miou
+    assert result["heads"][1]["sets"]["watched"]["image_AP"] == pytest.approx(expected, abs=1e-6), "one image alone"
+    assert result["prevalence"]["watched"] == pytest.approx((label == 1).sum() / (label <= 1).sum())
+    whole, wrong = evaluate_segmentation(
+        model, street.parent, SegmentationSet("images", "labels"), 64, 128, lambda: None, {"x": EnergyHead()}
     )
+    assert result["segmentation"]["images"] == pytest.approx(whole.miou)
+    assert result["heads"][1]["misclassification"]["images"] == {"max_J": wrong["x"].max_j, "AP": wrong["x"].ap}
+    maps = SavedMaps(tmp_path / "maps/watched/energy", street.parent / "watched/labels")
+    assert score_frames(lambda: maps).pixel.ap == pytest.approx(expected, abs=1e-6), "`fishy score` says the same"
 
 
 def test_averaged_weights_are_the_mean_and_can_be_packaged(street, run, tmp_path):

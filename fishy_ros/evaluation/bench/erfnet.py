@@ -90,7 +90,7 @@ class ErfNetDetector(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 `[1, H, W, 3]` to `score` float32 and `labels` uint8, both `[1, H, W]`."""
-        logits = self.net(image.permute(0, 3, 1, 2).float() / 255)
+        logits = self.net(image.float().permute(0, 3, 1, 2) / 255)
         score = 1 - logits.softmax(dim=1).amax(dim=1)
         return score, logits.argmax(dim=1).float().to(torch.uint8)
 

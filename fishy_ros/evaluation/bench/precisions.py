@@ -13,7 +13,8 @@ import numpy as np
 from rich.table import Table
 
 from fishy_ros.datasets.base import Dataset
-from fishy_ros.datasets.images import image_files, read_image, read_label_ids
+from fishy_ros.datasets.images import image_files, read_image
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import DatasetError
 from fishy_ros.evaluation.environment import Environment, describe_environment

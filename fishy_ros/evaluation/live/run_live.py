@@ -21,7 +21,7 @@ from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, Sta
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
 from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
-from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
 from fishy_ros.runtimes.base import RuntimeInfo
 from fishy_ros.types import ScoreMap
@@ -69,7 +69,7 @@ def run_live(
             source=source.describe(),
             model=None if options.attach is not None else describe_model(choice.load()),
             runtime=_runtime_of(status),
-            warnings=(*_warnings(playback), *notes),
+            warnings=(*source.warnings, *_warnings(playback), *notes),
             extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},
         )
         components = None
@@ -108,9 +108,10 @@ def _score_streaming(
         return store.read(stored)
 
     scorer = StreamingScorer(taken, arrived, read)
+    places = {frame.index: place for place, frame in enumerate(playback.frames)}
     for index, sample in enumerate(source.samples()):
-        if sample.labels is not None:
-            scorer.add(index, sample.labels, sample.id)
+        if index in places and not isinstance(sample, UnreadableFrame) and sample.labels is not None:
+            scorer.add(places[index], sample.labels, sample.id)
         progress(index + 1)
     return scorer.compute()
 

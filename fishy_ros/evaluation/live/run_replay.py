@@ -19,6 +19,7 @@ from fishy_ros.evaluation.report.report import write_report
 from fishy_ros.evaluation.result import ReplayResult
 from fishy_ros.evaluation.sources.source import FrameSource
 from fishy_ros.metrics.component import find_track
+from fishy_ros.types import Sample
 
 ATTACHED_THRESHOLD = 0.5
 """Where overlays of a node elsewhere get their outline; its model's own threshold is not known here."""
@@ -96,7 +97,9 @@ def _region_pass(request: ReplayRequest, source: FrameSource) -> RegionPass | No
 
 
 def _has_ground_truth(source: FrameSource) -> bool:
-    return any(sample.labels is not None for sample in itertools.islice(source.samples(), 1))
+    """Look at the first frame that can be read."""
+    readable = (sample for sample in source.samples() if isinstance(sample, Sample))
+    return any(sample.labels is not None for sample in itertools.islice(readable, 1))
 
 
 @contextmanager

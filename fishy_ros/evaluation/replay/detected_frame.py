@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.match import Playback
 from fishy_ros.evaluation.scoring.score import ScoredFrame
-from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.imaging import resize_classes
 from fishy_ros.types import LabelMap, Sample, ScoreMap
 
@@ -17,7 +17,7 @@ from fishy_ros.types import LabelMap, Sample, ScoreMap
 class DetectedFrame:
     """One frame, its heatmap and its latency."""
 
-    sample: Sample
+    sample: Sample | UnreadableFrame
     score: ScoreMap | None
     """float32 `[h, w]`; None when the frame was dropped."""
     stages_ms: Mapping[str, float] = field(default_factory=dict)
@@ -28,6 +28,7 @@ class DetectedFrame:
     def scored(self, score: ScoreMap) -> ScoredFrame:
         """Put `score` beside what is known of the frame; classes only where both predicted and true ones are."""
         sample, classes = self.sample, None
+        assert isinstance(sample, Sample), "what cannot be read has no heatmap"
         if self.classes is not None and sample.classes is not None:
             classes = resize_classes(self.classes, *sample.classes.shape)
         return ScoredFrame(sample.id, score, sample.labels, sample.image, classes, sample.classes)
@@ -35,5 +36,10 @@ class DetectedFrame:
 
 def detected_frames(source: FrameSource, playback: Playback, store: HeatmapStore) -> Iterator[DetectedFrame]:
     """Read the frames that were played once more, each with the heatmap that came back for it."""
-    for sample, frame in zip(source.samples(), playback.frames, strict=True):
-        yield DetectedFrame(sample, None if frame.stored is None else store.read(frame.stored), frame.stages_ms)
+    played = {frame.index: frame for frame in playback.frames}
+    for index, sample in enumerate(source.samples()):
+        frame = played.get(index)
+        if frame is None or isinstance(sample, UnreadableFrame):
+            yield DetectedFrame(sample, None)
+        else:
+            yield DetectedFrame(sample, None if frame.stored is None else store.read(frame.stored), frame.stages_ms)

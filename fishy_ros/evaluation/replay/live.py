@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.replay.detector_process import DetectorProcess
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.match import Playback, Recorder
 from fishy_ros.evaluation.replay.play import Lockstep, NodeChannel, Pacing, Progress, play, warm_up
 from fishy_ros.evaluation.replay.timing import Timing, summarize_times
 from fishy_ros.evaluation.sources.prefetch import Prefetch
-from fishy_ros.evaluation.sources.source import FrameSource, PlayFrame, repeat
+from fishy_ros.evaluation.sources.source import FrameSource, PlayFrame, readable_frames, repeat
 
 READ_AHEAD = 8
 """Frames that are decoded ahead of the one being played."""
@@ -31,8 +30,8 @@ def replay_live(
 ) -> Playback:
     """Play `source` into the node behind `channel`; its heatmaps are kept in `store`.
 
-    The first frame is played beforehand until its heatmap comes back, which is not part of the result. Where
-    the node is a process of our own, `detector`, its end ends the replay.
+    The first frame that can be decoded is played beforehand until its heatmap comes back, which is not part of the
+    result. Where the node is a process of our own, `detector`, its end ends the replay.
 
     Raises:
         ReplayError: there are no frames, the node cannot be reached, stopped answering or ended.
@@ -59,7 +58,7 @@ def time_live(
     Raises:
         ReplayError: the node stopped answering or ended, or publishes no latency.
     """
-    in_memory = list(itertools.islice(source.play_frames(), READ_AHEAD))
+    in_memory = list(itertools.islice(readable_frames(source), READ_AHEAD))
     with HeatmapStore(folder) as store:
         recorder = Recorder(store)
         with watched(detector, recorder):
@@ -70,14 +69,12 @@ def time_live(
 
 
 def first_frame(source: FrameSource) -> PlayFrame:
-    """Return the first frame of a source.
+    """Return the first frame of a source whose image can be decoded.
 
     Raises:
         ReplayError: there is none.
     """
-    for frame in source.play_frames():
-        return frame
-    raise ReplayError(f"{source.name} has no frames to play")
+    return next(readable_frames(source))
 
 
 @contextmanager

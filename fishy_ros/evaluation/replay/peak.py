@@ -16,7 +16,7 @@ from fishy_ros.errors import ReplayError, ScoreError
 from fishy_ros.evaluation.environment import describe_environment
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback, Recorder
 from fishy_ros.evaluation.replay.request import ReplayRequest
-from fishy_ros.evaluation.sources.source import FrameSource, PlayFrame
+from fishy_ros.evaluation.sources.source import FrameSource, PlayFrame, readable_frames
 
 DROPPED_SHARE = 0.01
 """A rate counts as kept up with while fewer frames than this share are dropped."""
@@ -165,7 +165,7 @@ def write_peak(peak: Peak, request: ReplayRequest, out: Path) -> Path:
 def hold_in_memory(source: FrameSource) -> tuple[PlayFrame, ...]:
     """Read as many frames of `source` as fit into 2 GiB."""
     frames, total = [], 0
-    for frame in source.play_frames():
+    for frame in readable_frames(source):
         total += len(frame.message)
         if total > _MEMORY_LIMIT:
             break

@@ -21,6 +21,9 @@ MISSING_IN_A_ROW = 3
 """So many missing frames in a row end a lockstep run: the node has stopped working."""
 
 
+DECODE_AFTER_S = 1.0
+"""In lockstep, a heatmap that takes longer than this may be that of an image which cannot be decoded."""
+
 LATE_S = 0.02
 """A player that falls behind its schedule by more than this is reported."""
 
@@ -122,7 +125,7 @@ def _play_lockstep(
         stamp_ns = _next_stamp(stamp_ns)
         recorder.note_played(stamp_ns, frame.index, frame.id)
         channel.publish(frame, stamp_ns)
-        if recorder.wait_for(stamp_ns, pacing.timeout_s):
+        if _is_answered(frame, stamp_ns, recorder, pacing.timeout_s):
             missing = 0
         else:
             missing += 1
@@ -134,6 +137,14 @@ def _play_lockstep(
             )
         progress(recorder.played)
     return tuple(notes)
+
+
+def _is_answered(frame: PlayFrame, stamp_ns: int, recorder: Recorder, timeout_s: float) -> bool:
+    """Wait for a heatmap; True at once where none can come, because the image cannot be decoded."""
+    first_s = min(DECODE_AFTER_S, timeout_s)
+    if recorder.wait_for(stamp_ns, first_s):
+        return True
+    return bool(frame.problem()) or recorder.wait_for(stamp_ns, timeout_s - first_s)
 
 
 def _play_timed(

@@ -17,7 +17,7 @@ from fishy_ros.evaluation.scoring.consistency import ConsistencyScorer
 from fishy_ros.evaluation.scoring.regions import RegionPlan, RegionScorer
 from fishy_ros.evaluation.sources.bag_source import BagSource
 from fishy_ros.evaluation.sources.dataset_source import DatasetSource
-from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.obstacles import Camera, GroundPlane, Intrinsics, PersistenceRules, RegionRules
 
@@ -98,7 +98,11 @@ class RegionPass:
         self._is_assumed = not source.has_own_rate and rate_hz is None
 
     def add(self, detected: DetectedFrame) -> None:
-        """Take the next detected; a frame without a heatmap has no regions."""
+        """Take the next frame; one without a heatmap has no regions, one that cannot be read is left out."""
+        index = self._count
+        self._count += 1
+        if isinstance(detected.sample, UnreadableFrame):
+            return
         rows, columns = detected.sample.image.shape[:2]
         if self._scorer is None:
             self._scorer = RegionScorer(replace(self._plan, ground=self._ground(rows, columns)))
@@ -106,14 +110,14 @@ class RegionPass:
         classes = detected.classes
         if classes is None and self._plan.rules.drivable_ids:
             classes = np.full(score.shape, 255, np.uint8)
-        self._scorer.add(score, detected.sample.labels, next(self._times), detected.sample.id, classes)
+        time = next(time for played, time in self._times if played == index)
+        self._scorer.add(score, detected.sample.labels, time, detected.sample.id, classes)
         if isinstance(self._street, SyntheticStreet):
-            truth = self._street.truth(self._count)
+            truth = self._street.truth(index)
             if self._consistency is None:
                 camera = _camera(self._street.intrinsics, rows, columns)
                 self._consistency = ConsistencyScorer(camera, self._plan.threshold)
             self._consistency.add(score, truth.depth, self._street.speed / FRAME_RATE)
-        self._count += 1
 
     def add_to(self, result: ReplayResult) -> ReplayResult:
         """Return the result with what was found."""
@@ -139,15 +143,15 @@ class RegionPass:
         return _camera(matrix, rows, columns), GroundPlane.mounted(self._request.camera_height_m, pitch)
 
 
-def frame_times(source: FrameSource, rate_hz: float | None) -> Iterator[float]:
-    """Yield when each frame of a source was taken, in s; strictly rising."""
+def frame_times(source: FrameSource, rate_hz: float | None) -> Iterator[tuple[int, float]]:
+    """Yield the place in the source of each frame that can be played and when it was taken, in s; strictly rising."""
     last = -math.inf
     if not source.has_own_rate:
-        yield from (index / (rate_hz or ASSUMED_RATE_HZ) for index in range(len(source)))
+        yield from ((index, index / (rate_hz or ASSUMED_RATE_HZ)) for index in range(len(source)))
         return
     for frame in source.play_frames():
         last = max(frame.due_s, last + 1e-6)
-        yield last
+        yield frame.index, last
 
 
 def _camera(matrix: NDArray[np.float64], rows: int, columns: int) -> Camera:

@@ -12,7 +12,7 @@ from fishy_ros.evaluation.replay.request import DetectorChoice, StartStage
 from fishy_ros.evaluation.replay.timing import time_detector
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
-from fishy_ros.evaluation.sources.source import FrameSource
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
 
 
@@ -42,7 +42,10 @@ def run_offline(
             source=source.describe(),
             model=describe_model(detector.package),
             runtime=detector.runtime_info,
-            warnings=tuple(note.text for note in detector.selection_notes if note.level == "warning"),
+            warnings=(
+                *source.warnings,
+                *(note.text for note in detector.selection_notes if note.level == "warning"),
+            ),
             extra=extra,
         )
         progress = start_stage("detecting and scoring", len(source))
@@ -50,20 +53,19 @@ def run_offline(
         if track is None:
             return build_result(run, detected_frames, progress, on_detected)
         with HeatmapStore() as store:
-            kept: list[StoredHeatmap] = []
+            kept: list[StoredHeatmap | None] = []
             again = ComponentPass(track, lambda: _read_again(source, kept, store))
             return build_result(run, _keep(detected_frames, kept, store), progress, on_detected, again)
 
 
 def _keep(
-    detected_frames: Iterable[DetectedFrame], kept: list[StoredHeatmap], store: HeatmapStore
+    detected_frames: Iterable[DetectedFrame], kept: list[StoredHeatmap | None], store: HeatmapStore
 ) -> Iterator[DetectedFrame]:
     for detected in detected_frames:
-        assert detected.score is not None
-        kept.append(store.append(detected.score))
+        kept.append(None if detected.score is None else store.append(detected.score))
         yield detected
 
 
-def _read_again(source: FrameSource, kept: list[StoredHeatmap], store: HeatmapStore) -> Iterator[DetectedFrame]:
+def _read_again(source: FrameSource, kept: list[StoredHeatmap | None], store: HeatmapStore) -> Iterator[DetectedFrame]:
     for sample, slot in zip(source.samples(), kept, strict=True):
-        yield DetectedFrame(sample, store.read(slot))
+        yield DetectedFrame(sample, None if slot is None or isinstance(sample, UnreadableFrame) else store.read(slot))

@@ -1,25 +1,24 @@
 """The timing protocol of the Fishyscapes benchmark: the mean time of a frame over many, after warm-up.
 
-Source: Blum et al., "The Fishyscapes Benchmark", IJCV 2021, section 5: the time of joint segmentation and
-anomaly detection, averaged over 500 frames.
+Source: Blum et al., "The Fishyscapes Benchmark", IJCV 2021, section 3.3: the time of joint segmentation and anomaly
+detection, averaged over the 500 images of the Cityscapes validation set.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.sources.source import FrameSource
-from fishy_ros.types import ImageArray
+from fishy_ros.evaluation.sources.source import FrameSource, nothing_to_play
+from fishy_ros.types import ImageArray, Sample
 
 PROTOCOL_FRAMES = 500
-_IN_MEMORY = 16
 _WARM_UP = 10
 
 
@@ -50,13 +49,30 @@ def summarize_times(times_ms: Iterable[float], measured: str) -> Timing:
 
 
 def time_detector(detector: AnomalyDetector, source: FrameSource, frames: int) -> Timing:
-    """Time `detect` on `frames` frames in this process, going round the first images of `source`; nothing else runs."""
-    images = [sample.image for sample in itertools.islice(source.samples(), _IN_MEMORY)]
-    rounds = itertools.cycle(images)
-    for image in itertools.islice(rounds, _WARM_UP):
+    """Time `detect` on `frames` frames of `source` in this process, where nothing else runs.
+
+    Every image is read before its time starts. A source of fewer frames begins anew.
+    """
+    for image in itertools.islice(_images(source), _WARM_UP):
         detector.detect(image)
-    times = (_time(detector, image) for image in itertools.islice(rounds, frames))
+    times = (_time(detector, image) for image in itertools.islice(_images(source), frames))
     return summarize_times(times, "image in memory to score and labels, in one process")
+
+
+def _images(source: FrameSource) -> Iterator[ImageArray]:
+    """Go round the images of a source that can be read, one in memory at a time.
+
+    Raises:
+        ReplayError: there are none.
+    """
+    while True:
+        empty = True
+        for sample in source.samples():
+            if isinstance(sample, Sample):
+                empty = False
+                yield sample.image
+        if empty:
+            raise nothing_to_play(source)
 
 
 def _time(detector: AnomalyDetector, image: ImageArray) -> float:

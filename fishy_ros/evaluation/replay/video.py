@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import cv2
+from PIL import Image
 
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
+from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.imaging import render_overlay
 from fishy_ros.types import ImageArray
 
@@ -18,7 +24,10 @@ MAX_WIDTH = 1024
 
 
 class OverlayVideo:
-    """Draws the heatmap of every frame over its image; frames without a heatmap are shown as they are."""
+    """Draws the heatmap of every frame over its image; frames without a heatmap are shown as they are.
+
+    OpenCV writes to a temporary file, which is moved in the end: a name that is not UTF-8 ends its process.
+    """
 
     def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0, name: str = "overlay") -> None:
         """Write `NAME.mp4` or `NAME.webp` into `folder`; `threshold` is where the outline is drawn."""
@@ -29,10 +38,14 @@ class OverlayVideo:
         self._writer: Any = None
         self._pictures: list[ImageArray] = []
         self._size = (0, 0)
+        self._stack = ExitStack()
+        self._temporary = Path()
         self.path: Path | None = None
 
     def add(self, detected: DetectedFrame) -> None:
-        """Append one frame."""
+        """Append one frame; one that cannot be read is left out."""
+        if isinstance(detected.sample, UnreadableFrame):
+            return
         image = _shrink(detected.sample.image)
         picture = image if detected.score is None else render_overlay(image, detected.score, self._threshold)
         if self.path is None:
@@ -50,10 +63,17 @@ class OverlayVideo:
         Raises:
             ReplayError: it cannot be written.
         """
-        if self._writer is not None:
-            self._writer.release()
-        elif self._pictures:
-            _write_webp(self._folder / f"{self._name}.webp", self._pictures, self._rate_hz)
+        with self._stack:
+            if self.path is None:
+                return
+            try:
+                if self._writer is not None:
+                    self._writer.release()
+                    shutil.move(self._temporary, self.path)
+                else:
+                    self.path.write_bytes(_encode_webp(self._pictures, self._rate_hz))
+            except OSError as error:
+                raise ReplayError(f"{self.path}: the video cannot be written: {error.strerror or error}") from error
 
     def __enter__(self) -> OverlayVideo:
         return self
@@ -65,12 +85,23 @@ class OverlayVideo:
 
     def _open(self, picture: ImageArray) -> None:
         self._size = (picture.shape[1], picture.shape[0])
-        self.path = self._folder / f"{self._name}.mp4"
-        writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), self._rate_hz, self._size)
+        self.path = self._folder / f"{self._name}.webp"
+        scratch = self._scratch_folder()
+        if scratch is None:
+            return
+        self._temporary = scratch / "overlay.mp4"
+        writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*"mp4v"), self._rate_hz, self._size)
         if writer.isOpened():
             self._writer = writer
-        else:
-            self.path = self._folder / f"{self._name}.webp"
+            self.path = self._folder / f"{self._name}.mp4"
+
+    def _scratch_folder(self) -> Path | None:
+        """Make a temporary folder with a plain name; None where there is none, as on a full disk."""
+        try:
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="fishy-video-")))
+        except OSError:
+            return None
+        return folder if str(folder).isascii() else None
 
 
 def _shrink(image: ImageArray) -> ImageArray:
@@ -80,12 +111,8 @@ def _shrink(image: ImageArray) -> ImageArray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(image.dtype, copy=False)
 
 
-def _write_webp(path: Path, pictures: list[ImageArray], rate_hz: float) -> None:
-    encode = getattr(cv2, "imwriteanimation", None)
-    if encode is None:
-        raise ReplayError(f"{path}: this OpenCV ({cv2.__version__}) can write neither MP4 nor animated WebP")
-    animation = cv2.Animation()
-    animation.frames = pictures
-    animation.durations = [round(1000 / rate_hz)] * len(pictures)
-    if not encode(str(path), animation):
-        raise ReplayError(f"{path}: the video cannot be written")
+def _encode_webp(pictures: list[ImageArray], rate_hz: float) -> bytes:
+    frames = [Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)) for picture in pictures]
+    file = io.BytesIO()
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], duration=round(1000 / rate_hz), quality=80)
+    return file.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.environment import describe_environment
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.play import Progress
@@ -18,6 +19,7 @@ from fishy_ros.evaluation.result import (
 from fishy_ros.evaluation.scoring.evaluate import score_components, score_frames
 from fishy_ros.evaluation.scoring.score import ScoredFrame
 from fishy_ros.evaluation.scoring.summary import ScoreSummary
+from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.metrics.component import Track
 from fishy_ros.runtimes.base import RuntimeInfo
 
@@ -64,11 +66,14 @@ def build_result(
     """
     latencies: list[FrameLatency] = []
     missing: list[str] = []
+    unreadable: list[UnreadableFrame] = []
 
     def scored() -> Iterator[ScoredFrame]:
         for count, detected in enumerate(detected_frames, start=1):
             on_detected(detected)
             latencies.append(FrameLatency(detected.sample.id, detected.stages_ms))
+            if isinstance(detected.sample, UnreadableFrame):
+                unreadable.append(detected.sample)
             if detected.score is None:
                 missing.append(detected.sample.id)
             else:
@@ -82,14 +87,27 @@ def build_result(
         )
         found = score_components(frames, summary.pixel.best_f1_threshold, components.track)
         summary = replace(summary, component=found)
-    return assemble_result(run, summary, latencies, missing)
+    return assemble_result(run, summary, latencies, missing, unreadable)
 
 
 def assemble_result(
-    run: RunDescription, summary: ScoreSummary, latencies: Sequence[FrameLatency], missing: Sequence[str]
+    run: RunDescription,
+    summary: ScoreSummary,
+    latencies: Sequence[FrameLatency],
+    missing: Sequence[str],
+    unreadable: Sequence[UnreadableFrame] = (),
 ) -> ReplayResult:
-    """Put a result together from its parts; `latencies` has an entry for every frame played."""
+    """Put a result together from its parts; `latencies` has an entry for every frame played.
+
+    `missing` names the frames without a heatmap, those that are `unreadable` among them.
+
+    Raises:
+        ReplayError: no frame can be read.
+    """
     played = len(latencies)
+    if unreadable and len(unreadable) == played:
+        first = unreadable[0]
+        raise ReplayError(f"none of the {played} frames can be read; the first is {first.id}: {first.reason}")
     return ReplayResult(
         mode=run.mode,
         source=run.source,
@@ -99,9 +117,15 @@ def assemble_result(
         latencies=tuple(latency for latency in latencies if latency.stages_ms),
         model=run.model,
         runtime=run.runtime,
-        warnings=(*run.warnings, *_describe_missing(missing)),
+        warnings=(*run.warnings, *_describe_unreadable(unreadable), *_describe_missing(missing)),
         extra=run.extra,
     )
+
+
+def _describe_unreadable(frames: Sequence[UnreadableFrame]) -> tuple[str, ...]:
+    named = [f"frame {frame.id} cannot be read and counts as without heatmap: {frame.reason}" for frame in frames]
+    more = (f"{len(frames) - _NAMED} more frames cannot be read",) if len(frames) > _NAMED else ()
+    return (*named[:_NAMED], *more)
 
 
 def _describe_missing(missing: Sequence[str]) -> tuple[str, ...]:

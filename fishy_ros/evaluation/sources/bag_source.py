@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from fishy_ros.bags import BagReader
 from fishy_ros.bags.messages import decode_intrinsics
+from fishy_ros.errors import ImageError
 from fishy_ros.evaluation.environment import hash_files
 from fishy_ros.evaluation.result import SourceDescription
-from fishy_ros.evaluation.sources.source import PlayFrame
+from fishy_ros.evaluation.sources.source import PlayFrame, UnreadableFrame
 from fishy_ros.types import Sample
 
 
@@ -35,6 +36,13 @@ class BagSource:
         with BagReader(path, image_topic) as reader:
             self._count = len(reader)
             self._topic = reader.image_topic
+            self._warnings = reader.warnings
+            first = next(iter(reader), None)
+        if first is not None and first.is_depth:
+            self._warnings += (
+                f"{path}: {self._topic.name} is recorded as depth cameras publish distances (REP 118), "
+                "expected the images of a color or grey camera",
+            )
 
     @property
     def name(self) -> str:
@@ -46,6 +54,11 @@ class BagSource:
         """The type of the camera's messages."""
         return self._topic.type
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the bag has to know."""
+        return self._warnings
+
     def __len__(self) -> int:
         return self._count
 
@@ -53,6 +66,8 @@ class BagSource:
         """Yield every frame in the order of recording."""
         with BagReader(self._path, self._topic.name) as reader:
             for frame in reader:
+                if frame.problem:
+                    continue
                 yield PlayFrame(
                     index=frame.index,
                     id=frame.id,
@@ -60,13 +75,17 @@ class BagSource:
                     due_s=frame.log_time_ns / 1e9,
                     stamp_ns=frame.stamp_ns if frame.stamped else 0,
                     camera_info=frame.camera_info_message,
+                    message_type=frame.message_type,
                 )
 
-    def samples(self, start: int = 0, stop: int | None = None) -> Iterator[Sample]:
+    def samples(self, start: int = 0, stop: int | None = None) -> Iterator[Sample | UnreadableFrame]:
         """Yield frames `start` to `stop` (exclusive) with their ground truth where there is any."""
         with BagReader(self._path, self._topic.name) as reader:
             for frame in itertools.islice(reader, start, stop):
-                yield Sample(frame.id, frame.image, frame.labels)
+                try:
+                    yield Sample(frame.id, frame.image, frame.labels)
+                except ImageError as error:
+                    yield UnreadableFrame(frame.id, f"{self._path}, {self._topic.name}: {error}")
 
     def intrinsics(self) -> NDArray[np.float64] | None:
         """Return the matrix K of the camera, float64 `[3, 3]` in px; None where the bag has no calibration."""

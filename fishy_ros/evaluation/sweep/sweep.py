@@ -16,6 +16,7 @@ from fishy_ros.evaluation.report.report_json import load_report
 from fishy_ros.evaluation.result import FrameLatency, describe_model
 from fishy_ros.evaluation.scoring.build_result import RunDescription, assemble_result
 from fishy_ros.evaluation.scoring.score import Scorer
+from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.evaluation.sweep.executors import RETRIES
 from fishy_ros.evaluation.sweep.sweep_job import ChunkResult, SweepChunk, SweepJob, score_chunk
 from fishy_ros.runtimes.base import RuntimeInfo
@@ -45,6 +46,7 @@ class _Running:
     fingerprint: dict[str, object]
     scorer: Scorer = field(default_factory=Scorer)
     latencies: list[FrameLatency] = field(default_factory=list)
+    unreadable: list[UnreadableFrame] = field(default_factory=list)
     runtime: RuntimeInfo | None = None
     waiting: dict[int, ChunkResult] = field(default_factory=dict)
     merged: int = 0
@@ -56,6 +58,7 @@ class _Running:
             part = self.waiting.pop(self.chunks[self.merged].start)
             self.scorer.merge(part.scorer)
             self.latencies += part.latencies
+            self.unreadable += part.unreadable
             self.runtime = part.runtime
             self.merged += 1
 
@@ -110,14 +113,17 @@ class Sweep:
 
     def _finish(self, running: _Running) -> None:
         job = running.job
+        source = job.source.open()
         run = RunDescription(
             mode="offline",
-            source=job.source.open().describe(),
+            source=source.describe(),
             model=describe_model(job.detector.load()),
             runtime=running.runtime,
+            warnings=source.warnings,
             extra={"sweep": running.fingerprint},
         )
-        result = assemble_result(run, running.scorer.compute(), running.latencies, missing=())
+        missing = [frame.id for frame in running.unreadable]
+        result = assemble_result(run, running.scorer.compute(), running.latencies, missing, running.unreadable)
         write_report(result, self._out / job.name)
 
 
@@ -146,9 +152,16 @@ class _Collector:
         self._frames += chunk.stop - chunk.start
         self._progress(self._frames)
         if running.is_complete and not running.error:
-            self._finish(running)
-            self.finished.append(chunk.job)
+            self._end(chunk.job, running)
         return True
+
+    def _end(self, job: SweepJob, running: _Running) -> None:
+        try:
+            self._finish(running)
+        except ReplayError as error:  # none of its frames can be read
+            self.failed.append((job, str(error)))
+        else:
+            self.finished.append(job)
 
 
 def _submit(executor: Executor, chunks: Iterable[SweepChunk]) -> Iterator[tuple[SweepChunk, Future[ChunkResult]]]:

@@ -12,6 +12,7 @@ from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.result import FrameLatency
 from fishy_ros.evaluation.scoring.score import Scorer, prepare_frame
 from fishy_ros.evaluation.sources.open_source import SourceChoice
+from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.runtimes.base import RuntimeInfo
 
 
@@ -55,6 +56,7 @@ class ChunkResult:
 
     scorer: Scorer
     latencies: tuple[FrameLatency, ...]
+    unreadable: tuple[UnreadableFrame, ...]
     runtime: RuntimeInfo
 
 
@@ -65,12 +67,15 @@ def score_chunk(chunk: SweepChunk) -> ChunkResult:
         FishyError: the detector cannot be loaded, or a frame cannot be read, detected or scored.
     """
     detector = _open_detector(chunk.job.detector)
-    scorer, latencies = Scorer(), []
+    scorer, latencies, unreadable = Scorer(), [], []
     for detected in replay_offline(chunk.job.source.open(), detector, chunk.start, chunk.stop):
-        assert detected.score is not None
-        scorer.add(prepare_frame(detected.scored(detected.score)))
+        if isinstance(detected.sample, UnreadableFrame):
+            unreadable.append(detected.sample)
+        else:
+            assert detected.score is not None
+            scorer.add(prepare_frame(detected.scored(detected.score)))
         latencies.append(FrameLatency(detected.sample.id, detected.stages_ms))
-    return ChunkResult(scorer, tuple(latencies), detector.runtime_info)
+    return ChunkResult(scorer, tuple(latencies), tuple(unreadable), detector.runtime_info)
 
 
 @functools.lru_cache(maxsize=1)

@@ -14,14 +14,15 @@ from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.training.ablation.plan import Variant
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
-from fishy_ros.training.heads.registry import create_head, no_statistics
+from fishy_ros.training.heads.registry import create_head
+from fishy_ros.training.heads.spec import Statistics
 from fishy_ros.training.loop import Trainer
 from fishy_ros.training.provenance import RUN_FILE, data_sha256, note_run
 from fishy_ros.training.validation import LEARNED, count_watched, score_sets
 
 RESULT_FILE = "result.json"
 UNTRAINED_HEADS: tuple[str, ...] = ("msp",)
-TRAINED_HEADS: tuple[str, ...] = ("msp", LEARNED, "dissimilarity_road")
+TRAINED_HEADS: tuple[str, ...] = ("msp", LEARNED, "dissimilarity+ground")
 """Heads that are scored without outliers in training, when the learned head knows nothing, and with them."""
 
 Advance = Callable[[str], None]
@@ -81,8 +82,7 @@ def _train(variant: Variant, out: Path, device: str, environment: Mapping[str, o
 def _score(config: TrainConfig, out: Path, seconds: float, progress: Callable[[], None]) -> VariantScores:
     model = load_model(out / "weights.safetensors")
     names = TRAINED_HEADS if config.loss.outlier > 0 else UNTRAINED_HEADS
-    statistics = no_statistics(classes=1, features=1)  # none of these heads reads them
-    heads = {name: create_head(name, model, statistics).eval() for name in names}
+    heads = {name: create_head(name, model, Statistics()).eval() for name in names}  # none of these measures anything
     found = score_sets(model, heads, config.validation, Path(config.data), progress)
     return VariantScores(data_sha256(config), seconds, found.heads, found.segmentation)
 

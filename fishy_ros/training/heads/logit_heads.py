@@ -1,7 +1,8 @@
-"""Heads without parameters: textbook scores of the class logits."""
+"""Heads without parameters: scores of the class logits in one formula each."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from fishy_ros.training.heads.statistics import class_statistics, softmax_distance
@@ -33,7 +34,7 @@ class SoftmaxDistanceHead(nn.Module):
 
 
 class MaxLogitHead(nn.Module):
-    """Minus the largest logit (Hendrycks et al., Scaling Out-of-Distribution Detection..., CAOS, 2022)."""
+    """Minus the largest logit (CAOS, Hendrycks et al., 2019, section 4.2)."""
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`, unbounded."""
@@ -46,3 +47,34 @@ class EnergyHead(nn.Module):
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`, unbounded."""
         return -logits.logsumexp(dim=1)
+
+
+class LogitAverageHead(nn.Module):
+    """Minus the mean logit (CAOS, first edition, 2019, section 4.2: a baseline that is expected to fail)."""
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]`, unbounded."""
+        return -logits.mean(dim=1)
+
+
+class TemperatureHead(nn.Module):
+    """One minus the largest probability of the logits over a temperature (ODIN, Liang et al., 2018, equation 1)."""
+
+    def __init__(self, temperature: float = 10.0) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]` in [0, 1]."""
+        return (1 - class_statistics(logits / self.temperature).largest).squeeze(1)
+
+
+class RejectedByAllHead(nn.Module):
+    """Minus the sum of the squashed logits (RbA, Nayal et al., ICCV 2023, equation 6, with tanh as there).
+
+    The paper reads mask classifiers, whose class scores are independent; those of a softmax network are not quite.
+    """
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]` in [-C, C]."""
+        return -torch.tanh(logits).sum(dim=1)

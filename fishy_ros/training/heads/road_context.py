@@ -1,7 +1,7 @@
 """Keep what stands on or beside the ground: an option for looking for obstacles only.
 
-In the spirit of the vision-based depth and road masks of COCO-DAG's VDE, which suppress what is not on or near the
-road, but soft and in one graph: the score is lowered by how little ground lies around and below a pixel.
+In the spirit of COCO-DAG's Variation of Dilation and Erosion, which suppresses what is not on the road, but soft: the
+score is lowered by how little ground lies around and below a pixel.
 """
 
 from __future__ import annotations

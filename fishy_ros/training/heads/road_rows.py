@@ -1,7 +1,8 @@
 """Keep what lies on the filled ground and just above it: the sharper option for looking for obstacles only.
 
-After the road mask of COCO-DAG's VDE: an object on the road is a hole in the predicted ground, so each row is filled
-from its leftmost to its rightmost ground pixel, and what lies outside is suppressed. Here all of it is in the graph.
+After COCO-DAG's Variation of Dilation and Erosion, whose literal form is `+vde`: an object on the road is a hole in the
+predicted ground, so each row is filled from its leftmost to its rightmost ground pixel, and what lies outside is
+suppressed. Here the ground is road or pavement, and wider. All of it is in the graph.
 """
 
 from __future__ import annotations
@@ -42,13 +43,18 @@ class RoadRowsHead(nn.Module):
 
 
 def filled_ground(ground: Tensor) -> Tensor:
-    """Fill each row of a mask `[B, 1, h, w]` of zeros and ones from its first to its last one, and widen the result.
+    """Fill the rows of a mask `[B, 1, h, w]` of zeros and ones (see `fill_rows`), and widen the result.
 
-    A row without ground stays empty; `UPWARD` and `SIDEWAYS` say how far the result is widened.
+    `UPWARD` and `SIDEWAYS` say how far it is widened.
     """
-    until = ground.cumsum(dim=3)
-    onward = ground.sum(dim=3, keepdim=True) - until + ground
-    filled = torch.minimum(until, onward).clamp(0, 1)
+    filled = fill_rows(ground)
     # Empty rows below make the window reach upward only; torch's own padding would leave shapes open on export.
     below = (0 * filled[:, :, :1]).expand(-1, -1, UPWARD, -1)
     return F.max_pool2d(torch.cat([filled, below], dim=2), (UPWARD + 1, 2 * SIDEWAYS + 1), 1, (0, SIDEWAYS))
+
+
+def fill_rows(ground: Tensor) -> Tensor:
+    """Fill each row of a mask `[B, 1, h, w]` of zeros and ones from its first to its last one; empty rows stay so."""
+    until = ground.cumsum(dim=3)
+    onward = ground.sum(dim=3, keepdim=True) - until + ground
+    return torch.minimum(until, onward).clamp(0, 1)

@@ -117,3 +117,12 @@ def stage(inputs: int, outputs: int, depth: int, stride: int = 2, block: Block =
 def upsample(x: Tensor, factor: int) -> Tensor:
     """Enlarge `[B, C, H, W]` by a whole factor, bilinear, half-pixel centres."""
     return F.interpolate(x, scale_factor=float(factor), mode="bilinear", align_corners=False)
+
+
+def repeat_border(x: Tensor, reach: int) -> Tensor:
+    """Widen `[B, C, H, W]` on all sides by `reach` copies of its border; torch's own padding leaves shapes open."""
+    for axis in (2, 3):
+        size = [reach if each == axis else -1 for each in range(4)]
+        first, last = x.narrow(axis, 0, 1), x.narrow(axis, int(x.shape[axis]) - 1, 1)
+        x = torch.cat([first.expand(size), x, last.expand(size)], dim=axis)
+    return x

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fishy_ros.training.nets.blocks import ConvNormAct, ZeroConv, upsample
 from fishy_ros.training.nets.fishy_net import FishyNet, FishyNetConfig
-from fishy_ros.training.nets.network import NetOutput, Network
+from fishy_ros.training.nets.network import LinearFeatures, NetOutput, Network
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,7 +51,7 @@ class CascadeNet(Network):
         self.lateral4 = ConvNormAct(config.detail, config.detail, activate=False)
         self.from_backbone = ConvNormAct(config.backbone.detail, config.detail, kernel=1, activate=False)
         self.activation = nn.ReLU(inplace=True)
-        self.smooth4 = ConvNormAct(config.detail, config.detail)
+        self.smooth4 = ConvNormAct(config.detail, config.detail, activate=False)
         self.classifier = ZeroConv(config.detail, config.backbone.classes)
 
     def train(self, mode: bool = True) -> Self:
@@ -65,6 +65,9 @@ class CascadeNet(Network):
         with torch.no_grad():
             coarse = self.backbone(F.avg_pool2d(image, 2))
         fine = self.lateral4(self.stem4(self.stem(image))) + upsample(self.from_backbone(coarse.detail), 2)
-        detail = self.smooth4(self.activation(fine))
+        linear = self.smooth4(self.activation(fine))
+        detail = F.relu(linear)
         logits = upsample(coarse.logits, 2) + self.classifier(detail)
-        return NetOutput(logits, coarse.detail, detail, coarse)
+        inner = coarse.linear
+        taps = None if inner is None else LinearFeatures(inner.semantic, inner.detail, linear)
+        return NetOutput(logits, coarse.detail, detail, coarse, taps)

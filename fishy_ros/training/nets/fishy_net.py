@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fishy_ros.training.nets.blocks import Block, ConvNormAct, PyramidContext, ResidualBlock, stage, upsample
-from fishy_ros.training.nets.network import NetOutput, Network
+from fishy_ros.training.nets.network import LinearFeatures, NetOutput, Network
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,18 @@ class FishyNetConfig:
     semantic: int = 64
     detail: int = 40
     classes: int = 19
+    variant: str | None = None
+    """One of `VARIANTS`, or None."""
+
+    @property
+    def dropout(self) -> float:
+        """Chance that a channel at 1/16 and 1/32 is dropped (Fishyscapes, appendix B.3, drops in the middle flow)."""
+        return 0.5 if self.variant == "bayesian" else 0.0
+
+    @property
+    def has_extra(self) -> bool:
+        """Whether there is one more output beside the classes."""
+        return self.variant in ("void", "confidence", "pebal")
 
 
 class FishyNet(Network):
@@ -38,20 +51,26 @@ class FishyNet(Network):
         self.lateral32 = ConvNormAct(w32, config.semantic, kernel=1)
         self.lateral16 = ConvNormAct(w16, config.semantic, kernel=1)
         self.lateral8 = ConvNormAct(w8, config.semantic, kernel=1)
-        self.smooth16 = ConvNormAct(config.semantic, config.semantic)
-        self.smooth8 = ConvNormAct(config.semantic, config.semantic)
+        self.smooth16 = ConvNormAct(config.semantic, config.semantic, activate=False)
+        self.smooth8 = ConvNormAct(config.semantic, config.semantic, activate=False)
         self.lateral4 = ConvNormAct(w4, config.detail, kernel=1)
         self.to_detail = ConvNormAct(config.semantic, config.detail, kernel=1)
-        self.smooth4 = ConvNormAct(config.detail, config.detail)
+        self.smooth4 = ConvNormAct(config.detail, config.detail, activate=False)
         self.classifier = nn.Conv2d(config.detail, config.classes, 1)
+        self.dropout = nn.Dropout2d(config.dropout)  # holds no weights
+        self.extra = nn.Conv2d(config.detail, 1, 1) if config.has_extra else None
+        self.variant = config.variant
 
     def segment(self, image: Tensor) -> NetOutput:
         """Climb down to 1/32 and up again to 1/4."""
         x4 = self.stage4(self.stem(image))
         x8 = self.stage8(x4)
-        x16 = self.stage16(x8)
-        x32 = self.context(self.stage32(x16))
-        d16 = self.smooth16(self.lateral16(x16) + upsample(self.lateral32(x32), 2))
-        d8 = self.smooth8(self.lateral8(x8) + upsample(d16, 2))
-        d4 = self.smooth4(self.lateral4(x4) + upsample(self.to_detail(d8), 2))
-        return NetOutput(self.classifier(d4), d8, d4)
+        x16 = self.dropout(self.stage16(x8))
+        x32 = self.context(self.dropout(self.stage32(x16)))
+        deep = self.smooth16(self.lateral16(x16) + upsample(self.lateral32(x32), 2))
+        semantic = self.smooth8(self.lateral8(x8) + upsample(F.relu(deep), 2))
+        d8 = F.relu(semantic)
+        detail = self.smooth4(self.lateral4(x4) + upsample(self.to_detail(d8), 2))
+        d4 = F.relu(detail)
+        extra = None if self.extra is None else self.extra(d4)
+        return NetOutput(self.classifier(d4), d8, d4, linear=LinearFeatures(deep, semantic, detail), extra=extra)

@@ -9,6 +9,20 @@ from torch import Tensor, nn
 from fishy_ros.errors import ConfigError
 
 
+class LinearFeatures(NamedTuple):
+    """Decoder features before the rectifier, which cuts the lower half of their distribution off.
+
+    Densities need them: Fishyscapes (Blum et al., IJCV 2021), appendix B.6.
+    """
+
+    deep: Tensor
+    """Float `[B, semantic, H/16, W/16]`."""
+    semantic: Tensor
+    """Float `[B, semantic, H/8, W/8]`."""
+    detail: Tensor
+    """Float `[B, detail, H/4, W/4]`."""
+
+
 class NetOutput(NamedTuple):
     """What the network hands to its heads."""
 
@@ -20,6 +34,14 @@ class NetOutput(NamedTuple):
     """Fine decoder features, float `[B, detail, H/4, W/4]`."""
     coarse: NetOutput | None = None
     """Output of the network inside a cascade, which reads the image at half its size; None for a single network."""
+    linear: LinearFeatures | None = None
+    """Decoder features before the rectifier; None where a design does not offer them."""
+    extra: Tensor | None = None
+    """One more output per pixel, float `[B, 1, H/4, W/4]`, of variants that have one."""
+
+
+VARIANTS: tuple[str, ...] = ("maxent", "void", "dirichlet", "confidence", "bayesian", "pebal")
+"""What a network can be trained for beside its classes; see `fishy_ros.training.ood_losses`."""
 
 
 class Network(nn.Module):
@@ -37,6 +59,7 @@ class Network(nn.Module):
         self.classes = classes
         self.semantic = semantic
         self.detail = detail
+        self.variant: str | None = None
 
     def forward(self, image: Tensor) -> NetOutput:
         """Map a normalised image `[B, 3, H, W]` to logits and features.

@@ -8,14 +8,20 @@ from fishy_ros.errors import ConfigError
 from fishy_ros.training.nets.cascade import CascadeConfig, CascadeNet
 from fishy_ros.training.nets.ddrnet import DdrNet
 from fishy_ros.training.nets.fishy_net import FishyNet, FishyNetConfig
-from fishy_ros.training.nets.network import Network
+from fishy_ros.training.nets.network import VARIANTS, Network
 from fishy_ros.training.nets.pidnet import PidNet
 from fishy_ros.training.nets.repvgg import RepVggNet
 from fishy_ros.training.nets.stdc import StdcNet
 from fishy_ros.training.nets.trainable_erfnet import TrainableErfNet
 
+
+def _variant(name: str) -> Callable[[], Network]:
+    return lambda: FishyNet(FishyNetConfig(variant=name))
+
+
 NETWORKS: dict[str, Callable[[], Network]] = {
     "s": lambda: FishyNet(FishyNetConfig()),
+    **{f"s_{name}": _variant(name) for name in VARIANTS},
     "m": lambda: CascadeNet(CascadeConfig()),
     "ddrnet_slim": DdrNet,
     "pidnet_s": PidNet,

@@ -16,8 +16,12 @@ from fishy_ros.training.config import load_train_config
 from fishy_ros.training.precision.half import to_half
 from fishy_ros.training.precision.quantise import Levels, Quantiser
 from fishy_ros.training.sources import normal_pictures, open_sources
+from fishy_ros.training.tensorrt_rules import check_for_tensorrt
 from fishy_ros.types import ImageArray
 
+FOR_PROCESSORS: frozenset[str] = frozenset({"int8"})
+"""Graphs that TensorRT is not meant to read: their activations are uint8, with a zero point. `int8-tensorrt` is for it.
+"""
 PRECISIONS: tuple[str, ...] = ("fp16", "int8")
 """What a package can be given beside fp32."""
 
@@ -33,7 +37,7 @@ def add_precisions(package: ModelPackage, precisions: Sequence[str], pictures: P
 
     Raises:
         ConfigError: a precision is not in `PRECISIONS`, or INT8 is wanted without pictures.
-        ModelPackageError: the package cannot be read, or holds no network.
+        ModelPackageError: the package cannot be read, holds no network, or TensorRT would refuse a graph.
         TrainingError: there is no picture.
     """
     check_precisions(precisions, pictures)
@@ -47,6 +51,9 @@ def add_precisions(package: ModelPackage, precisions: Sequence[str], pictures: P
         quantiser = Quantiser(model, _resized(pictures(), package))
         graphs["int8"] = quantiser.graph(Levels.UNSIGNED)
         graphs["int8-tensorrt"] = to_half(quantiser.graph(Levels.SIGNED))
+    for name, graph in graphs.items():
+        if name not in FOR_PROCESSORS:
+            check_for_tensorrt(graph, package.folder / f"model.{name}.onnx")
     with tempfile.TemporaryDirectory() as scratch:
         paths = {}
         for name, graph in graphs.items():

@@ -10,6 +10,8 @@ from fishy_ros.evaluation.bench.node import run_node
 from fishy_ros.evaluation.replay.match import ROUND_TRIP
 from fishy_ros.model_package import ModelPackage
 
+pytestmark = pytest.mark.live
+
 
 @pytest.mark.parametrize("method", [THIS_NODE, BASELINE_NODE])
 def test_a_node_answers_every_frame_with_its_stages(method: str, tiny_package: ModelPackage) -> None:

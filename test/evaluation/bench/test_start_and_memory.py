@@ -16,6 +16,8 @@ from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
 from fishy_ros.evaluation.bench.memory import run_memory
 from fishy_ros.model_package import ModelPackage
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture(scope="module")
 def app() -> typer.Typer:

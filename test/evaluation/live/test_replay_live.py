@@ -42,6 +42,8 @@ from fishy_ros.evaluation.sources.dataset_source import DatasetSource
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.metrics.component import find_track
 
+pytestmark = pytest.mark.live
+
 FRAMES = 8
 PERIOD_NS = 100_000_000
 
@@ -145,7 +147,7 @@ def test_a_detector_that_dies_ends_the_replay_at_once(choice, tmp_path):
 
     with pytest.raises(ReplayError, match="the detector node ended"):
         run_live(source, choice, LiveOptions(), tmp_path, kill_after_three)
-    assert time.monotonic() - started[0] < 10
+    assert time.monotonic() - started[0] < 60, "not only when it waits for the next heatmap in vain"
 
 
 def test_a_running_node_elsewhere_is_scored(street, choice, tmp_path):
@@ -232,16 +234,21 @@ def test_interrupting_stops_the_detector_and_says_how_far_it_came(signal_number,
                "--option", "width=192", "--model", choice.model,
                "--out", str(tmp_path)]  # fmt: skip
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": python_path()}, cwd=tmp_path
+        command,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": python_path(), "FORCE_COLOR": "1"},
+        cwd=tmp_path,
     )
+    shown = b""
     try:
-        for line in process.stderr:
-            if line.startswith("playing"):
-                break
-        time.sleep(4.0)
+        while not re.search(rb"[1-9]\d*/100000", shown):  # the bar that a terminal shows
+            more = os.read(process.stderr.fileno(), 4096)
+            assert more, shown.decode()
+            shown += more
         (detector,) = detectors_below(psutil.Process(process.pid))
         process.send_signal(signal_number)
-        _, errors = process.communicate(timeout=30)
+        _, rest = process.communicate(timeout=60)
+        errors = (shown + rest).decode()
     finally:
         process.kill()
     assert process.returncode == 130

@@ -1,10 +1,13 @@
 """Replays in process: frames, result, timing, video and ranking."""
 
+import io
+import os
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from fishy_ros.datasets.synthetic import SyntheticStreet
@@ -112,6 +115,18 @@ def test_timing_covers_the_number_of_frames_that_was_asked_for(street, tiny_pack
     assert 0 < timing.p50_ms <= timing.p99_ms
 
 
+def test_timing_goes_through_every_image_before_one_comes_again(tiny_package, monkeypatch):
+    many = SyntheticStreet(20, 64, 128, 3)
+    seen = []
+    with AnomalyDetector(tiny_package, "onnxruntime") as detector:
+        detect = detector.detect
+        monkeypatch.setattr(detector, "detect", lambda image: seen.append(hash(image.tobytes())) or detect(image))
+        time_detector(detector, DatasetSource(many), 30)
+    timed = seen[10:]
+    assert len(set(timed[:20])) == 20
+    assert timed[20:] == timed[:10]
+
+
 def test_the_video_has_every_frame_dropped_ones_too(street, choice, tmp_path):
     with AnomalyDetector(choice.model, choice.runtime) as detector, OverlayVideo(tmp_path, threshold=0.5) as video:
         for index, detected in enumerate(replay_offline(DatasetSource(street), detector)):
@@ -123,6 +138,30 @@ def test_the_video_has_every_frame_dropped_ones_too(street, choice, tmp_path):
     assert len(pictures) == len(street)
     assert pictures[0].shape == street[0].image.shape
     assert np.abs(pictures[2].astype(int) - street[2].image).mean() < 10  # only what the encoder lost
+
+
+@pytest.mark.parametrize("can_encode", [True, False])
+def test_the_video_goes_to_a_folder_whose_name_is_not_utf_8(street, tmp_path, monkeypatch, can_encode):
+    folder = tmp_path / os.fsdecode(b"run \xff\xfe")
+    folder.mkdir()
+    if not can_encode:
+        monkeypatch.setattr(cv2.VideoWriter, "fourcc", lambda *letters: 0)
+    with OverlayVideo(folder, threshold=0.5) as video:
+        for sample in street:
+            video.add(DetectedFrame(sample, None))
+    assert video.path == folder / ("overlay.mp4" if can_encode else "overlay.webp")
+    if can_encode:
+        assert video.path.read_bytes()[4:8] == b"ftyp"
+    else:
+        with Image.open(io.BytesIO(video.path.read_bytes())) as animation:
+            assert animation.n_frames == len(street)
+            assert np.abs(np.asarray(animation.convert("RGB"))[..., ::-1].astype(int) - street[0].image).mean() < 10
+
+
+def test_a_video_that_cannot_be_written_is_an_error_that_names_it(street, tmp_path):
+    with pytest.raises(ReplayError, match=r"overlay\.mp4: the video cannot be written"):
+        with OverlayVideo(tmp_path / "gone", threshold=0.5) as video:
+            video.add(DetectedFrame(street[0], None))
 
 
 def test_the_best_model_comes_first_and_one_without_metrics_last(street, choice, no_stages):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fishy_ros.evaluation.scoring.bootstrap import METRICS, draw_frames, intervals, metric_intervals, resample
-from fishy_ros.evaluation.scoring.frame_bins import FrameBinner
+from fishy_ros.evaluation.scoring.frame_bins import FrameBinner, FrameBins
 from fishy_ros.metrics.pixel import PixelAccumulator, sort_frame
 
 
@@ -82,3 +82,26 @@ def test_samples_without_anomalies_are_left_out():
 
 def test_one_frame_has_no_interval():
     assert metric_intervals(binned(list(frames(1)))) == {}
+
+
+def test_scores_within_a_bin_count_as_evenly_mixed():
+    """A bin with one half of each class is a coin: AUROC 1/2, FPR95 0.95, and a precision of 1/2 throughout."""
+    frame = np.array([[0, 40, 0]]), np.array([[0, 40, 0]])
+    bins = FrameBins(frames=("one",), positives=frame[0], negatives=frame[1])
+    ap, fpr95, auroc = resample(bins, [np.ones((1, 1), np.int64)])[0]
+    assert (ap, fpr95, auroc) == pytest.approx((0.5, 0.95, 0.5))
+
+
+def test_ties_in_a_coarse_bin_split_the_precision_at_its_middle():
+    """3 positives alone above; then 2 positives among 6 negatives, whose middle is at 4 of 4 + 3."""
+    bins = FrameBins(frames=("one",), positives=np.array([[3, 2]]), negatives=np.array([[0, 6]]))
+    ap, fpr95, auroc = resample(bins, [np.ones((1, 1), np.int64)])[0]
+    assert ap == pytest.approx((3 * 1.0 + 2 * 4 / (4 + 3)) / 5)
+    assert auroc == pytest.approx((3 * 1.0 + 2 * 0.5) / 5)
+    assert fpr95 == pytest.approx((0.95 * 5 - 3) / 2)
+
+
+def test_an_interval_holds_the_central_95_percent_of_the_samples():
+    samples = np.repeat(np.arange(1001)[:, None] / 1000, 3, axis=1)
+    found = intervals(samples)["AP"]
+    assert (found.low, found.high) == pytest.approx((0.025, 0.975))

@@ -1,12 +1,17 @@
 import hashlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from support.scored_frames import save_maps, scored_frames
 
+from fishy_ros.datasets.label_files import decode_label_ids
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.scoring.saved_maps import SavedMaps
+
+CASES = Path(__file__).resolve().parents[4] / "shared" / "field_cases" / "one_bit_labels"
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".tiff"])
@@ -85,20 +90,41 @@ def test_a_damaged_map_is_an_error_that_names_the_file(tmp_path, content):
         list(SavedMaps(scores, labels))
 
 
-def test_pickles_integers_and_color_labels_are_refused(tmp_path):
+def test_pickles_stacks_and_color_labels_are_refused(tmp_path):
     frame = scored_frames(1)[0]
     scores, labels = save_maps([frame], tmp_path)
     np.save(scores / f"{frame.id}.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(ScoreError, match="no NumPy array"):
         list(SavedMaps(scores, labels))
-    np.save(scores / f"{frame.id}.npy", np.zeros((3, 4), int))
-    with pytest.raises(ScoreError, match=r"int64 \(3, 4\), expected floats"):
+    np.save(scores / f"{frame.id}.npy", np.zeros((2, 3, 4)))
+    with pytest.raises(ScoreError, match=r"float64 \(2, 3, 4\), expected numbers"):
         list(SavedMaps(scores, labels))
     np.save(scores / f"{frame.id}.npy", frame.score)
-    (labels / f"{frame.id}.png").write_bytes(_png(np.zeros((3, 4, 3), np.uint8)))
-    with pytest.raises(ScoreError, match="expected one byte a pixel"):
+    (labels / f"{frame.id}.png").write_bytes(_png(np.arange(36, dtype=np.uint8).reshape(3, 4, 3)))
+    with pytest.raises(ScoreError, match="expected one label id per pixel"):
         list(SavedMaps(scores, labels))
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"needs {CASES}")
+def test_a_one_bit_mask_of_pillow_counts_its_anomalies():
+    ids = decode_label_ids((CASES / "labels" / "f1.png").read_bytes(), Path("f1.png"))
+    with Image.open(CASES / "labels" / "f1.png") as picture:
+        np.testing.assert_array_equal(ids, np.asarray(picture).astype(np.uint8))
+    assert set(np.unique(ids)) == {0, 1}
 
 
 def _png(picture: np.ndarray) -> bytes:
     return cv2.imencode(".png", picture)[1].tobytes()
+
+
+def test_the_picture_of_a_map_comes_with_it_where_there_is_one(tmp_path):
+    frames = scored_frames(2)
+    images = tmp_path / "images"
+    images.mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)
+    cv2.imwrite(str(images / "frame 01.png"), picture)
+
+    without, given = SavedMaps(*save_maps(frames, tmp_path), images)
+
+    assert without.image is None
+    np.testing.assert_array_equal(given.image, picture)

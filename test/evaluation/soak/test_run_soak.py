@@ -16,6 +16,8 @@ from fishy_ros.evaluation.soak.run_soak import SoakRequest
 from fishy_ros.evaluation.soak.soak_faults import ACTIONS
 from fishy_ros.evaluation.soak.soak_plan import FAULTS
 
+pytestmark = pytest.mark.live
+
 
 def run_fishy_soak(out, *options):
     command = [sys.executable, "-m", "fishy_ros.commands.cli", "soak", "--runtime", "onnxruntime", "--threads", "1"]

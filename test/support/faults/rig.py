@@ -11,7 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.model_package import ModelPackage
-from support.detector_bench import CAMERA, EVERYTHING, DetectorBench
+from support.detector_bench import CAMERA, EVERYTHING, LIMIT_S, DetectorBench, values_of
 from support.faults.audit import Heard, wrong_publications
 from support.faults.camera import DEFAULT_SIZE, Camera, SentFrame, picture_of, take_picture
 
@@ -49,12 +49,36 @@ class FaultRig:
         """Play for some time."""
         self._play(lambda: False, seconds)
 
-    def play_until(self, is_done: Callable[[], Any], what: str, timeout_s: float = 12.0) -> float:
+    def play_until(self, is_done: Callable[[], Any], what: str, timeout_s: float = LIMIT_S) -> float:
         """Play until `is_done`; returns the monotonic time then, and fails with the node's log after `timeout_s`."""
         assert self._play(is_done, timeout_s), f"waited {timeout_s} s for {what}:\n{self.bench.log()}"
         return time.monotonic()
 
-    def play_until_heatmap(self, since: float, what: str, timeout_s: float = 12.0) -> Heard:
+    def settle(self) -> None:
+        """Stop the camera and wait until the newest frame is answered, so that none is under way any more."""
+        self.camera.is_on = False
+        self.play_until(
+            lambda: not self.sent or (self.heard and self.heard[-1].stamp_ns == self.sent[-1].stamp_ns),
+            "the heatmap of the newest frame",
+        )
+
+    def await_counts(self, is_it: Callable[[dict[str, str]], bool], what: str) -> dict[str, str]:
+        """Play until a new status has values that `is_it` accepts, each shown once; returns them."""
+        statuses, shown = self.bench.diagnostics, len(self.bench.diagnostics)
+        found: list[dict[str, str]] = []
+
+        def is_found() -> bool:
+            nonlocal shown
+            while not found and shown < len(statuses):
+                shown += 1
+                values = values_of(statuses[shown - 1])
+                found.extend([values] if is_it(values) else [])
+            return bool(found)
+
+        self.play_until(is_found, what)
+        return found[0]
+
+    def play_until_heatmap(self, since: float, what: str, timeout_s: float = LIMIT_S) -> Heard:
         """Play until the heatmap of a frame that was sent after `since` is here."""
 
         def answers() -> list[Heard]:
@@ -64,7 +88,7 @@ class FaultRig:
         return answers()[0]
 
     def await_status(
-        self, is_it: Callable[[DiagnosticStatus], bool], what: str, after: int | None = None, timeout_s: float = 12.0
+        self, is_it: Callable[[DiagnosticStatus], bool], what: str, after: int | None = None, timeout_s: float = LIMIT_S
     ) -> float:
         """Play until a status is one that `is_it` accepts; returns the monotonic time at which it came.
 

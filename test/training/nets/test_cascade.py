@@ -12,9 +12,12 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.checkpoint import load_model  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
+from fishy_ros.training.heads.flow import FlowMeasure  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters, initialise  # noqa: E402
-from fishy_ros.training.heads.registry import HEADS, create_head, no_statistics  # noqa: E402
+from fishy_ros.training.heads.registry import COMPOSED, HEADS, create_head, usable_heads  # noqa: E402
+from fishy_ros.training.heads.spec import Statistics  # noqa: E402
 from fishy_ros.training.nets.blocks import upsample  # noqa: E402
+from fishy_ros.training.statistics import PastedImage, measure_statistics  # noqa: E402
 
 H, W = 64, 128
 
@@ -62,7 +65,7 @@ def test_an_untrained_cascade_says_exactly_what_the_network_inside_says(model, i
 
 def test_the_road_around_is_looked_for_as_far_away_as_in_the_network_inside(model, image):
     model.eval()
-    road, statistics = "dissimilarity_road", no_statistics(19, model.net.detail)
+    road, statistics = "dissimilarity+ground", Statistics()
     with torch.no_grad():
         net = model.net(model.normalise(image))
         got = create_head(road, model, statistics)(net.logits, net, image)
@@ -90,14 +93,26 @@ def test_the_parameters_of_a_cascade_include_those_of_the_network_inside(model):
     assert count_parameters(model) == count_parameters(AnomalyModel("s")) + own
 
 
-@pytest.mark.parametrize("name", sorted(HEADS))
-def test_every_head_scores_a_cascade(name, model, image):
+UNFIT = {"vim": "no linear", "react": "no linear", "ash": "no linear", "odin": "gradients", "flow_input": "gradients"}
+"""These read a classifier of the fine features alone, or gradients: a cascade has neither."""
+
+
+def test_every_head_scores_a_cascade_or_says_why_not(model, image, monkeypatch):
+    monkeypatch.setattr(FlowMeasure.__init__, "__defaults__", (2,))
     model.eval()
+    names = [name for name in usable_heads(model, (*HEADS, *COMPOSED)) if name != "meta"]
+    pasted = PastedImage(image, (torch.arange(H // 4 * W // 4).view(1, H // 4, W // 4) % 5 == 0).to(torch.uint8))
+    statistics = measure_statistics(model, names, [image], [pasted])
     with torch.no_grad():
         net = model.net(model.normalise(image))
-        score = create_head(name, model, no_statistics(19, model.net.detail)).eval()(net.logits, net, image)
-    assert score.shape == (1, H // 4, W // 4)
-    assert score.isfinite().all()
+        for name in names:
+            if name in UNFIT:
+                with pytest.raises(ConfigError, match=UNFIT[name]):
+                    create_head(name, model, statistics)
+                continue
+            score = create_head(name, model, statistics).eval()(net.logits, net, image)
+            assert score.shape == (1, H // 4, W // 4), name
+            assert score.isfinite().all(), name
 
 
 def test_the_exported_cascade_equals_torch(model, image, tmp_path):

@@ -1,0 +1,93 @@
+"""`fishy build --for rtx` puts engines into a package on any machine, and refuses what makes no sense."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from support.tiny_model import build_tiny_package
+from typer.testing import CliRunner
+
+pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it has no wheel for this machine)")
+
+from fishy_ros.commands import build, models
+from fishy_ros.errors import ConfigError, ModelPackageError
+from fishy_ros.model_package import ModelPackage, create_keys, load_model_package, sign_description
+from fishy_ros.runtimes.nvidia import count_gpus
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> ModelPackage:
+    return build_tiny_package(tmp_path / "tiny")
+
+
+def call(*words: object) -> str:
+    app = typer.Typer()
+    build.register(app)
+    app.command("other")(lambda: None)
+    return CliRunner().invoke(app, ["build", *map(str, words)], catch_exceptions=False).output
+
+
+def test_engines_go_into_the_package_and_their_layers_into_a_report(package, tmp_path):
+    report = tmp_path / "layers.json"
+    said = call("--for", "rtx", "--model", package.folder, "--target", "sm86", "--target", "12.0", "--layers", report)
+    assert "tiny fp32 64x128 for 8.6, 12.0: model.sm86-sm120.engine" in said
+    (engine,) = load_model_package(package.folder).engines
+    assert engine.targets == ("8.6", "12.0")
+    call(package.folder, "--for", "rtx", "--target", "sm86", "--target", "sm120", "--layers", report)
+    (entry,) = json.loads(report.read_text())["tensorrt_layers"]
+    assert (entry["model"], entry["precision"], entry["input"]) == ("tiny 0.1.0", "fp32", [64, 128])
+    assert entry["layers"] == sum(entry["kinds"].values()) > 1
+
+
+def test_a_copy_gets_the_engines_and_the_package_stays(package, tmp_path):
+    before = {path: path.read_bytes() for path in package.folder.iterdir()}
+    call("--for", "rtx", package.folder, "--out", tmp_path / "car")
+    assert {path: path.read_bytes() for path in package.folder.iterdir()} == before
+    (engine,) = load_model_package(tmp_path / "car").engines
+    assert engine.read()
+    with pytest.raises(ModelPackageError, match=r"car: the package cannot be copied there: .*exists"):
+        call("--for", "rtx", package.folder, "--out", tmp_path / "car")
+
+
+def test_the_engines_of_a_package_are_listed(package, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    app = typer.Typer()
+    models.register(app)
+    app.command("other")(lambda: None)
+    call("--for", "rtx", package.folder, "--target", "sm86")
+    output = CliRunner().invoke(app, ["models", str(package.folder)], catch_exceptions=False).output
+    assert re.search(r"engines +model\.sm86\.engine by tensorrt_rtx [\d.]+ for 8\.6", output)
+
+
+def test_a_signed_package_is_to_be_signed_again(package, tmp_path):
+    create_keys(tmp_path / "private", tmp_path / "public")
+    sign_description(package.folder / "model.yaml", tmp_path / "private")
+    assert "sign it again" in call("--for", "rtx", package.folder, "--trusted-key", tmp_path / "public")
+    with pytest.raises(ModelPackageError, match="changed after it was signed"):
+        load_model_package(package.folder, tmp_path / "public")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--target", "sm86"], "expected together with --for rtx only"),
+        (["--for", "rtx", "--target", "sm99"], r"target '9\.9': TensorRT for RTX .* builds for 7\.5"),
+        (["--for", "rtx", "--target", "ada"], "target 'ada': expected a compute capability"),
+        (["--for", "rtx", "--device", "dla:0"], "device 'dla:0': --for rtx builds for GPUs only"),
+        (["--for", "rtx", "--precision", "int4"], "precision 'int4': model tiny"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(package, words, message):
+    with pytest.raises(ConfigError, match=message):
+        call(package.folder, *words)
+    assert load_model_package(package.folder).engines == ()
+
+
+@pytest.mark.skipif(count_gpus() > 0, reason="this machine has an NVIDIA GPU")
+def test_a_machine_without_a_gpu_is_told_so(package):
+    from fishy_ros.errors import RuntimeUnavailableError
+
+    with pytest.raises(RuntimeUnavailableError, match="no NVIDIA GPU"):
+        call(package.folder)
