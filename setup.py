@@ -45,7 +45,15 @@ EXTRAS = {
     "gpu": ["cuda-bindings>=12.9", "onnxruntime-gpu[cuda,cudnn]>=1.21"],
     "openvino": ["openvino>=2024.0"],
     # on Linux pip takes torch with CUDA (several GB) unless its configuration offers the CPU build, 2.13.0+cpu
-    "train": [*EVAL, "torch==2.13.0", "onnx>=1.16", "onnxscript>=0.3", "safetensors>=0.4", "scikit-learn>=1.3"],
+    "train": [
+        *EVAL,
+        "torch==2.13.0",
+        "onnx>=1.16",
+        "onnxscript>=0.3",
+        "safetensors>=0.4",
+        "scikit-learn>=1.3",
+        "tensorboard>=2.14",
+    ],
     "sweep": [*EVAL, "distributed>=2023.5"],
     "signing": ["cryptography>=3.4"],
     "hdf5": ["h5py>=3.8"],

@@ -10,6 +10,7 @@ from launch_ros.actions import Node
 
 from fishy_ros.node import launching
 from fishy_ros.node.dds import dds_environment
+from fishy_ros.topics import base_topic, camera_info_topic
 
 SHARE = Path(__file__).resolve().parents[1]
 
@@ -30,7 +31,7 @@ NODE_PARAMETERS = {
 
 OTHER_ARGUMENTS = {
     "image_topic": ("/camera/image_raw", "Topic of the camera's raw images"),
-    "camera_info_topic": ("/camera/camera_info", "Topic of the camera's calibration"),
+    "camera_info_topic": ("", "Topic of the camera's calibration (default: camera_info beside IMAGE_TOPIC)"),
     "depth_topic": ("/camera/depth/image_rect_raw", "Topic of the registered depth image, with parameter use_depth"),
     "odometry_topic": ("/odom", "Topic of the car's odometry, with parameter use_odometry"),
     "params_file": ("", "YAML file with parameters of the node (default: what config/detector.yaml says)"),
@@ -66,7 +67,9 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start_nodes(context: LaunchContext) -> list[Node]:
     values = {name: LaunchConfiguration(name).perform(context) for name in (*NODE_PARAMETERS, *OTHER_ARGUMENTS)}
-    name, namespace, image_topic = values["name"], values["namespace"], values["image_topic"]
+    name, namespace = values["name"], values["namespace"]
+    image_topic = base_topic(values["image_topic"])
+    info_topic = values["camera_info_topic"] or camera_info_topic(image_topic)
     files = [launching.existing_file("params_file", values["params_file"])] if values["params_file"] else []
     given = {key: launching.typed_parameter(key, values[key]) for key in NODE_PARAMETERS if values[key]}
     if values["use_sim_time"]:
@@ -82,7 +85,7 @@ def _start_nodes(context: LaunchContext) -> list[Node]:
         remappings=[
             ("image", image_topic),
             ("image/compressed", f"{image_topic}/compressed"),
-            ("camera_info", values["camera_info_topic"]),
+            ("camera_info", info_topic),
             ("depth", values["depth_topic"]),
             ("odom", values["odometry_topic"]),
         ],
@@ -99,7 +102,7 @@ def _start_nodes(context: LaunchContext) -> list[Node]:
         parameters=[launching.parameters_file({"use_sim_time": launching.is_true(values["use_sim_time"] or "false")})],
         remappings=[
             ("/camera/image_raw", image_topic),
-            ("/camera/camera_info", values["camera_info_topic"]),
+            ("/camera/camera_info", info_topic),
             *(
                 (f"/detector/{topic}", f"{prefix}/{name}/{topic}")
                 for topic in ("overlay", "heatmap", "mask", "markers", "obstacles")

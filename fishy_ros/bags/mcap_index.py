@@ -29,7 +29,7 @@ def check_index(storage: ReaderProtocol, path: Path) -> None:
     for connection in storage.connections:
         if not 0 <= connection.msgcount <= MAX_MESSAGES:
             count = f"{connection.msgcount} messages of {connection.topic}"
-            raise BagError(f"{path}: states {count}, expected 0 to {MAX_MESSAGES}")
+            raise BagError(f"{path}: the index claims {count}, expected 0 to {MAX_MESSAGES}")
     chunks: Sequence[ChunkInfo] = getattr(storage, "chunks", ())  # MCAP files have them
     _check_places(chunks, path)
     _check_times(chunks, path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fishy_ros.errors import BagError
+from fishy_ros.topics import base_topic
 
 IMAGE_TOPIC = "/camera/image_raw"
 COMPRESSED_IMAGE_TOPIC = "/camera/image_raw/compressed"
@@ -57,16 +58,6 @@ def choose_image_topic(topics: Mapping[str, Topic], wanted: str | None, labels_t
     if len(distinct) > 1:
         raise BagError(f"{where}: several cameras; choose one with --image-topic: {_list_topics(distinct)}")
     return next(iter(distinct.values()))
-
-
-def base_topic(image_topic: str) -> str:
-    """Strip the transport from an image topic: `/camera/image_raw/compressed` gives `/camera/image_raw`."""
-    return image_topic.removesuffix("/compressed")
-
-
-def camera_info_topic(image_topic: str) -> str:
-    """Name the topic beside an image topic where its calibration is published."""
-    return base_topic(image_topic).rpartition("/")[0] + "/camera_info"
 
 
 def describe_topics(topics: Mapping[str, Topic]) -> str:

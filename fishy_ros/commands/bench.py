@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import checked_output
+from fishy_ros.files import write_json
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 Rounds = Annotated[int, typer.Option(help="Number of rounds; every configuration runs once per round.", min=1)]
 Frames = Annotated[int, typer.Option(help="Frames per configuration and round.", min=1)]
 WarmUp = Annotated[int, typer.Option(help="Warm-up frames, not measured.", min=0)]
-Out = Annotated[Path | None, typer.Option(help="JSON file to write; the plot is written next to it.")]
+Out = Annotated[
+    Path | None, typer.Option(help="JSON file to write; the plot is written next to it.", callback=checked_output)
+]
 Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
 Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
 CAMERA_SIZE = "1024x2048"
@@ -247,7 +251,7 @@ def precisions(
     precision: Annotated[list[str] | None, typer.Option(help="Precision to measure; repeatable. Default: all.")] = None,
     runtime: Runtime = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    out: Out = None,
 ) -> None:
     """Measure AP, FPR95, AUROC and mean IoU of each precision of a model."""
     from rich.progress import Progress
@@ -268,10 +272,9 @@ def precisions(
 
 def metrics(
     frames: Annotated[int, typer.Option(help="Synthetic frames of 2048x1024 pixels.", min=1)] = 100,
-    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    out: Out = None,
 ) -> None:
     """Compare the exact streaming metrics with pooling and sorting all pixels, in time and memory."""
-    import json
     from dataclasses import asdict
 
     from fishy_ros.evaluation.bench.metrics import FrameSet, benchmark_table, run
@@ -280,9 +283,8 @@ def metrics(
     result = run(FrameSet(frames))
     _console().print(benchmark_table(result), markup=False, highlight=False)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
         document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
-        out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_json(out, document)
 
 
 class _Turns:

@@ -34,7 +34,6 @@ def calibrate(
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.heads.registry import create_head, require_in_graph
     from fishy_ros.training.pasted import pasted_images
-    from fishy_ros.training.sources import open_sources
     from fishy_ros.training.statistics import measure_statistics, save_statistics
 
     require_in_graph(head)
@@ -42,7 +41,7 @@ def calibrate(
     model = load_model(checkpoint)
     folder = out or checkpoint.parent
     folder.mkdir(parents=True, exist_ok=True)
-    sources = open_sources(Path(data or settings.data), settings.sources, settings.max_width)
+    sources = settings.open_sources(data)
     street = list(track(normal_images(sources, images, height, width), "reading images", total=images))
     pasted = pasted_images(sources, objects, images, height, width) if objects else None
     statistics = measure_statistics(model, [head], track(street, "statistics"), pasted)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -20,6 +22,8 @@ def compare(
     seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.")] = 0,
 ) -> None:
     """Compare two reports, with bootstrap intervals over frames."""
+    if out is not None:
+        check_output_folder(out)
     from fishy_ros.evaluation.report.compare import compare_reports, read_report
     from fishy_ros.evaluation.report.compare_output import comparison_table, write_comparison
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 SHORT_FRAMES = 12
 
 
@@ -29,6 +31,7 @@ def demo(
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
 ) -> None:
     """Render a drive, replay it through the node over DDS, and write a report, a video and pictures."""
+    check_output_folder(out)
     from fishy_ros.evaluation.live.run_replay import run_replay
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
     from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted

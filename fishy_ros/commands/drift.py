@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -31,6 +31,7 @@ def drift(
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("out/drift.json"),
 ) -> None:
     """Count how often the drift monitor warns, on normal images and on corrupted ones (dark, foggy, muddy, ...)."""
+    check_output(out)
     import dataclasses
 
     from rich.console import Console

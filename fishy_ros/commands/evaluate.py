@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -29,10 +31,13 @@ def evaluate(
     maps: Annotated[
         Path | None, typer.Option(help="Folder for score maps, SET/HEAD/NAME.npy, which `fishy score` reads.")
     ] = None,
+    every: Annotated[int, typer.Option(help="Count every N-th row and column of the labels only.", min=1)] = 1,
+    rounds: Annotated[int, typer.Option(help="How often each head is timed; 0 measures no costs.", min=0)] = 15,
     height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
     """Score and time every head: AP, FPR95 and AUROC per set, mean IoU, and time relative to the bare network."""
+    check_output(out)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -41,7 +46,9 @@ def evaluate(
     from fishy_ros.training.head_study import HeadStudy, study_table
 
     names = tuple(head or ())
-    study = HeadStudy(load_train_config(config), data, weights, names, images, height, width, objects, maps)
+    study = HeadStudy(
+        load_train_config(config), data, weights, names, images, height, width, objects, maps, every, rounds
+    )
     console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task("evaluating", total=study.steps)

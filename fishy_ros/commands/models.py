@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,9 +97,15 @@ def _show(package: ModelPackage, console: Console) -> None:
 
 
 def _brief(package: ModelPackage) -> str:
-    """Put the metrics that are plain numbers or texts on one line."""
+    """Put the metrics on a line for every set that they were measured on, and single ones on one line."""
+    lines = [f"{name}: {_numbers(values)}" for name, values in package.metrics.items() if isinstance(values, Mapping)]
+    single = _numbers({name: value for name, value in package.metrics.items() if not isinstance(value, Mapping)})
+    return "\n".join(filter(None, [single, *lines]))
+
+
+def _numbers(values: Mapping[str, object]) -> str:
     return ", ".join(
         f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in package.metrics.items()
+        for key, value in values.items()
         if isinstance(value, (int, float, str))
     )

@@ -1,38 +1,56 @@
-"""`fishy pack`: put training data into one small archive."""
+"""`fishy pack` and `fishy unpack`: carry training data to another machine."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 
 def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
+    """Add the subcommands."""
     app.command("pack")(pack)
+    app.command("unpack")(unpack)
 
 
 def pack(
     config: Annotated[Path, typer.Argument(help="Training configuration whose data to pack.")],
-    out: Annotated[Path, typer.Argument(help="Archive to write (.zip).")],
+    out: Annotated[Path, typer.Argument(help="Folder for the shards and their index.")],
     data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
-    max_width: Annotated[int, typer.Option(help="Maximum image width in px; larger images are shrunk.", min=64)] = 1024,
-    quality: Annotated[int, typer.Option(help="WebP quality, 1 to 100.", min=1, max=100)] = 85,
+    validation: Annotated[bool, typer.Option("--validation", help="Pack the sets that are watched, too.")] = False,
+    shard_mib: Annotated[float, typer.Option(help="Largest size of a shard in MiB.")] = 60,
 ) -> None:
-    """Pack the training data into one archive, to train on another machine."""
+    """Pack the files that a training reads into shards with a SHA-256 each, such as for a machine with a GPU."""
+    check_output_folder(out)
     from rich.progress import Progress
 
     from fishy_ros.training.config import load_train_config
-    from fishy_ros.training.pack import pack_training_data
+    from fishy_ros.training.data_files import training_files, validation_files
+    from fishy_ros.training.pack import MIB, pack_files
 
     settings = load_train_config(config)
-    if data is not None:
-        settings = dataclasses.replace(settings, data=data)
-    with Progress() as bar:
+    root = Path(data or settings.data)
+    files = set(training_files(settings, root))
+    if validation:
+        files |= set(validation_files(settings, root))
+    with Progress(transient=True) as bar:
         task = bar.add_task("packing", total=None)
-        pack_training_data(
-            settings, out, max_width, quality, lambda name: bar.update(task, advance=1, description=name)
+        shards = pack_files(
+            sorted(files), root, out, int(shard_mib * MIB), lambda name: bar.update(task, advance=1, description=name)
         )
-    typer.echo(f"{out}: {out.stat().st_size / 2**20:.1f} MiB")
+    total = sum(shard.bytes for shard in shards)
+    typer.echo(f"{out}: {len(files)} files in {len(shards)} shards, {total / MIB:.1f} MiB")
+
+
+def unpack(
+    packed: Annotated[Path, typer.Argument(help="Folder that `fishy pack` wrote.")],
+    root: Annotated[Path, typer.Argument(help="Data root to make; pass it to `fishy train --data`.")],
+) -> None:
+    """Check the shards that `fishy pack` wrote and unpack them."""
+    from fishy_ros.training.pack import unpack_files
+
+    unpack_files(packed, root, typer.echo)
+    typer.echo(f"{root}: complete")

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
-    from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
     from fishy_ros.evaluation.replay.request import ReplayRequest
     from fishy_ros.evaluation.result import ReplayResult
 
@@ -67,38 +66,48 @@ def replay(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    fit: Annotated[str, typer.Option(help="Images of another aspect ratio: stretch, crop or pad.")] = "stretch",
     components: Annotated[
         str | None, typer.Option(help="Also compute component metrics, for the track 'anomaly' or 'obstacle'.")
     ] = None,
     regions: Annotated[
-        bool, typer.Option("--regions", help="False alarms a minute and objects found, before and after persistence.")
+        bool,
+        typer.Option(
+            "--regions", help="Also report false alarms per minute and objects found, before and after persistence."
+        ),
     ] = False,
     streaming: Annotated[
-        bool, typer.Option("--streaming", help="Also score what had been published by the time of each frame.")
+        bool, typer.Option("--streaming", help="Also score the newest heatmap published by the time of each frame.")
     ] = False,
     threshold: Annotated[
-        float | None, typer.Option(help="Threshold of --regions; default: the model's.", min=0, max=1)
+        float | None, typer.Option(help="Threshold of --regions. Default: the threshold of the model.", min=0, max=1)
     ] = None,
     threshold_low: Annotated[
-        float | None, typer.Option(help="Score down to which a region spreads.", min=0, max=1)
+        float | None, typer.Option(help="Score down to which a region grows (hysteresis).", min=0, max=1)
     ] = None,
-    smallest: Annotated[int, typer.Option(help="Smallest region, in px of the heatmap.", min=1)] = 1,
-    drivable: Annotated[str, typer.Option(help="Only regions that stand on these classes (--offline).")] = "",
-    confirm: Annotated[str, typer.Option(help="N/M: a region is confirmed after N of M frames.")] = "3/5",
+    smallest: Annotated[int, typer.Option(help="Smallest region to report, in px of the heatmap.", min=1)] = 1,
+    drivable: Annotated[
+        str, typer.Option(help="Count only regions that stand on these classes (with --offline).")
+    ] = "",
+    confirm: Annotated[str, typer.Option(help="Confirm a region after N of M frames, N/M.")] = "3/5",
     camera_height: Annotated[
-        float | None, typer.Option(help="Height of the camera in m, for distances; the bag has its calibration.")
+        float | None, typer.Option(help="Camera height above the ground in m, to compute distances.")
     ] = None,
-    camera_pitch: Annotated[float, typer.Option(help="How far the camera looks down, in degrees.")] = 0.0,
-    speed: Annotated[float, typer.Option(help="Speed of the car in m/s, for times.", min=0)] = 13.9,
+    camera_pitch: Annotated[float, typer.Option(help="Downward pitch of the camera in degrees.")] = 0.0,
+    speed: Annotated[float, typer.Option(help="Vehicle speed in m/s, to turn distances into times.", min=0)] = 13.9,
     video: Annotated[bool, typer.Option("--video", help="Write the overlays as a video.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
     """Play a bag or a dataset through the detector and score every heatmap."""
+    from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
     from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
+    from fishy_ros.imaging import as_fit
 
+    if out is not None:
+        check_output_folder(out)
     parameters = tuple((key, str(value)) for key, value in parse_options(param or []))
     confirmation = parse_confirmation(confirm)
     wanted = RegionRequest(
@@ -106,7 +115,7 @@ def replay(
     )
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
-        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key),
+        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
         live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record) if live else None,
         out=out,
         timing_frames=timing_frames,

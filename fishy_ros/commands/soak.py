@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -42,7 +42,7 @@ def soak(
 
     choice = DetectorChoice(model, runtime, device, precision, threads, trusted_key)
     request = SoakRequest(hours * 3600, choice, rate, fault_every, seed, recovery, height)
-    out.mkdir(parents=True, exist_ok=True)
+    check_output_folder(out)
     with StageProgress() as progress, exit_when_interrupted(progress):
         result = run_soak(request, out, progress)
     result.write(out / "soak.json")

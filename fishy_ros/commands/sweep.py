@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.sweep.sweep import SweepOutcome
@@ -43,12 +43,13 @@ def sweep(
 
     An interrupted sweep resumes: finished jobs are skipped.
     """
+    check_output_folder(out)
     from fishy_ros.evaluation.replay.request import DetectorChoice, model_names
     from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
     from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
     from fishy_ros.evaluation.sweep.sweep import Sweep
     from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
-    from fishy_ros.runtimes.options import default_threads
+    from fishy_ros.runtimes.processors import default_threads
 
     choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
     jobs = plan_jobs(bag or (), dataset or (), model_names("", models, scores), choice)

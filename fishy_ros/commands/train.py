@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import SupportsFloat
+
     from fishy_ros.training.config import TrainConfig
+
+STEPS_SHOWN: int = 50
+"""After every so many steps the progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,8 @@ class Start:
     weights: Path | None
     """Trained weights, or None for random ones."""
     new_head: bool
+    averaged: Path | None
+    """Averaged weights of a run of another machine that is continued here."""
     fresh: bool
     """Whether a checkpoint of an earlier call is left aside."""
 
@@ -34,7 +46,6 @@ def train(
     config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and pictures.")] = Path("runs/train"),
     data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of training steps, overriding the configuration.")] = None,
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
     processes: Annotated[int, typer.Option(help="Training processes: one per CPU core, or 1 on a GPU.", min=1)] = 1,
     weights: Annotated[
@@ -44,24 +55,33 @@ def train(
     new_head: Annotated[
         bool, typer.Option("--new-head", help="Load only the network from --weights and reinitialize its learned head.")
     ] = False,
+    averaged: Annotated[
+        Path | None,
+        typer.Option("--continue", help="Averaged weights of a run that goes on here: same place in the schedule."),
+    ] = None,
+    batch_factor: Annotated[
+        int, typer.Option(help="Times as many crops in each step as configured, such as on a GPU.", min=1)
+    ] = 1,
+    minutes: Annotated[
+        float | None, typer.Option(help="Length of the run; its schedule is scaled to the speed of the machine.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start from scratch instead of resuming.")] = False,
     validation: Annotated[
         bool, typer.Option(help="Score the validation sets named in the configuration during the run.")
     ] = True,
 ) -> None:
     """Train a network; an interrupted run resumes."""
-    from fishy_ros.training.config import load_train_config
+    from fishy_ros.training.config import load_train_config, with_larger_batches
 
-    settings = load_train_config(config)
+    settings = with_larger_batches(load_train_config(config), batch_factor)
     if data is not None:
         settings = dataclasses.replace(settings, data=data)
-    if steps is not None:
-        settings = dataclasses.replace(settings, optimiser=dataclasses.replace(settings.optimiser, steps=steps))
     if not validation:
         settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=0))
+    check_output_folder(out)
     out.mkdir(parents=True, exist_ok=True)
-    start = Start(weights, new_head, fresh)
-    job = functools.partial(run_training, settings=settings, out=out, device=device, start=start)
+    start = Start(weights, new_head, averaged, fresh)
+    job = functools.partial(run_training, settings=settings, out=out, device=device, start=start, minutes=minutes)
     if processes == 1:
         job(0)
     else:
@@ -70,10 +90,12 @@ def train(
         run_in_processes(job, processes)
 
 
-def run_training(number: int, settings: TrainConfig, out: Path, device: str, start: Start) -> None:
+def run_training(
+    number: int, settings: TrainConfig, out: Path, device: str, start: Start, minutes: float | None = None
+) -> None:
     """Train in this process; process 0 shows the progress."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from fishy_ros.errors import ConfigError
     from fishy_ros.evaluation.environment import describe_environment
@@ -82,26 +104,34 @@ def run_training(number: int, settings: TrainConfig, out: Path, device: str, sta
     from fishy_ros.training.provenance import note_run
 
     trainer = Trainer(settings, out, device)
-    if start.weights is not None:
-        trainer.start_from(start.weights, start.new_head)
-    if not start.fresh:
-        trainer.resume()
-    if start.weights is None and trainer.step == 0 and settings.size in BACKBONES:
-        raise ConfigError(
-            f"network {settings.size!r} refines a trained {BACKBONES[settings.size]!r}; name its weights with --weights"
-        )
+    if start.fresh or not trainer.resume():
+        if start.averaged is not None:
+            trainer.go_on_from(start.averaged)
+        elif start.weights is not None:
+            trainer.start_from(start.weights, start.new_head)
+        elif settings.size in BACKBONES:
+            backbone = BACKBONES[settings.size]
+            raise ConfigError(
+                f"network {settings.size!r} refines a trained {backbone!r}; name its weights with --weights"
+            )
     if number == 0:
-        note_run(settings, out, trainer.step, start.weights, dataclasses.asdict(describe_environment()))
+        note_run(
+            settings, out, trainer.crops, start.averaged or start.weights, dataclasses.asdict(describe_environment())
+        )
     console = Console(quiet=number != 0)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(settings.name, total=settings.optimiser.steps, completed=trainer.step)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.2f} of {task.total} epochs"))
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(settings.name, total=trainer.schedule.epoch(trainer.schedule.total))
+        steps = itertools.count(1)
 
-        def show(step: int, total: int, terms: dict[str, float]) -> None:
-            losses = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
-            bar.update(task, completed=step, description=f"{settings.name}  {losses}")
-            if not console.is_terminal and step % 50 == 0:
-                console.print(f"step {step} of {total}  {losses}")
+        def show(epoch: float, epochs: float, terms: Mapping[str, SupportsFloat]) -> None:
+            # Reading a loss waits for a GPU, so it is not read after every step.
+            if next(steps) % STEPS_SHOWN:
+                return
+            losses = "  ".join(f"{name} {float(value):.3f}" for name, value in terms.items())
+            bar.update(task, completed=epoch, description=f"{settings.name}  {losses}")
+            if not console.is_terminal:
+                console.print(f"{time.strftime('%H:%M:%S')} epoch {epoch:.2f} of {epochs:.0f}  {losses}")
 
-        trainer.run(show)
-    console.print(f"{trainer.checkpoint_path}: {trainer.step} steps")
+        trainer.run(show, minutes)
+    console.print(f"{trainer.checkpoint_path}: {trainer.epoch:.1f} epochs")

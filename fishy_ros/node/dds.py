@@ -52,6 +52,25 @@ def _candidates() -> Iterator[Path]:
     yield from (Path(prefix, "share", "fishy_ros", "config") for prefix in prefixes if prefix)
 
 
+def shared_memory_problem(environment: Mapping[str, str] | None = None) -> str:
+    """Say that shared memory is too small for the profile of Fast DDS; empty if it suffices or is not used.
+
+    Images above half a megabyte then go through sockets, where best-effort ones are lost for the most part.
+    """
+    environment = os.environ if environment is None else environment
+    uses_other = "fastrtps" not in environment.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
+    if uses_other or any(name in environment for name in _FAST_DDS) or _shared_memory_suffices():
+        return ""
+    try:
+        free = f"{shutil.disk_usage(SHARED_MEMORY).free / 2**20:.0f} MiB free"
+    except OSError as error:
+        free = error.strerror or str(error)
+    return (
+        f"{SHARED_MEMORY}: {free}, expected {2 * SEGMENT_BYTES >> 20} MiB: images above 0.5 MB may be lost. Start the "
+        "container with --shm-size=1g or --ipc=host, set the parameter reliability to reliable, or use image/compressed"
+    )
+
+
 def _shared_memory_suffices() -> bool:
     try:
         return shutil.disk_usage(SHARED_MEMORY).free >= 2 * SEGMENT_BYTES

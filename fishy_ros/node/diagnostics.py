@@ -178,7 +178,7 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
     if rates.missed:
         warnings.append(f"{rates.missed} frames took longer than {parameters.frame_deadline_ms:g} ms")
     if now.drift.reasons:
-        warnings.append(f"input is not like the training data: {', '.join(now.drift.reasons[:_REASONS_SHOWN])}")
+        warnings.append(f"input is not like the training data: {_drift_reasons(now.drift, parameters)}")
     quiet_s = now.at - max(now.active_since, now.totals.last_image_at or 0.0)
     if quiet_s >= parameters.no_image_timeout_s:
         reason = f": {now.silence}" if now.silence else ""
@@ -198,6 +198,13 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
     if rates.dropped > parameters.max_drop_share * offered:
         warnings.append(f"{rates.dropped} of {offered} images dropped")
     return warnings
+
+
+def _drift_reasons(drift: Drift, parameters: DetectorParameters) -> str:
+    reasons = ", ".join(drift.reasons[:_REASONS_SHOWN])
+    if parameters.image_transport == "compressed" and "red and blue" in reasons:
+        return f"{reasons}; see the parameter compressed_channel_order"
+    return reasons
 
 
 def _degraded_s(now: Observation) -> float:
@@ -245,7 +252,7 @@ def observe(state: DetectorState) -> Observation:
         busy_s=loop.busy_s if loop is not None else 0.0,
         engine=_describe_engine(levels) if levels is not None else {},
         failures=failures,
-        warnings=(levels.warnings if levels is not None else ()) + mismatches,
+        warnings=(levels.warnings if levels is not None else ()) + mismatches + state.discovery.problems(state.node),
         deadlines=_describe_deadlines(levels) if levels is not None else Deadlines(),
         drift=loop.drift() if loop is not None else Drift(),
         silence=_silence(state, at, totals),
@@ -273,6 +280,7 @@ def _describe_engine(levels: FallbackLevels) -> dict[str, str]:
         "runtime": f"{info.name} {info.version}",
         "device": info.device,
         "runtime_detail": info.detail,
+        "input_fit": levels.in_use.fit_of_last or "no image yet",
     }
 
 

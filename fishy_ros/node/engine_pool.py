@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fishy_ros.detector import AnomalyDetector
+from fishy_ros.imaging import Fit
 from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.runtimes import RuntimeInfo, SelectionNote
@@ -57,7 +58,7 @@ class EnginePool:
         Raises:
             FishyError: the engine cannot be loaded.
         """
-        choice = (parameters.runtime, parameters.device, precision, parameters.threads)
+        choice = (parameters.runtime, parameters.device, precision, parameters.threads, parameters.input_fit)
         with self._lock:
             engine = self._engines.setdefault((package.sha256, package.input_shape, *choice), _Engine(package, *choice))
             return SharedDetector(engine)
@@ -66,9 +67,11 @@ class EnginePool:
 class _Engine:
     """An engine, opened when somebody uses it and closed when nobody does; abandoned ones are opened anew."""
 
-    def __init__(self, package: ModelPackage, runtime: str, device: str, precision: str, threads: int) -> None:
+    def __init__(
+        self, package: ModelPackage, runtime: str, device: str, precision: str, threads: int, fit: Fit
+    ) -> None:
         self.package = package
-        self._choice = (runtime, device, precision, threads)
+        self._choice = (runtime, device, precision, threads, fit)
         self._lock = threading.Lock()
         self._detector: AnomalyDetector | None = None
         self._users = 0
@@ -84,8 +87,7 @@ class _Engine:
         """Return the detector in use."""
         with self._lock:
             if self._detector is None:
-                runtime, device, precision, threads = self._choice
-                self._detector = AnomalyDetector(self.package, runtime, device, precision, threads)
+                self._detector = AnomalyDetector(self.package, *self._choice)
             return self._detector
 
     def abandon(self, hanging: AnomalyDetector) -> None:
@@ -132,6 +134,20 @@ class SharedDetector(AnomalyDetector):
         """Height and width of every score map, in px."""
         return self._used.score_size
 
+    def score_size_of(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the score map of an image of this size, in px."""
+        return self._used.score_size_of(height, width)
+
+    @property
+    def fit_of_last(self) -> str:
+        """How the last image came into the network's input."""
+        return self._used.fit_of_last
+
+    @property
+    def network_detection(self) -> Detection:
+        """The last result as the network gave it."""
+        return self._used.network_detection
+
     @property
     def network_image(self) -> ImageArray:
         """The last image as the network read it; valid until the turn ends."""
@@ -171,4 +187,6 @@ def open_configuration(
     """
     if pool is not None:
         return pool.open(package, parameters, precision)
-    return AnomalyDetector(package, parameters.runtime, parameters.device, precision, parameters.threads)
+    return AnomalyDetector(
+        package, parameters.runtime, parameters.device, precision, parameters.threads, parameters.input_fit
+    )

@@ -11,6 +11,7 @@ import numpy as np
 from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.errors import ImageError, describe_error
 from fishy_ros.imaging import resize_score
+from fishy_ros.node.calibration import CalibrationCheck
 from fishy_ros.node.conversions import FrameHeader
 from fishy_ros.node.counters import LatencyWindow
 from fishy_ros.node.obstacle_path import ObstaclePath
@@ -42,6 +43,7 @@ class InferenceLoop:
         self._obstacles = ObstaclePath(state)
         self._logger = state.node.get_logger()
         self._guard = PublishGuard[Frame]()
+        self._calibration = CalibrationCheck()
         package = state.levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.baseline)
         self._visualization = Worker[Picture]("visualization", self._paint, self._on_picture_error)
@@ -58,8 +60,8 @@ class InferenceLoop:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What keeps cameras from being heard."""
-        return (*self._camera.problems, *self._obstacles.problems)
+        """What keeps cameras from being heard, or what belongs to them from being published."""
+        return (*self._camera.problems, *filter(None, [self._calibration.problem]), *self._obstacles.problems)
 
     def silence(self) -> str:
         """Say what keeps images from coming."""
@@ -127,7 +129,7 @@ class InferenceLoop:
         wants_overlay = self._publishers.wants_overlay(parameters)
         rows, columns, _ = detector.network_image.shape
         # Nobody but the overlay sees more of the image than the network does.
-        image = frame.image.to_bgr(None if wants_overlay else (rows, columns))
+        image = frame.image.to_bgr(None if wants_overlay else (rows, columns), parameters.channel_order)
         decoded = time.perf_counter()
         detection = detector.detect(image)
         detected = time.perf_counter()
@@ -160,7 +162,7 @@ class InferenceLoop:
             whole = image if wants_overlay else None
             self._visualization.offer(Picture(header, whole, detection, self._threshold(parameters)))
         if parameters.drift_window_s > 0.0:
-            self._monitor.add(time.monotonic(), detector.network_image, detection)
+            self._monitor.add(time.monotonic(), detector.network_image, detector.network_detection)
 
     def _on_frame_error(self, frame: Frame, error: Exception) -> None:
         if not self._node.context.ok():  # Ctrl-C ends it, and with it every publisher, under the frame in work
@@ -197,10 +199,11 @@ class InferenceLoop:
             return
         try:
             is_large = parameters.heatmap_size == "image"
-            score = np.ones(frame.image.size() if is_large else self._levels.current.score_size, np.float32)
+            size = frame.image.size()
+            score = np.ones(size if is_large else self._levels.current.score_size_of(*size), np.float32)
             self._publish(frame.image.header, score)
             self._publish_camera_info(frame, score, parameters)
-            self._obstacles.publish_unknown(frame, self._levels.current.score_size, parameters)
+            self._obstacles.publish_unknown(frame, self._levels.current.score_size_of(*size), parameters)
         except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
             self._logger.error(f"no heatmap for a failed frame: {describe_error(error)}", throttle_duration_sec=1.0)
             return
@@ -209,6 +212,8 @@ class InferenceLoop:
     def _publish_camera_info(self, frame: Frame, score: ScoreMap, parameters: DetectorParameters) -> None:
         if parameters.publish_camera_info and frame.camera_info is not None:
             height, width = frame.image.size()
+            if not self._calibration.fits(frame.camera_info, frame.image.header, height, width):
+                return
             scale_y, scale_x = score.shape[0] / height, score.shape[1] / width
             self._publishers.publish_camera_info(frame.image.header, frame.camera_info, scale_y, scale_x)
 

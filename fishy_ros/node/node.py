@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from fishy_ros.errors import FishyError, describe_error
+from fishy_ros.node.dds import shared_memory_problem
 from fishy_ros.node.diagnostics import ACTIVE, DiagnosticsPublisher
 from fishy_ros.node.engine_pool import EnginePool
 from fishy_ros.node.parameters import ParameterServer
@@ -68,6 +69,12 @@ class DetectorNode(LifecycleNode):
         """Log an exception that no callback expected, and name it in the next diagnostics."""
         self._shared.callback_failure = f"a callback failed: {describe_error(error)}"
         self.get_logger().error(self._shared.callback_failure, throttle_duration_sec=1.0)
+
+    def note_shared_memory(self) -> None:
+        """Log at start where large images will be lost for want of shared memory."""
+        problem = shared_memory_problem()
+        if problem:
+            self.get_logger().warning(problem)
 
     def close(self) -> None:
         """Stop work and leave the bus."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -14,10 +14,12 @@ from rclpy.parameter import Parameter
 
 from fishy_ros.deprecated_names import PARAMETERS, warn_of_old_names
 from fishy_ros.errors import ConfigError
-from fishy_ros.imaging import COLOR_MAPS
+from fishy_ros.imaging import CHANNEL_ORDERS, COLOR_MAPS, FITS, ChannelOrder, Fit
 from fishy_ros.node.compat import IS_HUMBLE
 
 Value: TypeAlias = str | bool | int | float
+
+RELIABILITIES: tuple[str, ...] = ("best_effort", "reliable")
 
 MODEL_THRESHOLD: float = -1.0
 """The `threshold` that stands for the default of the model."""
@@ -91,6 +93,26 @@ class DetectorParameters:
         "Which topic to subscribe to: image (raw) or image/compressed.",
         choices=("raw", "compressed"),
         at_configure=True,
+    )
+    fit: str = _parameter(
+        "stretch",
+        "How an image of another aspect ratio than the network's 2:1 comes into it: stretch squeezes the whole image, "
+        "crop looks at its middle only, pad shrinks it and leaves a margin.",
+        choices=FITS,
+        at_configure=True,
+    )
+    reliability: str = _parameter(
+        "best_effort",
+        "Whether lost images are asked for again (reliable) or not, as sensor data is sent; a reliable subscriber "
+        "hears no best-effort publisher.",
+        choices=RELIABILITIES,
+        at_configure=True,
+    )
+    compressed_channel_order: str = _parameter(
+        "auto",
+        "Whose word counts for red and blue in image/compressed: that of the file or that of the message's format; "
+        "auto takes the file's, except for what image_transport stores swapped.",
+        choices=CHANNEL_ORDERS,
     )
     autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.", read_only=True)
     threshold: float = _parameter(
@@ -207,6 +229,16 @@ class DetectorParameters:
         low=0.0,
         high=3600.0,
     )
+
+    @property
+    def input_fit(self) -> Fit:
+        """How images come into the network."""
+        return cast(Fit, self.fit)
+
+    @property
+    def channel_order(self) -> ChannelOrder:
+        """Whose word counts for red and blue."""
+        return cast(ChannelOrder, self.compressed_channel_order)
 
     @property
     def deadline_rules(self) -> DeadlineRules:

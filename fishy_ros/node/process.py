@@ -108,9 +108,15 @@ def log_folder(environment: Mapping[str, str]) -> Path:
         RuntimeError: nothing says where, and this user has no home.
     """
     if environment.get("ROS_LOG_DIR"):
-        return Path(environment["ROS_LOG_DIR"]).expanduser()
-    home = environment.get("ROS_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".ros") / "log"
+        return _expanded(environment["ROS_LOG_DIR"], environment)
+    return _expanded(environment.get("ROS_HOME") or "~/.ros", environment) / "log"
+
+
+def _expanded(path: str, environment: Mapping[str, str]) -> Path:
+    """Replace a leading `~` as ROS does, which asks nobody but `HOME` where that is."""
+    if path.startswith("~") and not environment.get("HOME"):
+        raise RuntimeError(f"{path}: HOME is not set")
+    return Path(path).expanduser()
 
 
 _SOURCE = "fishy_ros"
@@ -199,16 +205,20 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
 
 
 def run_node() -> None:
-    """Run the node, or one for each camera, until interrupted; exit status 2 if a parameter is not allowed."""
-    import rclpy
+    """Run the node, or one for each camera, until interrupted; exit status 2 if an argument is not allowed."""
     from rclpy.signals import SignalHandlerOptions, install_signal_handlers
     from rclpy.utilities import try_shutdown
 
     from fishy_ros.node.cameras import make_nodes
     from fishy_ros.node.dds import dds_environment
+    from fishy_ros.node.ros_start import init_ros
 
     os.environ.update(dds_environment())
-    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        init_ros(sys.argv)
+    except ConfigError as error:
+        print(f"detector: {error}", file=sys.stderr)
+        sys.exit(2)
     # The handlers of rclpy end its context. KeyboardInterrupt as well would come at any point, within libraries that
     # are being loaded, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -217,6 +227,7 @@ def run_node() -> None:
     try:
         with _until_shutdown():
             nodes = make_nodes(sys.argv[1:])
+            nodes[0].note_shared_memory()
             for node in nodes:
                 if node.starts_by_itself:
                     node.start()

@@ -9,6 +9,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from fishy_ros.errors import describe_error
 from fishy_ros.node.counters import FrameCounters
+from fishy_ros.node.discovery import DiscoveryWatch
 from fishy_ros.node.engine_pool import EnginePool
 from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.obstacle_finder import ObstacleFinder
@@ -49,6 +50,7 @@ class DetectorState:
     counters: FrameCounters = field(default_factory=FrameCounters)
     order: StampOrder = field(default_factory=StampOrder)
     gaps: SequenceGaps = field(default_factory=SequenceGaps)
+    discovery: DiscoveryWatch = field(default_factory=DiscoveryWatch)
 
     @property
     def parameters(self) -> DetectorParameters:

@@ -30,33 +30,54 @@ class AugmentConfig:
     """Blur of what is pasted into an enlarged image, in px of that image, so that it is no sharper than the rest."""
 
 
-def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) -> Scene:
-    """Cut a random region, resize it to the crop size and flip it half of the time."""
-    h, w = source.labels.shape
+@dataclass(frozen=True)
+class Region:
+    """The part of an image that a crop shows; `x`, `y`, `width` and `height` are px of the image."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    mirrored: bool
+    horizon: float
+    """Row of the crop, possibly outside it."""
+    softness: float
+    """Standard deviation in px of the crop of the blur that enlarging leaves."""
+
+
+def draw_region(height: int, width: int, horizon: float, config: AugmentConfig, rng: Generator) -> Region:
+    """Draw place, size and direction of a crop in an image of `height` x `width` px; `horizon` is a fraction of it."""
     zoom = float(np.exp(rng.uniform(np.log(config.scale[0]), np.log(config.scale[1]))))
     stretch = float(np.exp(rng.uniform(-config.stretch, config.stretch)))
-    region_w = min(w, round(config.width * w / config.reference_width / zoom * stretch))
-    region_h = min(h, round(region_w * config.height / config.width / stretch))
-    x = int(rng.integers(w - region_w + 1))
-    y = int(rng.integers(h - region_h + 1))
-    box = np.s_[y : y + region_h, x : x + region_w]
+    region_w = min(width, round(config.width * width / config.reference_width / zoom * stretch))
+    region_h = min(height, round(region_w * config.height / config.width / stretch))
+    x = int(rng.integers(width - region_w + 1))
+    y = int(rng.integers(height - region_h + 1))
+    mirrored = bool(rng.random() < 0.5)
+    row = (horizon * height - y) * config.height / region_h
+    enlargement = max(1.0, config.width / region_w)
+    return Region(x, y, region_w, region_h, mirrored, row, config.softness * math.sqrt(enlargement**2 - 1))
+
+
+def random_crop(source: TrainingImage, config: AugmentConfig, rng: Generator) -> Scene:
+    """Cut a random region, resize it to the crop size and flip it half of the time."""
+    height, width = source.labels.shape
+    region = draw_region(height, width, source.horizon, config, rng)
+    box = np.s_[region.y : region.y + region.height, region.x : region.x + region.width]
     size = (config.width, config.height)
-    shrink = region_w > config.width
-    image = cv2.resize(source.image[box], size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    interpolation = cv2.INTER_AREA if region.width > config.width else cv2.INTER_LINEAR
+    image = cv2.resize(source.image[box], size, interpolation=interpolation)
     labels = cv2.resize(source.labels[box], size, interpolation=cv2.INTER_NEAREST)
     confidence = cv2.resize(source.confidence[box], size, interpolation=cv2.INTER_NEAREST)
-    horizon = (source.horizon * h - y) * config.height / region_h
     outlier = cv2.resize(source.outlier[box], size, interpolation=cv2.INTER_NEAREST)
-    step = -1 if rng.random() < 0.5 else 1
-    enlargement = max(1.0, config.width / region_w)
-    softness = config.softness * math.sqrt(enlargement**2 - 1)
+    step = -1 if region.mirrored else 1
     return Scene(
         np.array(image[:, ::step], np.uint8),
         np.array(labels[:, ::step], np.uint8),
-        np.array(confidence[:, ::step], np.float32),
-        horizon,
+        np.array(confidence[:, ::step], np.uint8),
+        region.horizon,
         np.array(outlier[:, ::step], np.uint8),
-        softness,
+        region.softness,
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from fishy_ros.errors import TrainingError
 from fishy_ros.training.heads.model import AnomalyModel
@@ -21,46 +22,95 @@ from fishy_ros.training.nets.registry import BACKBONES, NETWORKS
 NETWORK = "network"
 """Key of the metadata of a weights file that names its network."""
 
+CROPS = "crops"
+"""Key of the metadata of a weights file that says how many crops the network has seen."""
+
 BACKBONE = "backbone"
 """Attribute by which a cascade holds its backbone, and the head of a cascade that of the backbone."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run after `step` optimiser steps."""
+    """The state of a run after `crops` crops; `first_crop` is where its optimiser began."""
 
-    step: int
+    crops: int
+    first_crop: int
     size: str
     model: dict[str, Tensor]
-    ema: dict[str, Tensor]
+    averaged: dict[str, Tensor]
     optimiser: dict[str, Any]
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; a crash in between leaves the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    torch.save(checkpoint.__dict__, temporary)
-    os.replace(temporary, path)
+    with _replacing(path) as temporary:
+        torch.save(checkpoint.__dict__, temporary)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, network: str | None = None) -> Checkpoint:
     """Read a checkpoint; only tensors and plain values are accepted.
 
     Raises:
-        TrainingError: the file is missing, damaged or holds something else.
+        TrainingError: the file is missing or damaged, holds something else, or is of another network than `network`.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return Checkpoint(**content | {key: _with_current_names(content[key]) for key in ("model", "ema")})
+        checkpoint = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises several unrelated types for damaged files
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
+    if network not in {None, checkpoint.size}:
+        raise TrainingError(f"{path}: checkpoint of network {checkpoint.size!r}; expected {network!r}")
+    return checkpoint
 
 
-def save_weights(path: Path, model: AnomalyModel) -> None:
-    """Write weights alone as safetensors, for another run to start from or to make a package of."""
-    weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, path, metadata={NETWORK: model.size})
+def save_weights(path: Path, model: nn.Module, crops: int, half: bool = False) -> None:
+    """Write weights alone as safetensors, for another run to start from or to make a package of.
+
+    The file says how many crops the network has seen. With `half`, it holds them in half precision.
+    """
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if half:
+        weights = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    with _replacing(path) as temporary:
+        save_file(weights, temporary, metadata={NETWORK: str(model.size), CROPS: str(crops)})
+
+
+def seen_crops(path: Path) -> int:
+    """Tell how many crops the network had seen whose weights `save_weights` wrote.
+
+    Raises:
+        TrainingError: the file is missing or damaged, or does not say it.
+    """
+    crops = _metadata(path).get(CROPS, "")
+    if not crops.isdecimal():
+        raise TrainingError(f"{path}: does not say how far the training was, so it cannot go on from there")
+    return int(crops)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Have a file written beside `path` that takes its place at the end; a crash or a full disk leaves the old one.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    temporary = path.with_suffix(f"{path.suffix}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"{path}: cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{path}: no readable weights: {error}") from error
 
 
 def load_weights(path: Path, model: AnomalyModel) -> None:
@@ -108,12 +158,12 @@ def load_model(path: Path) -> AnomalyModel:
         load_weights(path, model)
         return model.eval()
     checkpoint = load_checkpoint(path)
-    model = AnomalyModel(_known(checkpoint.size, path))
+    average = AveragedModel(AnomalyModel(_known(checkpoint.size, path)))
     try:
-        model.load_state_dict(checkpoint.ema)
+        average.load_state_dict(checkpoint.averaged)
     except RuntimeError as error:
         raise TrainingError(f"{path}: weights do not fit network {checkpoint.size!r}: {error}") from error
-    return model.eval()
+    return cast(AnomalyModel, average.module).eval()
 
 
 def network_of(path: Path) -> str:
@@ -122,11 +172,7 @@ def network_of(path: Path) -> str:
     Raises:
         TrainingError: the file is missing or damaged, or names no known network.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            network = (file.metadata() or {}).get(NETWORK)
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no readable weights: {error}") from error
+    network = _metadata(path).get(NETWORK)
     return _known(network, path)
 
 
@@ -139,15 +185,15 @@ def _weights_of(network: str, path: Path) -> Iterator[dict[str, Tensor]]:
         raise TrainingError(f"{path}: no weights of network {network!r}: {error}") from error
 
 
+def _with_current_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of earlier releases call the backbone of a cascade its trunk."""
+    return {name.replace("trunk", BACKBONE): value for name, value in weights.items()}
+
+
 def _known(network: str | None, path: Path) -> str:
     if network not in NETWORKS:
         raise TrainingError(f"{path}: weights of network {network!r}; known are {sorted(NETWORKS)}")
     return network
-
-
-def _with_current_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of earlier releases call the backbone of a cascade its trunk."""
-    return {name.replace("trunk", BACKBONE): value for name, value in weights.items()}
 
 
 def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

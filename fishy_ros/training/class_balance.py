@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fishy_ros.training.sources import TrainingSource
+from fishy_ros.training.sources import SURE, TrainingSource
 
 IMAGES_PER_SOURCE = 60
 
@@ -19,7 +19,8 @@ def class_shares(sources: Sequence[TrainingSource], classes: int) -> Tensor:
     for source in sources:
         count = np.zeros(classes)
         for image in map(source.load, source.spread(IMAGES_PER_SOURCE)):
-            pixels = np.bincount(image.labels.ravel(), image.confidence.ravel() ** 2, minlength=256)[:classes]
+            weight = np.square(image.confidence.ravel() / SURE)
+            pixels = np.bincount(image.labels.ravel(), weight, minlength=256)[:classes]
             count += pixels / max(1.0, pixels.sum())
         total += source.config.weight * count / max(1.0, count.sum())
     return torch.from_numpy(total / total.sum()).float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,10 @@ from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.augment import AugmentConfig
 from fishy_ros.training.losses import LossConfig
+from fishy_ros.training.object_bank import BankConfig
 from fishy_ros.training.paste import PasteConfig
-from fishy_ros.training.sources import MAX_WIDTH, SourceConfig
+from fishy_ros.training.schedule import Schedule, StageConfig
+from fishy_ros.training.sources import MAX_WIDTH, SourceConfig, TrainingSource, image_files, open_sources
 from fishy_ros.training.validation import ValidationConfig
 
 Section = TypeVar("Section")
@@ -24,33 +27,17 @@ MAX_CONFIG_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW with a warm-up, a constant rate, and a linear decay to zero over the last steps."""
+    """AdamW with gradient clipping, and a moving average of the weights."""
 
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
+    """The highest; `Schedule.rate` says how it rises and falls."""
+    warmup_epochs: float = 1.0
     weight_decay: float = 0.02
-    batch: int = 4
-    """Crops a step in each process."""
-    accumulate: int = 1
-    """Batches whose gradients are added before a step."""
-    steps: int = 4000
-    warmup_steps: int = 200
-    decay_steps: int = 1200
-    ema: float = 0.998
-    """Decay of the moving average of the weights that is evaluated and shipped."""
+    ema: float = 0.999
+    """Decay of the moving average of the weights, which is evaluated and shipped, in each step."""
     gradient_norm: float = 5.0
     precision: str = "auto"
     """Of the convolutions: `float32`, `bfloat16`, or `auto` for bfloat16 where the hardware multiplies it."""
-
-
-@dataclass(frozen=True)
-class OutlierFolders:
-    """Where the object crops lie, relative to the data root."""
-
-    rgba: tuple[str, ...] = ("outliers/trash", "outliers/horses", "outliers/animals")
-    erode: tuple[int, ...] = (3, 1, 1)
-    coco: str = "outliers/coco128-seg"
-    instance_images: str = "train/cityscapes_fine/images"
-    instances: str = "train/cityscapes_fine/instance_ids"
 
 
 @dataclass(frozen=True)
@@ -60,22 +47,70 @@ class TrainConfig:
     name: str
     data: str
     sources: tuple[SourceConfig, ...]
+    bank: BankConfig
+    stages: tuple[StageConfig, ...]
     size: str = "s"
     """Name of the network, one of `fishy_ros.training.nets.registry.NETWORKS`."""
     seed: int = 1
-    outliers: OutlierFolders = field(default_factory=OutlierFolders)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     paste: PasteConfig = field(default_factory=PasteConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    epoch_crops: int | None = None
+    """Crops in an epoch; unless given, as many as there are training images."""
     max_width: int = MAX_WIDTH
-    """Images are kept in memory at most this wide, in px."""
+    """Images are kept at most this wide, in px."""
+    cache: str = "~/.cache/fishy_ros/training"
+    """Folder of the decoded images and objects, some 3 MB for each image of 1024x512."""
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    device_augment: str = "auto"
+    """Where crops are made: `always` on the device that trains, `never`, or `auto` for on a GPU with room for them."""
     workers: int = 0
     """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
-    checkpoint_steps: int = 200
-    keep_steps: int = 0
-    """Steps from one kept set of weights to the next, for `fishy average`; 0 keeps none but the last."""
+    checkpoint_minutes: float = 3.0
+
+    def open_sources(self, data: str | None = None) -> list[TrainingSource]:
+        """Open the training images below the configured data root, or below `data`.
+
+        Raises:
+            TrainingError: the root or a folder is missing, empty or incomplete.
+        """
+        return open_sources(Path(data or self.data), self.sources, self.max_width, self.cache_folder)
+
+    def schedule(self, data: str | None = None) -> Schedule:
+        """Plan the run with the training images below the configured data root, or below `data`.
+
+        Raises:
+            TrainingError: a folder of images is missing or empty.
+        """
+        crops = self.epoch_crops
+        if crops is None:
+            crops = sum(len(image_files(Path(data or self.data) / source.images)) for source in self.sources)
+        return Schedule(self.stages, crops, self.optimiser.warmup_epochs)
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of the decoded images and objects."""
+        return Path(self.cache).expanduser()
+
+
+def with_larger_batches(config: TrainConfig, factor: int) -> TrainConfig:
+    """Return the configuration with `factor` times as many crops in each step, as suits a larger machine.
+
+    The learning rate grows with the square root (Malladi et al., SDEs for Adaptive Gradient Algorithms, 2022), and the
+    weights are averaged over as many crops as before.
+
+    Raises:
+        ConfigError: `factor` is less than 1.
+    """
+    if factor < 1:
+        raise ConfigError(f"batch factor {factor}: expected 1 or more")
+    settings = config.optimiser
+    optimiser = dataclasses.replace(
+        settings, learning_rate=settings.learning_rate * math.sqrt(factor), ema=settings.ema**factor
+    )
+    stages = tuple(dataclasses.replace(stage, batch=stage.batch * factor) for stage in config.stages)
+    return dataclasses.replace(config, optimiser=optimiser, stages=stages)
 
 
 def load_train_config(path: Path) -> TrainConfig:
@@ -122,6 +157,11 @@ def _convert(kind: Any, value: object, where: str) -> Any:
         inner = typing.get_args(kind)[0]
         return tuple(_convert(inner, item, f"{where}[{index}]") for index, item in enumerate(value))
     allowed = typing.get_args(kind) or (kind,)
+    section = next(
+        (option for option in allowed if isinstance(option, type) and dataclasses.is_dataclass(option)), None
+    )
+    if section is not None and value is not None:
+        return _build(section, value, where)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, tuple(allowed)) or (isinstance(value, bool) and bool not in allowed):

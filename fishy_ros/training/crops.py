@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from fishy_ros.training.augment import AugmentConfig, change_photometry, random_crop
-from fishy_ros.training.paste import ObjectBank, PasteConfig, populate
-from fishy_ros.training.sources import TrainingSource
+from fishy_ros.training.object_bank import ObjectBank
+from fishy_ros.training.paste import PasteConfig, populate
+from fishy_ros.training.sources import SURE, TrainingSource
 
 STRIDE: int = 4
 """Targets are given at the resolution of the network's output, every fourth pixel."""
@@ -39,13 +41,13 @@ class CropStream(IterableDataset[Crop]):
     def __init__(
         self,
         sources: Sequence[TrainingSource],
-        library: ObjectBank,
+        bank: ObjectBank,
         augment: AugmentConfig,
         paste: PasteConfig,
         seed: int,
     ) -> None:
         self.sources = sources
-        self.library = library
+        self.bank = bank
         self.augment = augment
         self.paste = paste
         self.seed = seed
@@ -62,13 +64,16 @@ class CropStream(IterableDataset[Crop]):
 
     def _draw(self, source: TrainingSource, rng: Generator) -> Crop:
         scene = random_crop(source.load(int(rng.integers(len(source)))), self.augment, rng)
-        populate(scene, self.library, self.paste, rng)
+        populate(scene, self.bank, self.paste, rng)
         image = change_photometry(scene.image, self.augment.photometric, rng)
-        offset = STRIDE // 2
-        pick = np.s_[offset::STRIDE, offset::STRIDE]
         return Crop(
             torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
-            torch.from_numpy(scene.labels[pick].copy()),
-            torch.from_numpy(scene.confidence[pick].copy()),
-            torch.from_numpy(scene.outlier[pick].copy()),
+            torch.from_numpy(thin_out(scene.labels)),
+            torch.from_numpy(thin_out(scene.confidence).astype(np.float32) / np.float32(SURE)),
+            torch.from_numpy(thin_out(scene.outlier)),
         )
+
+
+def thin_out(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take the pixel at the centre of each pixel of the network's output, `[H, W]` to `[H/4, W/4]`."""
+    return np.ascontiguousarray(values[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE])

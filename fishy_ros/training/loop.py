@@ -1,18 +1,22 @@
-"""The training loop: crops in, checkpoints, curves and pictures out; it resumes where it stopped."""
+"""The training loop: crops in, checkpoints and curves out; it resumes where it stopped."""
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from fishy_ros.errors import ConfigError
+from fishy_ros.training.bfloat16 import uses_bfloat16
 from fishy_ros.training.checkpoint import (
     Checkpoint,
     load_backbone_weights,
@@ -22,30 +26,32 @@ from fishy_ros.training.checkpoint import (
     network_of,
     save_checkpoint,
     save_weights,
+    seen_crops,
 )
 from fishy_ros.training.class_balance import class_shares, class_weights
-from fishy_ros.training.config import OptimiserConfig, TrainConfig
+from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.crops import Crop, CropStream
+from fishy_ros.training.device_augment.stream import DeviceCrops, makes_crops_on_device
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.losses import total_loss
 from fishy_ros.training.nets.registry import BACKBONES
 from fishy_ros.training.object_bank import load_object_bank
-from fishy_ros.training.parallel import average_gradients, rank
+from fishy_ros.training.parallel import agree, distributed, processes, rank
 from fishy_ros.training.pictures import write_prediction_picture
-from fishy_ros.training.sources import TrainingSource, open_sources
-from fishy_ros.training.validation import validate
+from fishy_ros.training.schedule import StageConfig
+from fishy_ros.training.sources import TrainingSource
+from fishy_ros.training.time_budget import TimeBudget
+from fishy_ros.training.watch import Watch
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
-Progress = Callable[[int, int, dict[str, float]], None]
-"""Called after every step with the step, the number of steps and the terms of the loss."""
+Progress = Callable[[float, float, Mapping[str, Tensor]], None]
+"""Called after every step with the epoch, the number of epochs and the terms of the loss, still on the device."""
 
 
 class Trainer:
-    """Train one network; `out` gets `last.pt`, `curves.csv`, `predictions.png`, and `weights.safetensors` at the end.
+    """Train one network.
 
-    `weights-STEP.safetensors` are kept as often as the configuration says. Where it names labelled sets to watch, their
-    scores go into `validation.csv`.
+    `out` gets `last.pt`, `averaged.safetensors` (the averaged weights in half precision, from which another machine can
+    go on), curves for TensorBoard, `predictions.png`, and `weights.safetensors` at the end.
     """
 
     def __init__(self, config: TrainConfig, out: Path, device: str) -> None:
@@ -53,34 +59,48 @@ class Trainer:
         self.config = config
         self.out = out
         self.device = torch.device(device)
+        self.sources = config.open_sources()
+        self.bank = load_object_bank(Path(config.data), config.bank, config.cache_folder)
+        self.schedule = config.schedule()
         self.model = AnomalyModel(config.size)
         initialise(self.model, config.seed)
         self.model = self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = AnomalyModel(config.size).to(self.device)
-        self.ema.load_state_dict(self.model.state_dict())
+        self.averaged = self._average_anew()
         self.optimiser = torch.optim.AdamW(
             _parameter_groups(self.model, settings.weight_decay), lr=settings.learning_rate
         )
         self.mixed = uses_bfloat16(settings.precision, self.device.type)
-        self.step = 0
+        self._device_crops: DeviceCrops | None = None
+        self.crops = 0
+        self.first_crop = 0
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done so far."""
+        return self.schedule.epoch(self.crops)
 
     @property
     def checkpoint_path(self) -> Path:
         """Where the newest checkpoint lies."""
         return self.out / "last.pt"
 
-    def resume(self) -> None:
-        """Continue from the newest checkpoint of `out`, if there is one."""
+    def resume(self) -> bool:
+        """Continue from the newest checkpoint of `out`; tell whether there is one.
+
+        Raises:
+            TrainingError: it is damaged or of another network.
+        """
         if not self.checkpoint_path.exists():
-            return
-        checkpoint = load_checkpoint(self.checkpoint_path)
+            return False
+        checkpoint = load_checkpoint(self.checkpoint_path, self.config.size)
         self.model.load_state_dict(checkpoint.model)
-        self.ema.load_state_dict(checkpoint.ema)
+        self.averaged.load_state_dict(checkpoint.averaged)
         self.optimiser.load_state_dict(checkpoint.optimiser)
-        self.step = checkpoint.step
+        self.crops, self.first_crop = checkpoint.crops, checkpoint.first_crop
+        return True
 
     def start_from(self, weights: Path, new_head: bool = False) -> None:
-        """Begin with trained weights instead of random ones; with `new_head` the learned head starts anew.
+        """Begin a new run with trained weights instead of random ones; with `new_head` the learned head starts anew.
 
         A cascade also starts from the weights of the network inside, of which it takes the head, too.
 
@@ -97,124 +117,107 @@ class Trainer:
             load_network_weights(weights, self.model)
         else:
             load_weights(weights, self.model)
-        self.ema.load_state_dict(self.model.state_dict())
+        self.averaged = self._average_anew()
 
-    def run(self, progress: Progress) -> None:
-        """Train until the configured number of steps is reached."""
-        settings = self.config.optimiser
-        sources = open_sources(Path(self.config.data), self.config.sources, self.config.max_width)
-        batches = self._batches(sources)
-        weights = self._class_weights(sources)
+    def go_on_from(self, averaged: Path) -> None:
+        """Continue a run of another machine from its averaged weights: same place in the schedule, new warm-up.
+
+        Raises:
+            TrainingError: they are missing, of another network or do not say how far the run was.
+        """
+        load_weights(averaged, self.model)
+        self.averaged = self._average_anew()
+        self.crops = self.first_crop = seen_crops(averaged)
+
+    def run(self, progress: Progress, minutes: float | None = None) -> None:
+        """Train until the configured number of epochs is reached.
+
+        With `minutes` the run takes as long as that: it walks through the same schedule faster or more slowly.
+        """
+        model = distributed(self.model)
+        scheduler = LambdaLR(self.optimiser, lambda _: self.schedule.rate(self.crops, self.crops - self.first_crop))
+        weights = self._class_weights(self.sources)
+        watch = Watch(self.config, self.out, self.epoch) if rank() == 0 else None
+        budget = None if minutes is None else TimeBudget(self.schedule, 60 * minutes)
+        stage: StageConfig | None = None
+        batches: Iterator[Crop] = iter(())
+        saved = time.monotonic()
         self.model.train()
-        started = time.monotonic()
-        while self.step < settings.steps:
-            for group in self.optimiser.param_groups:
-                group["lr"] = learning_rate(self.step, settings)
-            terms, batch = self._optimise(batches, weights, settings)
-            self.step += 1
-            self._average(settings.ema)
-            progress(self.step, settings.steps, terms)
-            validation = self.config.validation
-            if validation.every and self.step % validation.every == 0 and rank() == 0:
-                self._write_row("validation.csv", validate(self.ema, validation, Path(self.config.data)))
-            if self.config.keep_steps and self.step % self.config.keep_steps == 0 and rank() == 0:
-                save_weights(self.out / f"weights-{self.step}.safetensors", self.ema)
-            due = self.step % self.config.checkpoint_steps == 0 or self.step == settings.steps
-            if due and rank() == 0:
+        while self.crops < self.schedule.total:
+            if stage != (stage := self.schedule.stage(self.crops)):
+                batches = self._batches(stage)
+            terms, batch = self._optimise(model, next(batches), weights)
+            self._advance(stage.batch * processes(), budget)
+            self.averaged.update_parameters(self.model)
+            scheduler.step()
+            progress(self.epoch, self.schedule.epoch(self.schedule.total), terms)
+            if watch is None:
+                continue
+            watch.validate(self._averaged_model, self.crops, self.epoch)
+            done = self.crops >= self.schedule.total
+            if done or time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
                 self.save()
-                rate = learning_rate(self.step - 1, settings)
-                self._write_row("curves.csv", {"seconds": time.monotonic() - started, "learning_rate": rate, **terms})
-                write_prediction_picture(self.ema, batch, self.out / "predictions.png")
-        if rank() == 0:
-            save_weights(self.out / "weights.safetensors", self.ema)
+                saved = time.monotonic()
+                watch.note(self.crops, {"learning_rate": scheduler.get_last_lr()[0], **terms})
+                write_prediction_picture(self._averaged_model, batch, self.out / "predictions.png")
+        if watch is not None:
+            save_weights(self.out / "weights.safetensors", self.averaged.module, self.crops)
+            watch.finish(self._averaged_model, self.crops, self.epoch)
 
     def save(self) -> None:
-        """Write the newest checkpoint."""
+        """Write the newest checkpoint, and the averaged weights alone in half precision."""
         state = Checkpoint(
-            self.step,
+            self.crops,
+            self.first_crop,
             self.config.size,
             self.model.state_dict(),
-            self.ema.state_dict(),
+            self.averaged.state_dict(),
             self.optimiser.state_dict(),
         )
         save_checkpoint(self.checkpoint_path, state)
+        save_weights(self.out / "averaged.safetensors", self.averaged.module, self.crops, half=True)
+
+    @property
+    def _averaged_model(self) -> AnomalyModel:
+        return cast(AnomalyModel, self.averaged.module)
+
+    def _average_anew(self) -> AveragedModel:
+        average = get_ema_multi_avg_fn(self.config.optimiser.ema)
+        return AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
 
     def _class_weights(self, sources: Sequence[TrainingSource]) -> Tensor | None:
         constant, classes = self.config.loss.rare_classes, self.model.net.classes
         return None if constant is None else class_weights(class_shares(sources, classes), constant).to(self.device)
 
-    def _optimise(
-        self, batches: Iterator[Crop], weights: Tensor | None, settings: OptimiserConfig
-    ) -> tuple[dict[str, float], Crop]:
+    def _optimise(self, model: nn.Module, batch: Crop, weights: Tensor | None) -> tuple[dict[str, Tensor], Crop]:
         self.optimiser.zero_grad(set_to_none=True)
-        for _ in range(settings.accumulate):
-            batch = Crop(*(tensor.to(self.device, non_blocking=True) for tensor in next(batches)))
-            image = batch.image.float().contiguous(memory_format=torch.channels_last)
-            with torch.autocast(self.device.type, torch.bfloat16) if self.mixed else nullcontext():
-                output = self.model(image)
-            loss, terms = total_loss(self.model, output, batch, self.config.loss, weights)
-            (loss / settings.accumulate).backward()
-        average_gradients(self.model.parameters())
-        nn.utils.clip_grad_norm_(self.model.parameters(), settings.gradient_norm)
+        batch = Crop(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
+        image = batch.image.float().contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16) if self.mixed else nullcontext():
+            output = model(image)
+        loss, terms = total_loss(self.model, output, batch, self.config.loss, weights)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.gradient_norm)
         self.optimiser.step()
         return terms, batch
 
-    @torch.no_grad()
-    def _average(self, decay: float) -> None:
-        decay = min(decay, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(self.ema.state_dict().values(), self.model.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
-
-    def _batches(self, sources: Sequence[TrainingSource]) -> Iterator[Crop]:
-        config, root = self.config, Path(self.config.data)
+    def _batches(self, stage: StageConfig) -> Iterator[Crop]:
+        config = self.config
+        augment = dataclasses.replace(config.augment, height=stage.height, width=stage.width, scale=stage.scale)
         # A resumed run draws new crops instead of repeating the first ones, and every process draws its own.
-        seed = config.seed + 7919 * self.step + 104729 * rank()
-        stream = CropStream(sources, load_object_bank(root, config.outliers), config.augment, config.paste, seed)
+        seed = config.seed + 7919 * self.crops + 104729 * rank()
+        if makes_crops_on_device(config.device_augment, self.device, self.sources):
+            if self._device_crops is None:
+                self._device_crops = DeviceCrops(self.sources, self.bank, config.paste, self.device, config.seed)
+            return self._device_crops.batches(augment, stage.batch, seed)
+        stream = CropStream(self.sources, self.bank, augment, config.paste, seed)
         if config.workers == 0:
-            return iter(DataLoader(stream, config.optimiser.batch))
+            return iter(DataLoader(stream, stage.batch))
         # OpenCV's thread pool does not survive a fork.
-        return iter(
-            DataLoader(stream, config.optimiser.batch, num_workers=config.workers, multiprocessing_context="spawn")
-        )
+        return iter(DataLoader(stream, stage.batch, num_workers=config.workers, multiprocessing_context="spawn"))
 
-    def _write_row(self, name: str, values: Mapping[str, float]) -> None:
-        path = self.out / name
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["step", *values])
-            writer.writerow([self.step, *(round(value, 5) for value in values.values())])
-
-
-def learning_rate(step: int, settings: OptimiserConfig) -> float:
-    """Warm up linearly, stay constant, decay linearly to zero at the last step."""
-    warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    decay = min(1.0, (settings.steps - step) / max(1, settings.decay_steps))
-    return settings.learning_rate * min(warm, decay)
-
-
-def uses_bfloat16(precision: str, device_type: str) -> bool:
-    """Decide whether convolutions run in bfloat16: where `precision` says so, and for `auto` where it is fast.
-
-    Raises:
-        ConfigError: `precision` is none of `auto`, `float32` and `bfloat16`.
-    """
-    if precision not in PRECISIONS:
-        raise ConfigError(f"optimiser: precision {precision!r} is unknown; known are {list(PRECISIONS)}")
-    if precision == "auto":
-        return device_type == "cuda" or cpu_has_bfloat16()
-    return precision == "bfloat16"
-
-
-def cpu_has_bfloat16() -> bool:
-    """Tell whether the processor multiplies bfloat16 in hardware (x86 with AVX-512 BF16 or AMX, Linux)."""
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    def _advance(self, seen: int, budget: TimeBudget | None) -> None:
+        self.crops = self.crops + seen if budget is None else agree(budget.advance(self.crops, seen))
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -32,23 +33,25 @@ class LossConfig:
 
 def total_loss(
     model: AnomalyModel, output: ModelOutput, batch: Crop, config: LossConfig, class_weights: Tensor | None = None
-) -> tuple[Tensor, dict[str, float]]:
-    """Add up the weighted terms; also return each as a number for the log. A refined head learns no prototypes.
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Add up the weighted terms; also return each for the log. A refined head learns no prototypes.
+
+    Nothing is read back from the device, so a GPU is never waited for.
 
     `class_weights` is float `[C]`, of the segmentation loss.
     """
     segmentation = segmentation_loss(output.net.logits.float(), batch.labels, batch.weight, class_weights)
     outlier = outlier_loss(output.outlier.float(), batch.outlier, config.hard_share, config.hard)
     total = segmentation + config.outlier * outlier
-    terms = {"segmentation": segmentation.item(), "outlier": outlier.item()}
+    terms = {"segmentation": segmentation.detach(), "outlier": outlier.detach()}
     if model.net.variant in OOD_TERMS:
         ood = OOD_TERMS[model.net.variant](output.net, batch.labels, batch.outlier)
         total = total + config.ood * ood
-        terms[model.net.variant] = ood.item()
+        terms[model.net.variant] = ood.detach()
     if isinstance(model.head, DissimilarityHead):
         prototypes = prototype_loss(model.head, output, batch.outlier)
         total = total + config.prototypes * prototypes
-        terms["prototypes"] = prototypes.item()
+        terms["prototypes"] = prototypes.detach()
     return total, terms
 
 
@@ -70,9 +73,12 @@ def outlier_loss(score: Tensor, target: Tensor, hard_share: float, hard: float) 
     Average precision is decided by the few normal pixels with the highest scores; the last term is about them.
     """
     pixelwise = F.binary_cross_entropy_with_logits(score, (target == ANOMALY).float(), reduction="none")
-    anomalies, normal = pixelwise[target == ANOMALY], pixelwise[target == NORMAL]
-    hardest = normal.topk(max(1, int(hard_share * normal.numel()))).values
-    return anomalies.sum() / max(1, anomalies.numel()) * 0.5 + normal.mean() + hard * hardest.mean()
+    anomaly, normal = target == ANOMALY, target == NORMAL
+    # The k hardest are picked from as many as there could be, and those beyond k weigh nothing: k is only known there.
+    hardest = (pixelwise * normal).flatten().topk(max(1, int(hard_share * pixelwise.numel()))).values
+    wanted = (hard_share * normal.sum()).long().clamp_min(1)
+    counted = torch.arange(len(hardest), device=hardest.device) < wanted
+    return 0.5 * _mean(pixelwise, anomaly) + _mean(pixelwise, normal) + hard * _mean(hardest, counted)
 
 
 def prototype_loss(head: DissimilarityHead, output: ModelOutput, target: Tensor) -> Tensor:
@@ -80,4 +86,9 @@ def prototype_loss(head: DissimilarityHead, output: ModelOutput, target: Tensor)
     features, logits = output.net.detail.detach().float(), output.net.logits.detach().float()
     expected = head.expected(logits.softmax(dim=1))
     distance = (features - expected).square().mean(dim=1)
-    return distance[target == NORMAL].mean()
+    return _mean(distance, target == NORMAL)
+
+
+def _mean(values: Tensor, chosen: Tensor) -> Tensor:
+    """Return the mean over the chosen values, 0 where there are none."""
+    return (values * chosen).sum() / chosen.sum().clamp_min(1)

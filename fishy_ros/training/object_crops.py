@@ -18,6 +18,9 @@ MAX_SIDE: int = 256
 COCO_TO_TRAIN_ID: dict[int, int] = {0: 11, 1: 18, 2: 13, 3: 17, 5: 15, 6: 16, 7: 14, 9: 6, 11: 7}
 """COCO's 80-class index to the Cityscapes train id of the same thing."""
 
+PEOPLE: frozenset[int] = frozenset({11, 12})
+"""Train ids of person and rider."""
+
 PERSON: int = 0
 STANDING: float = 1.8
 """Height over width from which a person of a photograph counts as one who stands or walks; half a person on the road is
@@ -83,18 +86,48 @@ def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[ObjectCrop]
     return outliers, distractors
 
 
-def load_instances(images: Path, instances: Path, min_side: int = 24) -> list[ObjectCrop]:
-    """Cut people, vehicles and signs from images with Cityscapes instance maps (uint16, id * 1000 + n)."""
-    distractors = []
-    train_ids = {24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
-    for path in sorted(instances.glob("*.png")):
-        image = read_image(next(images.glob(f"{path.stem}.*")), cv2.IMREAD_COLOR)
-        ids = read_map(path)
-        for value in np.unique(ids[ids >= 1000]):
-            crop = make_object_crop(np.asarray(image, np.uint8), ids == value, 0, train_ids.get(int(value) // 1000))
-            if crop is not None and crop.train_id is not None and min(crop.alpha.shape) >= min_side:
-                distractors.append(crop)
-    return distractors
+THINGS: tuple[int, ...] = (6, 7, 11, 12, 13, 14, 15, 17, 18)
+"""Train ids of what can be cut out of a labelled street and stand elsewhere: lights, signs, people and vehicles."""
+
+MIN_THING_PX: int = 24
+"""Shorter things are too coarse to be pasted larger."""
+
+
+def cut_labelled_things(images: Path, labels: Path, per_class: int) -> list[ObjectCrop]:
+    """Cut connected regions of `THINGS` from streets with train ids; up to `per_class` of each, spread over the images.
+
+    Regions that touch the border of the image are left out, since they are cut off there, and so are people who are
+    not upright: half a person on the road is not normal.
+    """
+    found: dict[int, list[ObjectCrop]] = {thing: [] for thing in THINGS}
+    paths = sorted(labels.glob("*.png"))
+    order = np.random.default_rng(0).permutation(len(paths))
+    for position in order:
+        path = paths[position]
+        wanted = [thing for thing in THINGS if len(found[thing]) < per_class]
+        if not wanted:
+            break
+        ids = np.asarray(read_map(path), np.uint8)
+        if not np.isin(ids, wanted).any():
+            continue
+        image = np.asarray(read_image(next(images.glob(f"{path.stem}.*")), cv2.IMREAD_COLOR), np.uint8)
+        for thing in wanted:
+            found[thing] += _regions(image, ids == thing, thing)
+    return [crop for crops in found.values() for crop in crops[:per_class]]
+
+
+def _regions(image: NDArray[np.uint8], mask: NDArray[np.bool_], train_id: int) -> Iterator[ObjectCrop]:
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    height, width = mask.shape
+    for piece in range(1, count):
+        x, y, w, h, area = (int(value) for value in stats[piece])
+        at_border = x == 0 or y == 0 or x + w == width or y + h == height
+        upright = train_id not in PEOPLE or h > STANDING * w
+        if at_border or not upright or min(w, h) < MIN_THING_PX / 2 or max(w, h) < MIN_THING_PX or area < w * h / 4:
+            continue
+        crop = make_object_crop(image[y : y + h, x : x + w], pieces[y : y + h, x : x + w] == piece, 0, train_id)
+        if crop is not None:
+            yield crop
 
 
 def make_object_crop(

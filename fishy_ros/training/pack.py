@@ -1,97 +1,145 @@
-"""Pack everything that a training configuration reads into one small archive, to train on another machine."""
+"""Pack the files of a training into shards of limited size with a hash of each, to train on another machine."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 import zipfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from fishy_ros.datasets.archives import extract
+from fishy_ros.errors import DatasetError, TrainingError
 
-from fishy_ros.training.config import TrainConfig
-from fishy_ros.training.object_crops import MAX_SIDE
-from fishy_ros.training.sources import SourceConfig, image_files, read_image, read_map
+INDEX_FILE = "index.json"
+MIB: int = 1 << 20
+MAX_SHARD_BYTES: int = 60 * MIB
+MEMBER_OVERHEAD_BYTES: int = 1024
+"""What a zip needs for the name and place of a file, at most."""
+
+HASH_BLOCK_BYTES: int = MIB
 
 Report = Callable[[str], None]
-"""Called with the name of every file that was packed."""
+"""Called with the name of every shard that was written or unpacked."""
 
 
-def pack_training_data(config: TrainConfig, out: Path, max_width: int, quality: int, report: Report) -> None:
-    """Write a zip with the layout of the data root; unpack it anywhere and pass `--data`.
+@dataclass(frozen=True)
+class Shard:
+    """One archive of a packed data set."""
 
-    Images become WebP of at most `max_width` px, label maps PNG of the size of their image, object crops WebP of
-    at most 256 px. The sets that `validation` names are not packed: train with `--no-validation`. A crash in
-    between leaves no archive.
+    name: str
+    bytes: int
+    sha256: str
+
+
+def pack_files(files: Iterable[Path], root: Path, out: Path, max_bytes: int, report: Report) -> list[Shard]:
+    """Write files below `root` into zip archives of at most `max_bytes` in the folder `out`, then their index.
+
+    The archives keep the layout below `root` and the files byte by byte. The index comes last, so what was stopped in
+    between cannot be taken for whole.
 
     Raises:
-        TrainingError: something that the configuration names is missing.
+        TrainingError: a file is larger than a shard may be, cannot be read, or the disk is full.
     """
-    root = Path(config.data)
-    temporary = out.with_suffix(".tmp")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / INDEX_FILE).unlink(missing_ok=True)
+        shards = []
+        for number, group in enumerate(_groups(files, max_bytes)):
+            path = out / f"shard-{number:03}.zip"
+            _write_shard(path, group, root)
+            shards.append(Shard(path.name, path.stat().st_size, sha256_of(path)))
+            report(path.name)
+        temporary = out / f"{INDEX_FILE}.tmp"
+        temporary.write_text(json.dumps({"shards": [asdict(shard) for shard in shards]}, indent=1) + "\n")
+        os.replace(temporary, out / INDEX_FILE)
+    except OSError as error:
+        raise TrainingError(f"{out}: cannot pack: {error}") from error
+    return shards
+
+
+def unpack_files(packed: Path, root: Path, report: Report) -> None:
+    """Check every shard of the folder `packed`, then unpack all of them as the new folder `root`.
+
+    What is stopped in between leaves no folder `root`, only `root`.partial.
+
+    Raises:
+        TrainingError: the index cannot be read, shards are missing or differ from it (all of them are named), `root`
+            exists, or there is no room.
+    """
+    if root.exists():
+        raise TrainingError(f"{root}: exists; name a folder that does not, or train with this one")
+    shards = _read_index(packed)
+    faults = [fault for fault in (_fault(packed, shard) for shard in shards) if fault]
+    if faults:
+        raise TrainingError(f"{packed}: {'; '.join(faults)}; copy them again")
+    partial = root.with_name(f"{root.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for shard in shards:
+            extract(packed / shard.name, partial)
+            report(shard.name)
+        os.replace(partial, root)
+    except (OSError, DatasetError) as error:
+        raise TrainingError(f"{root}: cannot unpack: {error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file without reading it whole into memory."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK_BYTES):
+            total.update(block)
+    return total.hexdigest()
+
+
+def _groups(files: Iterable[Path], max_bytes: int) -> Iterator[list[Path]]:
+    group: list[Path] = []
+    total = 0
+    for path in files:
+        size = path.stat().st_size + 2 * len(str(path)) + MEMBER_OVERHEAD_BYTES
+        if size > max_bytes:
+            raise TrainingError(f"{path}: {size} bytes do not fit a shard of {max_bytes}")
+        if total + size > max_bytes:
+            yield group
+            group, total = [], 0
+        group.append(path)
+        total += size
+    if group:
+        yield group
+
+
+def _write_shard(path: Path, files: Iterable[Path], root: Path) -> None:
+    temporary = path.with_suffix(".tmp")
     try:
         with zipfile.ZipFile(temporary, "w") as archive:
-            for name, content in _entries(config, root, max_width, quality):
-                archive.writestr(name, content)
-                report(name)
-        os.replace(temporary, out)
+            for file in files:
+                archive.write(file, file.relative_to(root))
+        os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _entries(config: TrainConfig, root: Path, max_width: int, quality: int) -> Iterator[tuple[str, bytes]]:
-    for source in config.sources:
-        yield from _pack_source(source, root, max_width, quality)
-    folders = config.outliers
-    for folder in folders.rgba:
-        for path in image_files(root / folder):
-            yield (
-                f"{folder}/{path.stem}.webp",
-                _webp(_shrink(read_image(path, cv2.IMREAD_UNCHANGED), MAX_SIDE), quality),
-            )
-    for path in sorted((root / folders.coco).glob("images/*/*.jpg")):
-        yield str(path.relative_to(root)), path.read_bytes()
-    for path in sorted((root / folders.coco).glob("labels/*/*.txt")):
-        yield str(path.relative_to(root)), path.read_bytes()
-    for path in sorted((root / folders.instances).glob("*.png")):
-        yield f"{folders.instances}/{path.name}", _png(_shrink_labels(path, max_width))
+def _read_index(packed: Path) -> list[Shard]:
+    path = packed / INDEX_FILE
+    try:
+        shards = [Shard(**shard) for shard in json.loads(path.read_text(encoding="utf-8"))["shards"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path}: no index of packed data: {error}") from error
+    for shard in shards:
+        if PurePath(shard.name).name != shard.name:
+            raise TrainingError(f"{path}: {shard.name!r} leads out of {packed}")
+    return shards
 
 
-def _pack_source(source: SourceConfig, root: Path, max_width: int, quality: int) -> Iterator[tuple[str, bytes]]:
-    maps = [
-        folder for folder in (source.labels, source.confidence, source.coarse, source.label_ids) if folder is not None
-    ]
-    for path in image_files(root / source.images):
-        yield (
-            f"{source.images}/{path.stem}.webp",
-            _webp(_shrink(read_image(path, cv2.IMREAD_COLOR), max_width), quality),
-        )
-        for folder in maps:
-            yield f"{folder}/{path.stem}.png", _png(_shrink_labels(root / folder / f"{path.stem}.png", max_width))
-
-
-def _shrink(image: NDArray[np.integer[Any]], max_side: int) -> NDArray[np.integer]:
-    scale = max_side / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-
-
-def _shrink_labels(path: Path, max_width: int) -> NDArray[np.integer[Any]]:
-    values = read_map(path)
-    if values.shape[1] <= max_width:
-        return values
-    size = (max_width, round(values.shape[0] * max_width / values.shape[1]))
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_NEAREST))
-
-
-def _webp(image: NDArray[np.integer[Any]], quality: int) -> bytes:
-    return bytes(cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, quality])[1])
-
-
-def _png(values: NDArray[np.integer[Any]]) -> bytes:
-    return bytes(cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
+def _fault(packed: Path, shard: Shard) -> str | None:
+    path = packed / shard.name
+    if not path.is_file():
+        return f"{shard.name} is missing"
+    size = path.stat().st_size
+    if size != shard.bytes:
+        return f"{shard.name} has {size} bytes, expected {shard.bytes}"
+    return None if sha256_of(path) == shard.sha256 else f"{shard.name} has a wrong SHA-256"

@@ -10,13 +10,14 @@ import ctypes
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.multiprocessing.spawn import spawn
+from torch.nn.parallel import DistributedDataParallel
 
 _PR_SET_PDEATHSIG = 1
 
@@ -30,21 +31,28 @@ def run_in_processes(job: Job, processes: int) -> None:
         spawn(_enter, (job, processes, str(Path(folder) / "rendezvous")), nprocs=processes)
 
 
-def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Replace the gradients by their mean over all processes; alone in one process, do nothing."""
-    if not dist.is_initialized():
-        return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view(gradient.shape))
+def distributed(model: nn.Module) -> nn.Module:
+    """Wrap a model so that all processes average their gradients; alone in one process, return it as it is."""
+    return DistributedDataParallel(model) if dist.is_initialized() else model
+
+
+def processes() -> int:
+    """Return the number of processes that train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
     """Return the number of this process among those that train together; 0 where there is only one."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def agree(number: float) -> int:
+    """Return the number that process 0 has, rounded, in every process."""
+    if not dist.is_initialized():
+        return round(number)
+    value = torch.tensor(round(number))
+    dist.broadcast(value, src=0)
+    return int(value)
 
 
 def end_with_parent() -> None:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from fishy_ros.training.object_bank import ObjectBank, draw
 from fishy_ros.training.object_crops import ObjectCrop
 from fishy_ros.training.procedural import random_object
-from fishy_ros.training.sources import IGNORE
+from fishy_ros.training.sources import IGNORE, SURE
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL
 
 ROAD: int = 0
@@ -46,58 +47,45 @@ class PasteConfig:
 class Scene:
     """A crop under construction; the arrays are changed in place.
 
-    `image` uint8 `[H, W, 3]`, `labels` uint8 `[H, W]` train ids, `confidence` float32 `[H, W]`, `outlier` uint8
+    `image` uint8 `[H, W, 3]`, `labels` uint8 `[H, W]` train ids, `confidence` uint8 `[H, W]`, `outlier` uint8
     `[H, W]` with 0 normal, 1 anomaly, 255 ignored; `horizon` is a row, possibly outside the crop. `softness` is the
     standard deviation in px of the blur that the crop has from being enlarged, and that what is pasted gets too.
     """
 
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
-    confidence: NDArray[np.float32]
+    confidence: NDArray[np.uint8]
     horizon: float
     outlier: NDArray[np.uint8]
     softness: float = 0.0
 
 
-@dataclass(frozen=True)
-class ObjectBank:
-    """Everything that can be pasted: groups of outliers and of distractors, each group equally likely, and textures."""
-
-    outliers: Sequence[Sequence[ObjectCrop]]
-    distractors: Sequence[Sequence[ObjectCrop]]
-    textures: Sequence[NDArray[np.uint8]]
-
-
-def populate(scene: Scene, library: ObjectBank, config: PasteConfig, rng: Generator) -> None:
+def populate(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator) -> None:
     """Paste patches, then distractors and outliers in random order."""
     for _ in range(rng.poisson(config.ground_patches)):
-        paste_ground_patch(scene, library.textures, rng)
+        paste_ground_patch(scene, bank.textures, rng)
     for _ in range(rng.poisson(config.markings)):
         paste_marking(scene, rng)
-    distractors = int(rng.poisson(config.distractors))
-    jobs: list[Callable[[], None]] = [lambda: _paste_distractor(scene, library, rng)] * distractors
+    jobs: list[Callable[[], None]] = [lambda: _paste_distractor(scene, bank, rng)] * int(
+        rng.poisson(config.distractors)
+    )
     if config.outliers > 0:
-        jobs += [lambda: _paste_outlier(scene, library, config, rng)] * max(1, int(rng.poisson(config.outliers)))
+        jobs += [lambda: _paste_outlier(scene, bank, config, rng)] * max(1, int(rng.poisson(config.outliers)))
     for index in rng.permutation(len(jobs)):
         jobs[index]()
 
 
-def _paste_outlier(scene: Scene, library: ObjectBank, config: PasteConfig, rng: Generator) -> None:
-    drawn = rng.random() < config.procedural
-    crop = random_object(rng, library.textures) if drawn else _pick(library.outliers, rng)
+def _paste_outlier(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator) -> None:
+    drawn = rng.random() < config.procedural or not bank.objects
+    crop = random_object(rng, bank.textures) if drawn else draw(bank.objects, rng)
     place = None if rng.random() < config.anywhere else _place_on_ground(scene, rng, 0.05, 0.9)
     _paste(scene, crop, place or _place_anywhere(scene, rng), rng)
 
 
-def _paste_distractor(scene: Scene, library: ObjectBank, rng: Generator) -> None:
+def _paste_distractor(scene: Scene, bank: ObjectBank, rng: Generator) -> None:
     place = _place_on_ground(scene, rng, 0.5, 1.6)
-    if place is not None:
-        _paste(scene, _pick(library.distractors, rng), place, rng)
-
-
-def _pick(groups: Sequence[Sequence[ObjectCrop]], rng: Generator) -> ObjectCrop:
-    group = groups[int(rng.integers(len(groups)))]
-    return group[int(rng.integers(len(group)))]
+    if place is not None and bank.distractors:
+        _paste(scene, draw(bank.distractors, rng), place, rng)
 
 
 @dataclass(frozen=True)
@@ -165,7 +153,7 @@ def _write(
     labels[inside | edge] = IGNORE
     if train_id is not None:
         labels[inside] = train_id
-        confidence[inside] = 0.5
+        confidence[inside] = SURE // 2
 
 
 def _warp(crop: ObjectCrop, height: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from fishy_ros.training.config import TrainConfig
+from fishy_ros.training.data_files import training_files
 
 RUN_FILE = "run.json"
 
 
 def note_run(
-    config: TrainConfig, out: Path, first_step: int, weights: Path | None, environment: Mapping[str, object]
+    config: TrainConfig, out: Path, first_crop: int, weights: Path | None, environment: Mapping[str, object]
 ) -> None:
     """Append to `run.json` of `out` how this stage of a run was started; a resumed run has several stages.
 
     `weights` is the file that a new run starts from; `environment` describes the machine.
     """
     path = out / RUN_FILE
-    parts = json.loads(path.read_text()) if path.exists() and first_step > 0 else []
+    parts = json.loads(path.read_text()) if path.exists() and first_crop > 0 else []
     parts.append(
         {
-            "command": " ".join(["fishy", *sys.argv[1:]]),
-            "first_step": first_step,
+            "command": shlex.join(["fishy", *sys.argv[1:]]),
+            "first_crop": first_crop,
             "started_from_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
             "data_sha256": data_sha256(config),
             "configuration": asdict(config),
@@ -40,14 +42,6 @@ def data_sha256(config: TrainConfig) -> str:
     """Hash names and contents of every file that a run learns from."""
     root = Path(config.data)
     total = hashlib.sha256()
-    for path in sorted(set(_files(config, root))):
+    for path in training_files(config, root):
         total.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def _files(config: TrainConfig, root: Path) -> Iterator[Path]:
-    folders = [*config.outliers.rgba, config.outliers.coco, config.outliers.instance_images, config.outliers.instances]
-    for source in config.sources:
-        folders += filter(None, (source.images, source.labels, source.confidence, source.coarse, source.label_ids))
-    for folder in folders:
-        yield from (path for path in (root / folder).rglob("*") if path.is_file())

@@ -1,7 +1,8 @@
-"""Training images with their 19-class labels, whatever folder and label set they come from."""
+"""Training images with their 19-class labels, decoded once and shared by all processes."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,88 +16,82 @@ from fishy_ros.datasets import images
 from fishy_ros.datasets.images import decode_file
 from fishy_ros.datasets.label_files import read_samples
 from fishy_ros.errors import ConfigError, DatasetError, TrainingError
+from fishy_ros.training.array_store import ArrayStore, open_store
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap
 
 IGNORE: int = 255
 MAX_WIDTH: int = 1280
-"""Images are kept in memory at most this wide unless a configuration says otherwise; `s` reads streets at 1024 px."""
+"""Images are kept at most this wide unless a configuration says otherwise; `s` reads streets at 1024 px."""
+
+SURE: int = 255
+"""Confidence of a label made by hand."""
 
 
 @dataclass(frozen=True)
 class SourceConfig:
     """One folder of training images.
 
-    `images`, `labels`, `confidence` and `coarse` are folders relative to the data root. `labels` are Cityscapes
-    train ids. `coarse` are labels made by hand in fewer classes; `coarse_classes` names their meaning (`camvid`,
-    `idd_lite`) and they overrule `labels` where the two contradict each other, or are all there is. `label_ids` are
-    Cityscapes' 34 label ids, whose void regions tell what is an outlier by itself (see `void_outliers`).
+    `images`, `labels`, `confidence` and `void_ids` are folders relative to the data root. `labels` are Cityscapes train
+    ids, `confidence` says how sure a teacher was of them (0 to 255). `void_ids` are Cityscapes label ids, at least
+    where there is no train id: they tell what is an outlier by itself (see `void_outliers`).
     """
 
     images: str
-    labels: str | None = None
+    labels: str
     confidence: str | None = None
-    coarse: str | None = None
-    coarse_classes: str | None = None
-    label_ids: str | None = None
+    void_ids: str | None = None
     weight: float = 1.0
+    """How often the folder is drawn from, relative to the others."""
     horizon: float = 0.45
     """Height of the horizon as a fraction of the image, from the top."""
+    ignore_box: tuple[float, ...] = ()
+    """Left, top, right and bottom of a watermark as fractions of the image; nothing is learned from it."""
 
     def __post_init__(self) -> None:
-        if self.labels is None and self.coarse is None:
-            raise ConfigError(f"{self.images}: neither labels nor coarse is given")
+        if len(self.ignore_box) not in {0, 4} or not all(0 <= side <= 1 for side in self.ignore_box):
+            raise ConfigError(f"{self.images}: ignore_box {list(self.ignore_box)} is not four fractions in [0, 1]")
 
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """A decoded training image.
+    """A decoded training image; all arrays are uint8 and read-only.
 
-    `labels` is uint8 `[H, W]` with train ids or `IGNORE`; `confidence` float32 `[H, W]` in [0, 1]; `outlier` uint8
-    `[H, W]` with 0 normal, 1 anomaly, 255 ignored.
+    `image` is BGR `[H, W, 3]`; `labels` `[H, W]` with train ids or `IGNORE`; `outlier` `[H, W]` with 0 normal,
+    1 anomaly, 255 ignored; `confidence` `[H, W]` from 0 to `SURE`. `horizon` is a fraction of the height.
     """
 
     image: ImageArray
     labels: LabelMap
-    confidence: NDArray[np.float32]
     outlier: LabelMap
+    confidence: NDArray[np.uint8]
     horizon: float
 
 
 VOID_OUTLIERS: tuple[int, ...] = (5, 29, 30)
 """Cityscapes label ids of things that belong to no class and move or are moved: dynamic, caravan, trailer."""
 
-VOID_IGNORED: tuple[int, ...] = (0, 1, 2, 3, 4, 6, 9, 10, 14, 15, 16, 18)
-"""Label ids without a train id that are no sure outlier: the own car, borders, parking, rails, bridges and the like."""
+VOID_IGNORED: tuple[int, ...] = (0, 1, 2, 3, 4, 14, 15, 16, 18)
+"""Label ids without a train id that are neither: unlabelled, the own car, borders, static things, rails, bridges.
 
-_COARSE: dict[str, tuple[tuple[int, ...], ...]] = {
-    "camvid": (
-        (10,),
-        (2, 3, 4),
-        (5, 6),
-        (0,),
-        (1,),
-        (8, 9),
-        (7, 6),
-        (4, 3),
-        (13, 14, 15, 16),
-        (11, 12),
-        (18, 12, 17),
-    ),
-    "idd_lite": ((0,), (1, 9), (11, 12), (13, 14, 15, 16, 17, 18), (4, 3, 5, 6, 7), (2, 8), (10,)),
-}
-"""For every hand-made label, the train ids that it may stand for; the first is used where the teacher disagrees."""
+Ground, parking and rail track (6, 9, 10) have no train id either, but they are normal ground.
+"""
 
 
 class TrainingSource:
-    """The images of one folder, decoded once and then kept."""
+    """The images of one folder."""
 
-    def __init__(self, root: Path, config: SourceConfig, max_width: int = MAX_WIDTH) -> None:
-        folder = root / config.images
+    def __init__(self, root: Path, config: SourceConfig, max_width: int, cache: Path) -> None:
+        """List the images and open their decoded arrays in the folder `cache`; decode them where they are not there.
+
+        Raises:
+            TrainingError: there are none, a map is missing or of another aspect ratio, or the cache cannot be written.
+        """
         self.config = config
         self.max_width = max_width
         self.root = root
-        self.paths = image_files(folder)
-        self._decoded: dict[int, TrainingImage] = {}
+        self.paths = image_files(root / config.images)
+        self.arrays = self._open(cache)
+        """Image, labels, outliers and confidence of each image, one after the other."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -106,39 +101,52 @@ class TrainingSource:
         return [int(index) for index in np.unique(np.linspace(0, len(self) - 1, count).round())]
 
     def load(self, index: int) -> TrainingImage:
-        """Return image `index`, decoded at most once."""
-        if index not in self._decoded:
-            self._decoded[index] = self._decode(index)
-        return self._decoded[index]
+        """Return image `index`."""
+        image, labels, outlier, confidence = self.arrays[4 * index : 4 * index + 4]
+        return TrainingImage(image, labels, outlier, confidence, self.config.horizon)
 
     def picture(self, index: int) -> ImageArray:
-        """Decode image `index` alone, without its labels; it is not kept."""
-        image = np.asarray(read_image(self.paths[index], cv2.IMREAD_COLOR), np.uint8)
+        """Return image `index` alone, uint8 `[H, W, 3]` BGR, read-only."""
+        return self.arrays[4 * index]
+
+    def _open(self, cache: Path) -> ArrayStore:
+        folders = [self.config.images, self.config.labels, self.config.confidence, self.config.void_ids]
+        # Weight and horizon are left out: they change nothing that is stored.
+        settings = folders, self.config.ignore_box, self.max_width, VOID_OUTLIERS, VOID_IGNORED
+        content = hashlib.sha256(repr(settings).encode())
+        for folder in filter(None, folders):
+            for path in image_files(self.root / folder):
+                content.update(path.name.encode())
+                content.update(hashlib.sha256(path.read_bytes()).digest())
+        name = self.config.images.replace("/", "_")
+        arrays = (array for path in self.paths for array in self._decode(path))
+        return open_store(cache / f"{name}-{content.hexdigest()[:16]}", arrays)
+
+    def _decode(self, path: Path) -> Iterator[NDArray[np.uint8]]:
+        image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
         scale = min(1.0, self.max_width / image.shape[1])
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) if scale < 1 else image
-
-    def _decode(self, index: int) -> TrainingImage:
-        path, image = self.paths[index], self.picture(index)
-        size = (image.shape[1], image.shape[0])
-        labels = np.full(image.shape[:2], IGNORE, np.uint8)
-        if self.config.labels is not None:
-            labels = self._read_map(self.config.labels, path.stem, size, cv2.INTER_NEAREST)
-        confidence: NDArray[np.float32] = np.ones(labels.shape, np.float32)
-        if self.config.confidence is not None:
-            stored = self._read_map(self.config.confidence, path.stem, size, cv2.INTER_LINEAR)
-            confidence = stored.astype(np.float32) / np.float32(255)
-        if self.config.coarse is not None:
-            coarse = self._read_map(self.config.coarse, path.stem, size, cv2.INTER_NEAREST)
-            labels, confidence = reconcile(labels, confidence, coarse, str(self.config.coarse_classes))
+        if scale < 1:
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        labels = self._read_map(self.config.labels, path.stem, size, cv2.INTER_NEAREST)
         outlier = np.full(labels.shape, NORMAL, np.uint8)
-        if self.config.label_ids is not None:
-            outlier = void_outliers(self._read_map(self.config.label_ids, path.stem, size, cv2.INTER_NEAREST))
-        return TrainingImage(image, labels, confidence, outlier, self.config.horizon)
+        if self.config.void_ids is not None:
+            outlier = void_outliers(self._read_map(self.config.void_ids, path.stem, size, cv2.INTER_NEAREST))
+        confidence = np.full(labels.shape, SURE, np.uint8)
+        if self.config.confidence is not None:
+            confidence = self._read_map(self.config.confidence, path.stem, size, cv2.INTER_LINEAR)
+        if self.config.ignore_box:
+            left, top, right, bottom = np.multiply(self.config.ignore_box, [*size, *size]).round().astype(int)
+            labels[top:bottom, left:right] = IGNORE
+            outlier[top:bottom, left:right] = IGNORED
+        yield from (image, labels, outlier, confidence)
 
     def _read_map(self, folder: str, stem: str, size: tuple[int, int], interpolation: int) -> NDArray[np.uint8]:
-        values = read_map(self.root / folder / f"{stem}.png")
-        return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.uint8)
+        path = self.root / folder / f"{stem}.png"
+        values = read_map(path)
+        if values.ndim != 2 or abs(values.shape[1] * size[1] / (values.shape[0] * size[0]) - 1) > 0.05:
+            raise TrainingError(f"{path}: shape {values.shape} does not fit an image of {size[0]}x{size[1]} px")
+        return np.array(cv2.resize(values, size, interpolation=interpolation), np.uint8)
 
 
 def normal_pictures(sources: Sequence[TrainingSource], count: int) -> Iterator[ImageArray]:
@@ -161,43 +169,15 @@ def void_outliers(label_ids: LabelMap) -> LabelMap:
     return np.asarray(table[label_ids], np.uint8)
 
 
-def reconcile(
-    teacher: LabelMap, confidence: NDArray[np.float32], coarse: LabelMap, classes: str
-) -> tuple[LabelMap, NDArray[np.float32]]:
-    """Let hand-made coarse labels overrule a teacher's labels.
-
-    Where the teacher's class is one that the coarse label may stand for, it stays and its confidence is raised half
-    way to 1; elsewhere the first such class takes its place with confidence 0.5, and with 1 where there is no teacher
-    (`IGNORE`) and no other class that the coarse label may stand for. Unknown coarse labels become `IGNORE`.
+def open_sources(root: Path, configs: Sequence[SourceConfig], max_width: int, cache: Path) -> list[TrainingSource]:
+    """Open every configured folder below `root`; images are kept at most `max_width` px wide, decoded in `cache`.
 
     Raises:
-        TrainingError: `classes` names no known set of coarse labels.
-    """
-    if classes not in _COARSE:
-        raise TrainingError(f"coarse_classes {classes!r} is unknown; known are {sorted(_COARSE)}")
-    labels = np.full_like(teacher, IGNORE)
-    weights = np.zeros_like(confidence)
-    for value, allowed in enumerate(_COARSE[classes]):
-        here = coarse == value
-        agree = here & np.isin(teacher, allowed)
-        labels[here] = allowed[0]
-        weights[here] = 0.5
-        labels[agree] = teacher[agree]
-        weights[agree] = 0.5 + confidence[agree] / 2
-        if len(allowed) == 1:
-            weights[here & (teacher == IGNORE)] = 1.0
-    return labels, weights
-
-
-def open_sources(root: Path, configs: Sequence[SourceConfig], max_width: int = MAX_WIDTH) -> list[TrainingSource]:
-    """Open every configured folder below `root`; images are kept at most `max_width` px wide.
-
-    Raises:
-        TrainingError: the root or a folder is missing or empty.
+        TrainingError: the root or a folder is missing, empty or incomplete.
     """
     if not root.is_dir():
         raise TrainingError(f"{root}: the training data folder does not exist")
-    return [TrainingSource(root, config, max_width) for config in configs]
+    return [TrainingSource(root, config, max_width, cache) for config in configs]
 
 
 def image_files(folder: Path) -> list[Path]:

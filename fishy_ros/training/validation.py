@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
 from torch import nn
 
+from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
+from fishy_ros.training.augment import AugmentConfig, random_crop
+from fishy_ros.training.crops import thin_out
 from fishy_ros.training.evaluate import Progress, SegmentationSet, evaluate_heads, evaluate_segmentation
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.sources import image_files
+from fishy_ros.training.object_bank import load_object_bank
+from fishy_ros.training.paste import populate
+from fishy_ros.training.sources import SourceConfig, TrainingSource, image_files
+
+if TYPE_CHECKING:
+    from fishy_ros.training.config import TrainConfig
+
+SEED: int = 20260
+"""Of what is pasted for validation."""
 
 LEARNED: str = "dissimilarity"
 """The head that is trained with the network."""
@@ -26,8 +40,12 @@ class ValidationConfig:
     height: int = 512
     width: int = 1024
     """Size at which the network reads whole images."""
-    every: int = 0
-    """Steps from one validation to the next; 0 for none."""
+    every: float = 0
+    """Epochs from one validation to the next; 0 for none."""
+    pasted: SourceConfig | None = None
+    """Labelled streets into which held-out objects are pasted, always the same: what picks weights."""
+    pasted_images: int = 50
+    """How many of these streets are used, spread evenly."""
 
 
 RATES: tuple[str, ...] = ("AP", "FPR95", "AUROC")
@@ -55,10 +73,12 @@ def score_sets(
     root: Path,
     progress: Progress,
     maps: Path | None = None,
+    every: int = 1,
 ) -> SetScores:
     """Score heads and segmentation on every set below `root`; `progress` is called `count_watched` times.
 
-    `maps` gets a folder of score maps for each set, named after the last part of its path.
+    `maps` gets a folder of score maps for each set, named after the last part of its path. Of every
+    `every` rows and columns one counts, but all for the mean IoU.
     """
     size = config.height, config.width
     scores: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
@@ -66,7 +86,7 @@ def score_sets(
     prevalence, segmentation = dict[str, float](), dict[str, float]()
     for folder in config.anomalies:
         below = None if maps is None else maps / Path(folder).name
-        for name, found in evaluate_heads(model, heads, root / folder, *size, progress, below).items():
+        for name, found in evaluate_heads(model, heads, root / folder, *size, progress, below, every).items():
             pixel, images = found.pixel, found.per_image
             scores[name][folder] = {
                 **{"AP": pixel.ap, "FPR95": pixel.fpr95, "AUROC": pixel.auroc},
@@ -74,7 +94,7 @@ def score_sets(
             }
             prevalence[folder] = pixel.positives / (pixel.positives + pixel.negatives)
     for labelled in config.segmentation:
-        whole, by_head = evaluate_segmentation(model, root, labelled, *size, progress, heads)
+        whole, by_head = evaluate_segmentation(model, root, labelled, *size, progress, heads, every)
         segmentation[labelled.images] = whole.miou
         for name, metrics in by_head.items():
             wrong[name][labelled.images] = {"max_J": metrics.max_j, "AP": metrics.ap}
@@ -88,13 +108,38 @@ def count_watched(config: ValidationConfig, root: Path) -> int:
     return sum(len(image_files(root / folder)) for folder in folders)
 
 
-def validate(model: AnomalyModel, config: ValidationConfig, root: Path) -> dict[str, float]:
+def validate(model: AnomalyModel, config: TrainConfig) -> dict[str, float]:
     """Score segmentation and learned head on every set; values are fractions of 1, their names say of what."""
-    scores = score_sets(model, {LEARNED: model.head}, config, root, _nothing)
-    found = {f"mIoU {images}": miou for images, miou in scores.segmentation.items()}
+    watched, root = config.validation, Path(config.data)
+    scores = score_sets(model, {LEARNED: model.head}, watched, root, _nothing)
+    found = {f"mIoU/{images}": miou for images, miou in scores.segmentation.items()}
     for folder, rates in scores.heads[LEARNED].items():
-        found |= {f"{rate} {folder}": rates[rate] for rate in RATES}
+        found |= {f"{rate}/{folder}": rates[rate] for rate in RATES}
+    if watched.pasted is not None:
+        metrics = score_pasted(model, config, watched.pasted)
+        found |= {"AP/pasted": metrics.ap, "FPR95/pasted": metrics.fpr95}
     return found
+
+
+@torch.no_grad()
+def score_pasted(model: AnomalyModel, config: TrainConfig, source_config: SourceConfig) -> PixelMetrics:
+    """Score the learned head on whole streets into which held-out objects are pasted, the same in every call.
+
+    No label of an evaluation set is read, so this may choose between weights. Scores are compared at 1/4 resolution.
+    """
+    model.eval()
+    root, watched = Path(config.data), config.validation
+    source = TrainingSource(root, source_config, config.max_width, config.cache_folder)
+    bank = load_object_bank(root, config.bank, config.cache_folder, held_out=True)
+    whole = AugmentConfig(watched.height, watched.width, watched.width, (1.0, 1.0), 0.0)
+    pool = PixelAccumulator()
+    for index in source.spread(watched.pasted_images):
+        rng = np.random.default_rng([SEED, index])
+        scene = random_crop(source.load(index), whole, rng)
+        populate(scene, bank, config.paste, rng)
+        image = torch.from_numpy(np.ascontiguousarray(scene.image.transpose(2, 0, 1))).float()[None]
+        pool.update(model(image).outlier[0].float().numpy(), thin_out(scene.outlier), str(index))
+    return pool.compute()
 
 
 def _nothing() -> None:

@@ -289,7 +289,7 @@ def test_labels_of_another_encoding_are_an_error_of_that_frame(tmp_path):
     ("make", "message"),
     [
         (lambda path: None, "no such bag"),
-        (lambda path: path.mkdir(), "looked for metadata.yaml, .mcap or .db3 files; found nothing"),
+        (lambda path: path.mkdir(), "expected metadata.yaml, .mcap or .db3 files; found nothing"),
         (lambda path: path.write_text("hello"), "expected a bag folder, or a file ending in"),
     ],
 )
@@ -309,7 +309,7 @@ def test_a_file_of_noise_is_an_error(tmp_path, name):
 def test_a_lost_storage_file_is_named(tmp_path):
     path = _write(tmp_path / "bag", _labelled(1))
     (path / "bag.mcap").unlink()
-    with pytest.raises(BagError, match=r"names bag\.mcap, which the folder does not hold; it holds metadata\.yaml"):
+    with pytest.raises(BagError, match=r"names bag\.mcap, which are missing; found metadata\.yaml"):
         BagReader(path)
 
 

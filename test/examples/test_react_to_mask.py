@@ -18,6 +18,10 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
 
+from fishy_ros.evaluation.replay.domain import private_domain  # noqa: E402
+
+pytestmark = pytest.mark.live
+
 ROAD = np.zeros((60, 90), np.uint8)
 
 
@@ -35,7 +39,8 @@ class Bench:
     """The example node, a detector that sends masks and a brake that listens, on one executor."""
 
     def __init__(self, example: ModuleType) -> None:
-        rclpy.init()
+        self._domain = private_domain()
+        rclpy.init(domain_id=self._domain.__enter__())
         self.executor = SingleThreadedExecutor()
         self.node = example.ReactToMask()
         self.peer = rclpy.create_node("peer")
@@ -67,6 +72,7 @@ class Bench:
         self.node.destroy_node()
         self.peer.destroy_node()
         rclpy.try_shutdown()
+        self._domain.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from fishy_ros.training.object_bank import HOLD_OUT
+
 ROAD, BUILDING, SKY = 0, 2, 10
 
 
@@ -39,35 +41,30 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
         grey = np.vectorize(colors.get)(labels)[..., None] + rng.normal(0, 6, (height, width, 3))
         cv2.imwrite(str(root / f"images/{index}.png"), np.clip(grey, 0, 255).astype(np.uint8))
         cv2.imwrite(str(root / f"labels/{index}.png"), labels)
-    rgba = np.zeros((40, 60, 4), np.uint8)
-    rgba[5:35, 5:55] = (30, 200, 240, 255)
-    cv2.imwrite(str(root / "crops/box.png"), rgba)
+    for index in range(2 * HOLD_OUT):  # every HOLD_OUT-th is kept for validation
+        rgba = np.zeros((40, 60, 4), np.uint8)
+        rgba[5:35, 5:55] = (30, 200, 200 + index, 255)
+        cv2.imwrite(str(root / f"crops/box_{index:02}.png"), rgba)
     cv2.imwrite(str(root / "coco/images/a/0.jpg"), rng.integers(0, 255, (120, 160, 3), np.uint8))
     polygon = "0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9"
     (root / "coco/labels/a/0.txt").write_text(f"2 {polygon}\n39 {polygon}\n")
-    (root / "instances").mkdir()
     config = {
         "name": "tiny",
         "data": str(root),
+        "cache": str(root / "cache"),
         "sources": [{"images": "images", "labels": "labels", "horizon": 0.5}],
-        "outliers": {
-            "rgba": ["crops"],
-            "erode": [1],
-            "coco": "coco",
-            "instance_images": "images",
-            "instances": "instances",
-        },
-        "augment": {"height": 64, "width": 128, "reference_width": 192},
+        "bank": {"objects": ["crops"], "erode": [1], "coco": "coco"},
+        "stages": [{"epochs": 2, "height": 64, "width": 128, "batch": 2, "scale": [0.65, 1.5]}],
+        "augment": {"reference_width": 192},
         "validation": {
-            "every": 2,
+            "every": 1,
             "height": 64,
             "width": 128,
             "anomalies": ["watched"],
             "segmentation": [{"images": "images", "labels": "labels"}],
+            "pasted": {"images": "images", "labels": "labels", "horizon": 0.5},
+            "pasted_images": 2,
         },
-        "optimiser": {"batch": 2, "steps": 3, "warmup_steps": 1, "decay_steps": 1},
-        "checkpoint_steps": 2,
-        "keep_steps": 2,
     }
     path = root / "tiny.yaml"
     path.write_text(yaml.safe_dump(config))

@@ -9,26 +9,19 @@ torch = pytest.importorskip("torch", reason="torch is not installed: training is
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.augment import AugmentConfig, random_crop  # noqa: E402
 from fishy_ros.training.class_balance import class_weights  # noqa: E402
 from fishy_ros.training.losses import outlier_loss, segmentation_loss  # noqa: E402
+from fishy_ros.training.object_bank import ObjectBank  # noqa: E402
 from fishy_ros.training.object_crops import ObjectCrop, load_coco_folder, make_object_crop  # noqa: E402
 from fishy_ros.training.paste import (  # noqa: E402
-    ObjectBank,
     PasteConfig,
     Scene,
     paste_ground_patch,
     populate,
 )
 from fishy_ros.training.procedural import random_object  # noqa: E402
-from fishy_ros.training.sources import (  # noqa: E402
-    SourceConfig,
-    TrainingImage,
-    TrainingSource,
-    reconcile,
-    void_outliers,
-)
+from fishy_ros.training.sources import TrainingImage, void_outliers  # noqa: E402
 
 H, W = 80, 160
 CAR = 13
@@ -38,10 +31,10 @@ def scene():
     labels = np.zeros((H, W), np.uint8)
     labels[: H // 2] = 10
     image = np.full((H, W, 3), 100, np.uint8)
-    return Scene(image, labels, np.ones((H, W), np.float32), H / 2, np.zeros((H, W), np.uint8))
+    return Scene(image, labels, np.full((H, W), 255, np.uint8), H / 2, np.zeros((H, W), np.uint8))
 
 
-def library():
+def bank():
     block = np.full((30, 20, 3), 240, np.uint8)
     alpha = np.ones((30, 20), np.float32)
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
@@ -52,7 +45,7 @@ def library():
 @settings(max_examples=60, deadline=None)
 def test_every_anomalous_pixel_has_no_class_and_every_crop_keeps_normal_pixels(seed):
     crop = scene()
-    populate(crop, library(), PasteConfig(), np.random.default_rng(seed))
+    populate(crop, bank(), PasteConfig(), np.random.default_rng(seed))
     assert set(np.unique(crop.outlier)) <= {0, 1, 255}
     assert (crop.labels[crop.outlier == 1] == 255).all()
     assert (crop.outlier == 0).any()
@@ -63,7 +56,7 @@ def test_distractors_keep_their_class_and_are_normal():
     for seed in range(20):
         crop = scene()
         config = PasteConfig(outliers=0.0, distractors=6.0, ground_patches=0.0, anywhere=0.0)
-        populate(crop, library(), config, np.random.default_rng(seed))
+        populate(crop, bank(), config, np.random.default_rng(seed))
         found += int(((crop.labels == CAR) & (crop.outlier == 0)).sum())
         assert not ((crop.labels == CAR) & (crop.outlier == 1)).any()
     assert found > 0
@@ -72,7 +65,7 @@ def test_distractors_keep_their_class_and_are_normal():
 def test_without_outliers_and_distractors_nothing_is_pasted():
     crop = scene()
     config = PasteConfig(outliers=0.0, distractors=0.0, ground_patches=0.0, markings=0.0)
-    populate(crop, library(), config, np.random.default_rng(0))
+    populate(crop, bank(), config, np.random.default_rng(0))
     np.testing.assert_array_equal(crop.image, scene().image)
     np.testing.assert_array_equal(crop.outlier, 0)
 
@@ -80,7 +73,7 @@ def test_without_outliers_and_distractors_nothing_is_pasted():
 def test_patches_change_the_ground_but_no_label():
     crop = scene()
     for seed in range(5):
-        paste_ground_patch(crop, library().textures, np.random.default_rng(seed))
+        paste_ground_patch(crop, bank().textures, np.random.default_rng(seed))
     assert (crop.image != 100).any()
     np.testing.assert_array_equal(crop.labels, scene().labels)
     np.testing.assert_array_equal(crop.outlier, 0)
@@ -93,14 +86,14 @@ def test_what_is_pasted_into_an_enlarged_image_is_as_soft_as_the_image():
         for seed in range(8):
             street = scene()
             street.softness = softness
-            populate(street, library(), without_shadow, np.random.default_rng(seed))
+            populate(street, bank(), without_shadow, np.random.default_rng(seed))
             steepest[softness] += np.abs(np.diff(street.image.astype(int), axis=1)).max()
     assert 0 < steepest[2.0] < 0.7 * steepest[0.0]
 
 
 def test_a_crop_is_as_soft_as_its_enlargement_has_made_it():
     labels = np.zeros((64, 128), np.uint8)
-    source = TrainingImage(np.zeros((64, 128, 3), np.uint8), labels, np.ones((64, 128), np.float32), labels, 0.5)
+    source = TrainingImage(np.zeros((64, 128, 3), np.uint8), labels, labels, labels, 0.5)
     for reference, expected in ((128, 0.0), (256, 0.4 * 3**0.5)):
         config = AugmentConfig(
             height=64, width=128, reference_width=reference, scale=(1.0, 1.0), stretch=0.0, softness=0.4
@@ -135,50 +128,25 @@ def test_only_whole_people_of_photographs_become_distractors(tmp_path):
 def test_the_same_seed_pastes_the_same():
     first, second = scene(), scene()
     for crop in (first, second):
-        populate(crop, library(), PasteConfig(), np.random.default_rng(4))
+        populate(crop, bank(), PasteConfig(), np.random.default_rng(4))
     np.testing.assert_array_equal(first.image, second.image)
 
 
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_procedural_objects_fill_their_box(seed):
-    crop = random_object(np.random.default_rng(seed), library().textures)
+    crop = random_object(np.random.default_rng(seed), bank().textures)
     solid = crop.alpha > 0.5
     assert solid.any(axis=1)[[0, -1]].all()
     assert solid.any(axis=0)[[0, -1]].all()
 
 
-def test_an_object_crop_is_the_largest_piece():
+def test_a_cut_out_is_the_largest_piece():
     mask = np.zeros((50, 50), bool)
     mask[5:8, 5:8] = mask[20:40, 10:45] = True
     crop = make_object_crop(np.zeros((50, 50, 3), np.uint8), mask, erode=0)
     assert crop is not None
     assert crop.alpha.shape == (20, 35)
-
-
-def test_coarse_labels_overrule_a_teacher_that_contradicts_them():
-    teacher = np.uint8([[0, 13, 1, 14]])
-    coarse = np.uint8([[3, 3, 11, 8]])  # road, road, void, car
-    labels, weight = reconcile(teacher, np.float32([[1, 1, 1, 0.5]]), coarse, "camvid")
-    assert labels.tolist() == [[0, 0, 255, 14]]
-    assert weight.tolist() == [[1.0, 0.5, 0.0, 0.75]]
-
-
-def test_coarse_labels_alone_are_sure_where_they_mean_one_class(tmp_path):
-    for folder in ("images", "coarse"):
-        (tmp_path / folder).mkdir()
-    coarse = np.uint8([[0, 3, 4, 8, 11]])  # sky, road, pavement, car or another vehicle, void
-    cv2.imwrite(str(tmp_path / "coarse/0.png"), coarse)
-    cv2.imwrite(str(tmp_path / "images/0.png"), np.zeros((1, 5, 3), np.uint8))
-    config = SourceConfig("images", coarse="coarse", coarse_classes="camvid")
-    image = TrainingSource(tmp_path, config).load(0)
-    assert image.labels.tolist() == [[10, 0, 1, 13, 255]]
-    assert image.confidence.tolist() == [[1.0, 1.0, 1.0, 0.5, 0.0]]
-
-
-def test_a_source_without_any_labels_is_refused():
-    with pytest.raises(ConfigError, match="streets: neither labels nor coarse is given"):
-        SourceConfig("streets")
 
 
 def test_losses_equal_their_closed_forms():

@@ -46,7 +46,8 @@ def call(*arguments) -> str:
 def street(tmp_path_factory) -> Path:
     path = write_street(tmp_path_factory.mktemp("street"))
     content = yaml.safe_load(path.read_text())
-    content["optimiser"] = {"batch": 2, "steps": 30, "warmup_steps": 3, "decay_steps": 10, "ema": 0.8}
+    content["stages"] = [{"epochs": 1, "height": 64, "width": 128, "batch": 2, "scale": [0.65, 1.5]}]
+    content |= {"epoch_crops": 60, "optimiser": {"warmup_epochs": 0.1, "ema": 0.8}}
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -57,10 +58,10 @@ def package(street, tmp_path_factory) -> ModelPackage:
     out = tmp_path_factory.mktemp("run")
     size = ("--height", 64, "--width", 128)
     (out / "words.yaml").write_text(WORDS)
-    call("train", street, "--out", out)
+    call("train", street, "--out", out, "--no-validation")
     call("calibrate", street, out / "last.pt", "--images", 3, *size)
     low = [word for precision in ("fp32", *LOW) for word in ("--precision", precision)]
-    words = ("--description", out / "words.yaml", "--config", street, "--reference-images", 0)
+    words = ("--description", out / "words.yaml", "--config", street, "--baseline-images", 0)
     said = call("export", out / "last.pt", out / "tiny", *words, *size, *low)
     assert "fp32, fp16, int8" in said
     return load_model_package(out / "tiny")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from fishy_ros.bags.topics import camera_info_topic
 from fishy_ros.evaluation.live.replay_player import NodeAddress
 from fishy_ros.evaluation.live.replay_session import replay_session
 from fishy_ros.evaluation.live.topic_recorder import TopicRecorder, recording
@@ -23,7 +22,9 @@ from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescript
 from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
 from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
+from fishy_ros.node.dds import shared_memory_problem
 from fishy_ros.runtimes.base import RuntimeInfo
+from fishy_ros.topics import camera_info_topic
 from fishy_ros.types import ScoreMap
 
 
@@ -47,6 +48,9 @@ def run_live(
     Raises:
         FishyError: the node cannot be started or reached, stopped answering, or a frame cannot be scored.
     """
+    shared_memory = shared_memory_problem()  # before the session chooses a profile
+    if shared_memory:
+        start_stage(f"warning: {shared_memory}", 0)
     pacing = options.pacing(source.has_own_rate)
     extra: dict[str, object] = {}
     notes: tuple[str, ...] = ()
@@ -69,7 +73,7 @@ def run_live(
             source=source.describe(),
             model=None if options.attach is not None else describe_model(choice.load()),
             runtime=_runtime_of(status),
-            warnings=(*source.warnings, *_warnings(playback), *notes),
+            warnings=(*source.warnings, *filter(None, [shared_memory]), *_warnings(playback), *notes),
             extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},
         )
         components = None

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from fishy_ros.bags.topics import camera_info_topic
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.package_path import with_package_path
 from fishy_ros.node.dds import remove_abandoned, segments_of
+from fishy_ros.topics import camera_info_topic
 
 LOG_LINES_SHOWN = 15
 _STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -37,6 +37,8 @@ class DetectorCommand:
     """`raw` or `compressed`."""
     trusted_key: str = ""
     """File of the public key that must have signed the model; empty if none must."""
+    fit: str = "stretch"
+    """How an image of another aspect ratio than the network's comes into it."""
     parameters: tuple[tuple[str, str], ...] = ()
     """More parameters of the node, name and value."""
 
@@ -49,6 +51,7 @@ class DetectorCommand:
             "precision": self.precision,
             "threads": str(self.threads),
             "image_transport": self.image_transport,
+            "fit": self.fit,
             **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
             **dict(self.parameters),
             "autostart": "false",

@@ -74,8 +74,8 @@ class BagSource:
                     message=frame.message,
                     due_s=frame.log_time_ns / 1e9,
                     stamp_ns=frame.stamp_ns if frame.stamped else 0,
-                    camera_info=frame.camera_info_message,
                     message_type=frame.message_type,
+                    camera_info=frame.camera_info_message,
                 )
 
     def samples(self, start: int = 0, stop: int | None = None) -> Iterator[Sample | UnreadableFrame]:

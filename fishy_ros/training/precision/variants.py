@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fishy_ros.detector import resize_into
 from fishy_ros.errors import ConfigError
+from fishy_ros.imaging import resize_into
 from fishy_ros.model_package import ModelPackage, add_variants
 from fishy_ros.training.config import load_train_config
 from fishy_ros.training.precision.half import to_half
 from fishy_ros.training.precision.quantise import Levels, Quantiser
-from fishy_ros.training.sources import normal_pictures, open_sources
+from fishy_ros.training.sources import normal_pictures
 from fishy_ros.training.tensorrt_rules import check_for_tensorrt
 from fishy_ros.types import ImageArray
 
@@ -86,8 +86,7 @@ def training_pictures(config: Path | None, data: str | None, count: int) -> Pict
     if config is None:
         return None
     settings = load_train_config(config)
-    root = Path(data or settings.data)
-    return lambda: normal_pictures(open_sources(root, settings.sources, settings.max_width), count)
+    return lambda: normal_pictures(settings.open_sources(data), count)
 
 
 def _resized(pictures: Iterable[ImageArray], package: ModelPackage) -> Iterator[ImageArray]:

@@ -101,7 +101,7 @@ def test_pickles_stacks_and_color_labels_are_refused(tmp_path):
         list(SavedMaps(scores, labels))
     np.save(scores / f"{frame.id}.npy", frame.score)
     (labels / f"{frame.id}.png").write_bytes(_png(np.arange(36, dtype=np.uint8).reshape(3, 4, 3)))
-    with pytest.raises(ScoreError, match="expected one label id per pixel"):
+    with pytest.raises(ScoreError, match="expected a single-channel image of label ids"):
         list(SavedMaps(scores, labels))
 
 
