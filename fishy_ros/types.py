@@ -51,3 +51,12 @@ class Detection:
     score: ScoreMap
     labels: LabelMap
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SemanticClass:
+    """One class of the segmentation: its train id, name and color (RGB, 0 to 255)."""
+
+    id: int
+    name: str
+    color: tuple[int, int, int]

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fishy_ros.deprecated_names import with_current_arguments
+from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.libraries import check_libraries
 from fishy_ros.failures import describe_failure
 from fishy_ros.terminal import printable
@@ -63,9 +64,20 @@ def build_app() -> typer.Typer:
     return app
 
 
+def _refuse_what_moved(arguments: list[str]) -> None:
+    """Say where a command went that is not installed any more.
+
+    Raises:
+        ConfigError: the command is one of them.
+    """
+    if arguments[:1] == ["ablate"]:
+        raise ConfigError("`fishy ablate` is not installed any more; in a clone, run `python -m experiments.ablate`")
+
+
 def main() -> None:
     """Run the command line; an error that a user can cure ends it with one line and exit status 2."""
     try:
+        _refuse_what_moved(sys.argv[1:])
         build_app()(with_current_arguments(sys.argv[1:]))
     except KeyboardInterrupt:
         print("fishy: interrupted", file=sys.stderr)

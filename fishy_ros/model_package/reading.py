@@ -18,11 +18,11 @@ from fishy_ros.model_package.description import (
     GraphFile,
     ModelPackage,
     ReducedGraph,
-    SemanticClass,
 )
 from fishy_ros.model_package.fields import Fields, as_fraction
 from fishy_ros.model_package.finding import find_model
 from fishy_ros.model_package.signing import verify_signature
+from fishy_ros.types import SemanticClass
 
 FORMAT = 1
 MAX_SIDE = 16384

@@ -17,9 +17,9 @@ from fishy_ros.model_package.description import (
     Calibration,
     EngineFile,
     ModelPackage,
-    SemanticClass,
 )
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
+from fishy_ros.types import SemanticClass
 
 
 def write_model_package(

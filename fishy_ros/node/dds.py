@@ -1,4 +1,10 @@
-"""Settings of the ROS middleware for large images, and the shared memory that killed processes leave behind."""
+"""Settings of the ROS middleware for large images, and the shared memory that killed processes leave behind.
+
+Every Fast DDS participant has a segment `fastrtps_<16 hexadecimal digits>`, as large as the profile asks for, and holds
+an exclusive lock on the empty file of the same name with `_el` behind it for as long as it lives. The segment of a
+process that got SIGKILL is removed by a peer that was reading from it, if there is one, and by `fastdds shm clean`,
+where that is installed; a participant that starts later leaves it where it is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+SHARED_MEMORY = Path("/dev/shm")
+MIN_AGE_S: float = 60.0
+"""A younger lock may belong to a process that is just about to take it."""
+
+_SEGMENT = re.compile(r"fastrtps_[0-9a-f]{16}")
 
 SEGMENT_BYTES: int = 128 * 1024 * 1024
 """Size of the shared memory segment that the Fast DDS profile asks for in each process; Fast DDS takes 5 % more."""
@@ -76,13 +88,6 @@ def _shared_memory_suffices() -> bool:
         return shutil.disk_usage(SHARED_MEMORY).free >= 2 * SEGMENT_BYTES
     except OSError:
         return False
-
-
-SHARED_MEMORY = Path("/dev/shm")
-MIN_AGE_S: float = 60.0
-"""A younger lock may belong to a process that is just about to take it."""
-
-_SEGMENT = re.compile(r"fastrtps_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)

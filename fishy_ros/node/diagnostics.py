@@ -18,6 +18,9 @@ from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.state import DetectorState
 
+PERIOD_S: float = 1.0
+SILENCE_LOGGED_EVERY_S: float = 10.0
+
 ACTIVE = "active"
 _REASONS_SHOWN = 3
 
@@ -210,10 +213,6 @@ def _drift_reasons(drift: Drift, parameters: DetectorParameters) -> str:
 def _degraded_s(now: Observation) -> float:
     since = now.deadlines.degraded_since
     return now.at - since if since is not None else 0.0
-
-
-PERIOD_S: float = 1.0
-SILENCE_LOGGED_EVERY_S: float = 10.0
 
 
 class DiagnosticsPublisher:

@@ -16,6 +16,9 @@ from fishy_ros.model_package.description import FULL_PRECISION
 from fishy_ros.node.engine_pool import EnginePool, SharedDetector, open_configuration, open_detector
 from fishy_ros.node.parameters import DeadlineRules, DetectorParameters
 
+MAX_PATIENCE: int = 16
+"""How many times `recovery_s` the wait before a return may become."""
+
 PRECISIONS: tuple[str, ...] = (FULL_PRECISION, "fp16", "int8")
 """Precisions from the dearest to the cheapest."""
 TRIALS: int = 3
@@ -172,10 +175,6 @@ def _fastest_ms(detector: AnomalyDetector | None) -> float:
     height, width = detector.package.input_shape[1:3]
     grey = np.full((height, width, 3), 96, np.uint8)
     return min(detector.detect(grey).timings_ms["inference"] for _ in range(TRIALS))
-
-
-MAX_PATIENCE: int = 16
-"""How many times `recovery_s` the wait before a return may become."""
 
 
 class Degradation:

@@ -24,6 +24,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+WITHOUT_LOG_FILES: tuple[str, ...] = ("--ros-args", "--disable-external-lib-logs")
+
+_SOURCE = "fishy_ros"
+
+_PAUSE_S = 0.01
+"""After an exception, so that one which comes back at once does not take a whole processor."""
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
@@ -82,9 +89,6 @@ def _set(parameter: int, value: int) -> bool:
         return False
 
 
-WITHOUT_LOG_FILES: tuple[str, ...] = ("--ros-args", "--disable-external-lib-logs")
-
-
 def log_arguments(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the arguments that `rclpy.init` needs so that it does not fail over its log file; empty if it can write.
 
@@ -117,9 +121,6 @@ def _expanded(path: str, environment: Mapping[str, str]) -> Path:
     if path.startswith("~") and not environment.get("HOME"):
         raise RuntimeError(f"{path}: HOME is not set")
     return Path(path).expanduser()
-
-
-_SOURCE = "fishy_ros"
 
 
 class LogBridge(logging.Handler):
@@ -158,10 +159,6 @@ class LogBridge(logging.Handler):
         source.setLevel(self._level_before)
         source.propagate = self._propagated
         super().close()
-
-
-_PAUSE_S = 0.01
-"""After an exception, so that one which comes back at once does not take a whole processor."""
 
 
 def spin_until_shutdown(nodes: Sequence[DetectorNode]) -> None:

@@ -98,7 +98,7 @@ class OpenVinoRuntime:
 
 def _device(options: RuntimeOptions) -> str:
     if options.wants_cuda:
-        raise RuntimeUnavailableError(f"openvino: device {options.device} is no Intel device, expected cpu or gpu")
+        raise RuntimeUnavailableError(f"openvino: device {options.device} is not an Intel device; expected cpu or gpu")
     kind, _, index = options.device.partition(":")
     return "CPU" if kind != "gpu" else "GPU" + (f".{index}" if index else "")
 

@@ -46,7 +46,7 @@ def test_nothing_is_read_before_it_is_asked_for(tmp_path):
     (root / "images" / "b.png").write_bytes(b"no image")
     dataset = open_dataset("folder", root)
     assert dataset[0].id == "a"
-    with pytest.raises(DatasetError, match=r"b\.png: cannot be decoded as an image: 8 bytes are no PNG"):
+    with pytest.raises(DatasetError, match=r"b\.png: cannot be decoded as an image: 8 bytes are not a PNG"):
         dataset[1]
 
 

@@ -251,9 +251,9 @@ class ReplayPlayer:
             if problem:
                 raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
             if time.monotonic() > deadline:
+                node, domain = self._address.node, self._context.get_domain_id()
                 raise ReplayError(
-                    f"timed out after {timeout_s:g} s waiting for {what}; is the node running in ROS_DOMAIN_ID "
-                    f"{self._context.get_domain_id()}?"
+                    f"timed out after {timeout_s:g} s waiting for {what}; is {node} running in ROS_DOMAIN_ID {domain}?"
                 )
             time.sleep(_POLL_S)
 

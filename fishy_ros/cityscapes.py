@@ -1,8 +1,18 @@
-"""The 19 Cityscapes classes by train id (Cordts et al., The Cityscapes Dataset, 2016)."""
+"""The 19 evaluated Cityscapes classes: ids, names and colors, the one table of the package.
+
+Source: Cordts et al., The Cityscapes Dataset, CVPR 2016; ids and colors of cityscapesScripts, `labels.py`.
+"""
 
 from __future__ import annotations
 
-from fishy_ros.model_package.description import SemanticClass
+from fishy_ros.types import SemanticClass
+
+ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN, VEGETATION, TERRAIN = range(10)
+SKY, PERSON, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE = range(10, 19)
+"""Train ids; 255, `types.IGNORED`, stands for every other class."""
+
+LABEL_IDS: tuple[int, ...] = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+"""Label ids of the classes; the position is the train id."""
 
 CITYSCAPES_CLASSES: tuple[SemanticClass, ...] = (
     SemanticClass(0, "road", (128, 64, 128)),
@@ -25,3 +35,4 @@ CITYSCAPES_CLASSES: tuple[SemanticClass, ...] = (
     SemanticClass(17, "motorcycle", (0, 0, 230)),
     SemanticClass(18, "bicycle", (119, 11, 32)),
 )
+"""In order of their train ids; colors are RGB."""
