@@ -44,7 +44,7 @@ AREAS = {
         tuple(f"{TRAINING}/{name}.py" for name in ("augment", "paste", "procedural", "object_crops")),
         tuple(
             f"test/training/test_{name}.py"
-            for name in ("photometry", "random_crop", "paste_recipe", "procedural", "pasting")
+            for name in ("photometry", "random_crop", "paste_recipe", "procedural", "object_crops", "pasting")
         ),
     ),
 }
