@@ -47,7 +47,7 @@ def street(tmp_path_factory) -> Path:
     path = write_street(tmp_path_factory.mktemp("street"))
     content = yaml.safe_load(path.read_text())
     content["stages"] = [{"epochs": 1, "height": 64, "width": 128, "batch": 2, "scale": [0.65, 1.5]}]
-    content |= {"epoch_crops": 60, "optimiser": {"warmup_epochs": 0.1, "ema": 0.8}}
+    content |= {"epoch_crops": 120, "optimiser": {"learning_rate": 0.003, "warmup_epochs": 0.1, "ema": 0.8}}
     path.write_text(yaml.safe_dump(content))
     return path
 
