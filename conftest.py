@@ -6,7 +6,7 @@ from importlib.util import find_spec
 NEEDS = {
     "torch": (
         *("fishy_ros/training", "fishy_ros/evaluation/bench/erfnet.py"),
-        "test/training",
+        *("test/training", "experiments"),
     ),
     "rclpy": (
         *("fishy_ros/node", "fishy_ros/evaluation/live", "fishy_ros/evaluation/bench/probes"),

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from setuptools import find_packages, setup
 
 NAME = "fishy_ros"
-SHARED_FOLDERS = ("config", "launch", "models", "rviz")
+SHARED_FOLDERS = ("config", "foxglove", "launch", "models", "rviz")
 """Folders of the source tree that are installed, with everything in them, below share/fishy_ros."""
 
 # What the node and the library need; package.xml names the same for ROS.
@@ -65,7 +65,9 @@ EXTRAS = {
         "distributed>=2023.5",
         "h5py>=3.8",
         "hypothesis>=6.82",
+        "ipykernel>=6.0",
         "mypy>=1.11",
+        "nbclient>=0.8",
         "onnx>=1.16",
         "openvino>=2024.0",
         "psutil>=5.9",
@@ -77,6 +79,7 @@ EXTRAS = {
         "tensorrt-rtx-cu13>=1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "types-PyYAML",
     ],
+    "docs": [*EVAL, "mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"],
 }
 
 

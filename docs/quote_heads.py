@@ -1,4 +1,4 @@
-"""Quote in docs/model.md what `fishy evaluate` and `fishy ablate` measured.
+"""Quote in docs/model.md what `fishy evaluate` and `python -m experiments.ablate` measured.
 
 Every head of the shipped weights comes from docs/results/heads_*.json, the training curve from
 docs/results/training_curve/STEP.json, ingredients and designs from docs/results/ablation.json.
@@ -82,7 +82,8 @@ def training_curve_table(curve: list[tuple[int, Any]]) -> str:
 def ablation_tables(path: Path) -> str:
     """Lay out one row a variant: mean IoU and cost, then for every head AP / FPR95 / AUROC on every set."""
     if not path.exists():
-        return f"Not measured yet: `fishy ablate config/training/ablation.yaml --out docs/results/{path.name}`"
+        plan = "experiments/plans/ablation.yaml"
+        return f"Not measured yet: `python -m experiments.ablate {plan} --out docs/results/{path.name}`"
     study = json.loads(path.read_text(encoding="utf-8"))["ablation"]
     variants, machine = study["variants"], study["environment"]
     labelled = list(variants[0]["scores"]["segmentation"])

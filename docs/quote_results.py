@@ -1,25 +1,30 @@
-"""Quote the committed results in README.md; with `--check` only tell whether it is up to date.
+"""Quote the committed results in docs/measured.md and README.md; with `--check` only tell whether both are up to date.
 
-Between the two markers stand one table for all replay reports (`report.json`) in docs/results, then one table for each
-file of `fishy bench`, all with the command and the machine that made them.
+In docs/measured.md stand one table for all replay reports (`report.json`) in docs/results, then one table for each file
+of `fishy bench`, all with the command and the machine that made them. README.md has the headline and a table of speed.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "measured.md"
 RESULTS = ROOT / "docs" / "results"
-BEGIN = "<!-- results: written by docs/quote_results.py -->"
-END = "<!-- end of results -->"
+HEADLINE = "replay_fs_lost_and_found_dev.json"
+"""The replay whose scores are the headline."""
+HEADLINE_SET = "frames of the Fishyscapes Lost & Found validation set"
+SPEED = ("bench_precision_speed.json", "bench_cuda.json")
+"""The benchmarks that the README's table of speed is made from; the first one has the times of the headline."""
 CAPTIONS = {
-    "detect": "Configurations of the detector in one process; medians in ms a frame.",
-    "baselines": "The detector and what one would have otherwise, in one process; medians in ms a frame.",
-    "node": "The path through DDS, this node and the one that one writes first; medians in ms a frame.",
+    "detect": "Configurations of the detector in one process; medians in ms per frame.",
+    "baselines": "The detector and what one would have otherwise, in one process; medians in ms per frame.",
+    "node": "The path through DDS, this node and the one that one writes first; medians in ms per frame.",
     "start": "From the start of the node's process to its first heatmap; medians in ms.",
 }
 """What is quoted of `fishy bench`; other kinds (settings) stay in their files."""
@@ -28,16 +33,60 @@ COMPARED = ("total", "around")
 
 
 def main() -> int:
-    """Rewrite README.md, or with `--check` return 1 when it is out of date."""
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
+    """Rewrite both files, or with `--check` return 1 when one is out of date."""
     results = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
-    quoted = f"{before}{BEGIN}\n{quote(results)}\n{END}{after}"
-    if "--check" in sys.argv[1:]:
-        return int(quoted != text)
-    README.write_text(quoted, encoding="utf-8")
-    return 0
+    blocks = {
+        PAGE: {"results": quote(results)},
+        README: {"headline": headline(results), "speed": speed_table(results)},
+    }
+    stale = False
+    for path, contents in blocks.items():
+        text = path.read_text(encoding="utf-8")
+        quoted = text
+        for name, content in contents.items():
+            quoted = between(quoted, name, content)
+        stale |= quoted != text
+        if "--check" not in sys.argv[1:]:
+            path.write_text(quoted, encoding="utf-8")
+    return int(stale and "--check" in sys.argv[1:])
+
+
+def between(text: str, name: str, content: str) -> str:
+    """Replace what stands between the markers `name`."""
+    begin, end = f"<!-- {name}: written by docs/quote_results.py -->", f"<!-- end of {name} -->"
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+def headline(results: dict[str, Any]) -> str:
+    """Say in one sentence what the shipped model finds, on which set and by which protocol, and how long it takes."""
+    report, bench = results[HEADLINE], results[SPEED[0]]["bench"]
+    model, metrics = report["model"], report["metrics"]
+    times = {case["configuration"]["precision"]: case["stages_ms"]["total"]["median"] for case in bench["methods"][:2]}
+    machine = f"{bench['environment']['cores']} cores ({bench['environment']['cpu']})"
+    timed = " or ".join(f"{value:.0f} ms in {precision.upper()}" for precision, value in times.items())
+    return (
+        f"`{model['name']}` {model['version']} reaches **{_percent(metrics['AP'])} % AP** and "
+        f"**{_percent(metrics['FPR95'])} % FPR95** on {report['frames']['played']} {HEADLINE_SET}:\n"
+        "the heatmaps that the node published, all pixels pooled, every distinct score a threshold. "
+        f"A frame takes {timed} on {machine}."
+    )
+
+
+def speed_table(results: dict[str, Any]) -> str:
+    """Lay out the median time of a frame on every machine of `SPEED`, in ms."""
+    rows = [
+        (
+            _machine(bench["environment"]),
+            case["configuration"]["resolved"]["name"],
+            case["configuration"]["precision"],
+            *(f"{case['stages_ms'][stage]['median']:.1f}" for stage in ("inference", "total")),
+        )
+        for bench in (results[name]["bench"] for name in SPEED)
+        for case in bench["methods"]
+        if case["configuration"]["resolved"]["name"] != "torch"  # a reference for tests, not what a robot runs
+    ]
+    return _table(("machine", "runtime", "precision", "inference ms", "frame ms"), rows)
 
 
 def quote(results: dict[str, Any]) -> str:
@@ -45,8 +94,8 @@ def quote(results: dict[str, Any]) -> str:
     replays = {name: content for name, content in results.items() if "metrics" in content and "frames" in content}
     benches = {name: content["bench"] for name, content in results.items() if "bench" in content}
     benches = {name: bench for name, bench in benches.items() if bench["kind"] in CAPTIONS}
-    parts = [replay_table(replays)] if replays else []
-    parts += [bench_table(name, bench) for name, bench in benches.items()]
+    parts = ["## Quality", replay_table(replays)] if replays else []
+    parts += ["## Speed", *(bench_table(name, bench) for name, bench in benches.items())] if benches else []
     parts += [
         layout(name, content[kind])
         for kind, layout in (
@@ -63,13 +112,13 @@ def quote(results: dict[str, Any]) -> str:
 
 def replay_table(reports: dict[str, Any]) -> str:
     """Lay out one row a replay report; below, the command and the machine of each."""
-    header = ("data", "model", "runtime", "AP %", "FPR95 %", "AUROC %", "played / dropped", "inference ms", "age ms")
+    header = ("data", "played", "model", "runtime", "AP %", "FPR95 %", "AUROC %", "frames / dropped")
     table = _table(header, [_replay_row(report) for report in reports.values()])
     notes = [
         _source(name, report["command"], report["host"]["cpu"], report["host"]["cores"], report["host"]["gpus"])
         for name, report in reports.items()
     ]
-    caption = "Scores and latency of what was published; times are medians, the 99th percentile in brackets."
+    caption = "Scores of what was published over DDS, or offline computed in one process."
     return "\n".join((caption, "", table, "", *notes))
 
 
@@ -113,7 +162,7 @@ def memory_line(name: str, result: dict[str, Any]) -> str:
     """Say in a line what happened to the memory of the node."""
     text = (
         f"Memory of the node over {result['frames'][-1]} frames: {result['settled_mib']:.1f} MiB in the second half, "
-        f"where it grows by {result['growth_kib_per_1000_frames']:.1f} KiB a thousand frames; "
+        f"where it grows by {result['growth_kib_per_1000_frames']:.1f} KiB per thousand frames; "
         f"{result['missing']} frames lost."
     )
     return "\n".join((text, "", _made_by(name, result["environment"])))
@@ -123,9 +172,9 @@ def peak_line(name: str, content: dict[str, Any]) -> str:
     """Say in a line which rate the node sustains."""
     peak, calm = content["peak"], content["peak"]["calm"]
     text = (
-        f"Highest rate with under {content['dropped_share']:.0%} dropped: {peak['rate_hz']:.1f} frames a second, "
+        f"Highest rate with under {content['dropped_share']:.0%} dropped: {peak['rate_hz']:.1f} frames per second, "
         f"within {peak['spread']:.1%} over {len(peak['counted'])} searches; "
-        f"{peak['latency_ms']:.1f} ms from image to heatmap. At {calm['rate_hz']:.1f} a second "
+        f"{peak['latency_ms']:.1f} ms from image to heatmap. At {calm['rate_hz']:.1f} per second "
         f"{calm['latency_ms']:.1f} ms, {calm['latency_p99_ms']:.1f} in the 99th percentile, "
         f"{calm['played'] - calm['published']} of {calm['played']} lost."
     )
@@ -151,17 +200,28 @@ def _replay_row(report: dict[str, Any]) -> tuple[str, ...]:
     metrics, frames = report["metrics"], report["frames"]
     model, runtime = report["model"] or {}, report["runtime"] or {}
     return (
-        f"{Path(report['source']['name']).name}, {report['mode']}",
+        _data_set(report),
+        report["mode"],
         f"{model.get('name', '')} {model.get('version', '')}",
         f"{runtime.get('name', '')} on {runtime.get('device', '')}",
         *(_percent(metrics[name]) for name in ("AP", "FPR95", "AUROC")),
         f"{frames['played']} / {frames['dropped']}",
-        *(_time(report["latency_ms"].get(stage)) for stage in ("inference", "age")),
     )
+
+
+def _data_set(report: dict[str, Any]) -> str:
+    """Name the data by its folder, which says more than the name of a reader such as `folder`."""
+    words = shlex.split(report["command"])
+    return Path(words[words.index("--root") + 1] if "--root" in words else report["source"]["name"]).name
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    gpus = ", ".join(gpu.partition(",")[0] for gpu in environment["gpus"])
+    return gpus or f"{environment['cores']} cores, {environment['cpu']}"
 
 
 def _made_by(name: str, environment: dict[str, Any]) -> str:
@@ -169,15 +229,11 @@ def _made_by(name: str, environment: dict[str, Any]) -> str:
 
 
 def _source(name: str, command: str, cpu: str, cores: int, gpus: list[str]) -> str:
-    return f"- [{name}](docs/results/{name}), on {', '.join((cpu, f'{cores} cores', *gpus))}: `{command}`"
+    return f"- [{name}](results/{name}), on {', '.join((cpu, f'{cores} cores', *gpus))}: `{command}`"
 
 
 def _percent(fraction: float | None) -> str:
     return "" if fraction is None else f"{100 * fraction:.1f}"
-
-
-def _time(summary: dict[str, float] | None) -> str:
-    return "" if summary is None else f"{summary['p50']:.1f} ({summary['p99']:.1f})"
 
 
 if __name__ == "__main__":

@@ -6,13 +6,18 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-import cv2
 import numpy as np
 
 from fishy_ros.errors import ImageError, InferenceError
+from fishy_ros.imaging import Fit, Placement, as_fit, place
 from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.runtimes import RawOutput, Runtime, RuntimeInfo, SelectionNote, select_runtime
 from fishy_ros.types import Detection, ImageArray
+
+UNSEEN_SCORE: float = 0.0
+"""Score of what `fit: crop` cuts off: nothing is found where nobody looks."""
+UNSEEN_CLASS: int = 255
+"""Class of the same: none."""
 
 
 class AnomalyDetector:
@@ -20,12 +25,19 @@ class AnomalyDetector:
 
     Not thread-safe: one thread calls `detect` at a time. Usable as a context manager.
 
+    >>> detector = AnomalyDetector("fishy-s", runtime="onnxruntime", device="cpu")
+    >>> found = detector.detect(np.zeros((720, 1280, 3), np.uint8))
+    >>> found.score.shape, found.score.dtype, found.labels.dtype
+    ((256, 512), dtype('float32'), dtype('uint8'))
+    >>> detector.close()
+
     Args:
         package: a loaded package, its folder, or a name that `find_model` knows.
         runtime: `auto` or one of `fishy_ros.runtimes.RUNTIMES`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: one of the package's `precisions`.
         threads: processor threads of a CPU runtime; 0 for all processors of this process.
+        fit: how an image of another aspect ratio than the network's comes into its input, see `imaging.fit`.
 
     Raises:
         ModelPackageError: the package or its graph is damaged.
@@ -40,7 +52,11 @@ class AnomalyDetector:
         device: str = "auto",
         precision: str = "fp32",
         threads: int = 0,
+        fit: Fit = "stretch",
     ) -> None:
+        self._fit = as_fit(fit)
+        self._placement: Placement | None = None
+        self._seen: Detection | None = None
         self._package = package if isinstance(package, ModelPackage) else load_model_package(package)
         self._runtime, self._notes = select_runtime(runtime, self._package, device, precision, threads)
 
@@ -49,6 +65,7 @@ class AnomalyDetector:
         """Return a detector over a runtime that has loaded a graph of `package` already; `close` closes it."""
         detector = cls.__new__(cls)
         detector._package, detector._runtime, detector._notes = package, runtime, ()
+        detector._fit, detector._placement, detector._seen = "stretch", None, None
         return detector
 
     @property
@@ -68,13 +85,37 @@ class AnomalyDetector:
 
     @property
     def score_size(self) -> tuple[int, int]:
-        """Height and width of every score map, in px."""
+        """Height and width, in px, of the score map of an image that fills the network's input."""
         return self._runtime.output_size
+
+    def score_size_of(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width, in px, of the score map of an image of `height` x `width` px."""
+        return self._place(height, width).size_over_image(self._runtime.output_size)
+
+    @property
+    def fit_of_last(self) -> str:
+        """Say how the last image was brought into the input; empty before the first."""
+        if self._placement is None:
+            return ""
+        sizes = [f"{size[1]}x{size[0]}" for size in (self._placement.image, self._placement.network)]
+        words = f"{self._fit}: {sizes[0]} into {sizes[1]}"
+        return words if abs(self._placement.squeeze - 1) < 0.01 else f"{words}, {self._placement.squeeze:.2f} x as wide"
 
     @property
     def network_image(self) -> ImageArray:
         """The last image as the network read it, uint8 `[H, W, 3]` BGR; a view, valid until the next `detect`."""
         return self._runtime.input_buffer
+
+    @property
+    def network_detection(self) -> Detection:
+        """What the network said of `network_image`, at its own size.
+
+        Raises:
+            InferenceError: there was no image yet.
+        """
+        if self._seen is None:
+            raise InferenceError("no image was scored yet")
+        return self._seen
 
     def detect(self, image: ImageArray) -> Detection:
         """Score an image of any size, uint8 `[H, W, 3]` BGR; timings are `resize`, `inference` and `output` in ms.
@@ -85,7 +126,8 @@ class AnomalyDetector:
         """
         _check_image(image)
         start = time.perf_counter()
-        resize_into(image, self._runtime.input_buffer)
+        placement = self._place(image.shape[0], image.shape[1])
+        placement.fill(image, self._runtime.input_buffer)
         resized = time.perf_counter()
         output = self._runtime.run()
         inferred = time.perf_counter()
@@ -97,7 +139,18 @@ class AnomalyDetector:
             "inference": (inferred - resized) * 1e3,
             "output": (done - inferred) * 1e3,
         }
-        return Detection(score, labels, timings)
+        self._placement, self._seen = placement, Detection(score, labels, timings)
+        if placement.is_whole:
+            return self._seen
+        return Detection(
+            np.asarray(placement.spread(score, UNSEEN_SCORE), np.float32),
+            np.asarray(placement.spread(labels, UNSEEN_CLASS), np.uint8),
+            timings,
+        )
+
+    def _place(self, height: int, width: int) -> Placement:
+        rows, columns = self._runtime.input_buffer.shape[:2]
+        return place(self._fit, (height, width), (rows, columns))
 
     def close(self) -> None:
         """Free the engine; the detector cannot be used afterwards."""
@@ -112,24 +165,12 @@ class AnomalyDetector:
         self.close()
 
 
-def resize_into(image: ImageArray, target: ImageArray) -> None:
-    """Write `image` into `target` at its size, both uint8 `[H, W, 3]`; without a copy in between.
-
-    Shrinking averages areas, so that thin objects do not fall between samples; enlarging is bilinear.
-    """
-    height, width = target.shape[:2]
-    if image.shape == target.shape:
-        np.copyto(target, image)
-        return
-    shrinks = image.shape[0] >= height and image.shape[1] >= width
-    cv2.resize(image, (width, height), dst=target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
 def _check_image(image: ImageArray) -> None:
     if not isinstance(image, np.ndarray):
-        raise ImageError(f"the image is a {type(image).__name__}, expected a numpy array uint8 [H, W, 3]")
+        hint = "; cv2.imread returns None for a file that it cannot read" if image is None else ""
+        raise ImageError(f"the image is a {type(image).__name__}, expected a NumPy array, uint8 [H, W, 3] BGR{hint}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ImageError(f"the image is {image.dtype} {list(image.shape)}, expected uint8 [H, W, 3] with H, W >= 1")
+        raise ImageError(f"the image is {image.dtype} {list(image.shape)}, expected uint8 [H, W, 3] BGR, H and W >= 1")
 
 
 def _check_score(output: RawOutput, runtime: str) -> None:

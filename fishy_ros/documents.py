@@ -100,7 +100,7 @@ def _short_integer(digits: str) -> int:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _brief(failure: Exception) -> str:

@@ -42,11 +42,21 @@ class Sample:
 class Detection:
     """What the detector found in one image.
 
-    `score` is float32 `[h, w]` in [0, 1] and `labels` uint8 `[h, w]` with Cityscapes train ids, both at
-    the resolution of the network. `timings_ms` maps a stage (`resize`, `inference`) to milliseconds.
+    `score` is float32 `[h, w]` in [0, 1] and `labels` uint8 `[h, w]` with Cityscapes train ids, both at the
+    resolution of the graph's outputs, for the shipped models half of that of its input. `timings_ms` maps a stage
+    (`resize`, `inference`, `output`) to milliseconds.
     The arrays belong to the caller.
     """
 
     score: ScoreMap
     labels: LabelMap
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SemanticClass:
+    """One class of the segmentation: its train id, name and color (RGB, 0 to 255)."""
+
+    id: int
+    name: str
+    color: tuple[int, int, int]

@@ -8,7 +8,9 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from fishy_ros.node import launching
 from fishy_ros.node.dds import dds_environment
+from fishy_ros.topics import base_topic, camera_info_topic
 
 SHARE = Path(__file__).resolve().parents[1]
 
@@ -18,17 +20,25 @@ NODE_PARAMETERS = {
     "runtime": "Inference runtime: auto, tensorrt, onnxruntime or openvino",
     "device": "Device of the runtime: auto, cpu, cuda or cuda:N",
     "precision": "Precision of the graph: fp32, fp16 or int8",
+    "threads": "Processor threads of a CPU runtime; 0 takes all processors",
     "image_transport": "raw subscribes to IMAGE_TOPIC, compressed to IMAGE_TOPIC/compressed",
     "autostart": "Configure and activate at start: true or false",
+    "threshold": "Score from which a pixel is anomalous, 0 to 1; -1 takes that of the model",
+    "heatmap_size": "Resolution of ~/heatmap and ~/mask: network or image",
+    "frame_deadline_ms": "Time that a frame may take before the degraded mode begins; 0 sets no deadline",
 }
 """Parameters that are arguments too; one that is not given keeps its value in the parameters file."""
 
 OTHER_ARGUMENTS = {
     "image_topic": ("/camera/image_raw", "Topic of the camera's raw images"),
-    "camera_info_topic": ("/camera/camera_info", "Topic of the camera's calibration"),
-    "params_file": (str(SHARE / "config" / "detector.yaml"), "YAML file with the parameters of the node"),
+    "camera_info_topic": ("", "Topic of the camera's calibration (default: camera_info beside IMAGE_TOPIC)"),
+    "depth_topic": ("/camera/depth/image_rect_raw", "Topic of the registered depth image, with parameter use_depth"),
+    "odometry_topic": ("/odom", "Topic of the car's odometry, with parameter use_odometry"),
+    "params_file": ("", "YAML file with parameters of the node (default: what config/detector.yaml says)"),
+    "name": ("detector", "Name of the node"),
     "namespace": ("", "Namespace of the node"),
-    "use_sim_time": ("false", "Take the time from /clock, as for a bag played with --clock: true or false"),
+    "use_sim_time": ("", "Take the time from /clock: true or false (default: as an including launch file has set it)"),
+    "respawn": ("false", "Start the node anew when it ends by itself: true or false"),
     "rviz": ("false", "Show camera, overlay and heatmap in RViz: true or false"),
     "log_level": ("info", "Lowest level that is logged: debug, info, warn, error or fatal"),
 }
@@ -36,8 +46,10 @@ OTHER_ARGUMENTS = {
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments, then start the nodes."""
+    scope = launching.IncludeScope((*NODE_PARAMETERS, *OTHER_ARGUMENTS))
     return LaunchDescription(
         [
+            scope.begin(),
             *(
                 DeclareLaunchArgument(name, default_value="", description=f"{text} (default: as in params_file)")
                 for name, text in NODE_PARAMETERS.items()
@@ -48,56 +60,55 @@ def generate_launch_description() -> LaunchDescription:
             ),
             *(SetEnvironmentVariable(name, value) for name, value in dds_environment().items()),
             OpaqueFunction(function=_start_nodes),
+            scope.end(),
         ]
     )
 
 
 def _start_nodes(context: LaunchContext) -> list[Node]:
     values = {name: LaunchConfiguration(name).perform(context) for name in (*NODE_PARAMETERS, *OTHER_ARGUMENTS)}
-    namespace = values["namespace"].strip("/")
-    image_topic = values["image_topic"]
-    logger = ".".join([*filter(None, namespace.split("/")), "detector"])
+    name, namespace = values["name"], values["namespace"]
+    image_topic = base_topic(values["image_topic"])
+    info_topic = values["camera_info_topic"] or camera_info_topic(image_topic)
+    files = [launching.existing_file("params_file", values["params_file"])] if values["params_file"] else []
+    given = {key: launching.typed_parameter(key, values[key]) for key in NODE_PARAMETERS if values[key]}
+    if values["use_sim_time"]:
+        given["use_sim_time"] = launching.is_true(values["use_sim_time"])
     detector = Node(
         package="fishy_ros",
         executable="detector",
-        name="detector",
+        name=name,
         namespace=namespace,
         output="both",
         emulate_tty=True,
-        parameters=[values["params_file"], _given_parameters(values)],
+        parameters=[*files, *([launching.parameters_file(given)] if given else [])],
         remappings=[
             ("image", image_topic),
             ("image/compressed", f"{image_topic}/compressed"),
-            ("camera_info", values["camera_info_topic"]),
+            ("camera_info", info_topic),
+            ("depth", values["depth_topic"]),
+            ("odom", values["odometry_topic"]),
         ],
-        ros_arguments=["--log-level", f"{logger}:={values['log_level']}"],
+        ros_arguments=["--log-level", f"{launching.logger_name(context, namespace, name)}:={values['log_level']}"],
+        respawn=launching.is_true(values["respawn"]),
+        respawn_delay=launching.RESPAWN_DELAY_S,
+        on_exit=launching.fail_on_bad_parameters,
     )
-    prefix = f"/{namespace}" if namespace else ""
+    prefix = launching.full_namespace(context, namespace).rstrip("/")
     rviz = Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", str(SHARE / "rviz" / "detector.rviz")],
-        parameters=[{"use_sim_time": _is_true(values["use_sim_time"])}],
+        parameters=[launching.parameters_file({"use_sim_time": launching.is_true(values["use_sim_time"] or "false")})],
         remappings=[
             ("/camera/image_raw", image_topic),
-            ("/camera/camera_info", values["camera_info_topic"]),
-            *((f"/detector/{topic}", f"{prefix}/detector/{topic}") for topic in ("overlay", "heatmap")),
+            ("/camera/camera_info", info_topic),
+            *(
+                (f"/detector/{topic}", f"{prefix}/{name}/{topic}")
+                for topic in ("overlay", "heatmap", "mask", "markers", "obstacles")
+            ),
         ],
         condition=IfCondition(values["rviz"]),
     )
     # RViz first: where it is not installed, launch fails before there is a detector that it would leave running.
     return [rviz, detector]
-
-
-def _given_parameters(values: dict[str, str]) -> dict[str, str | bool]:
-    given: dict[str, str | bool] = {name: values[name] for name in NODE_PARAMETERS if values[name]}
-    if "autostart" in given:
-        given["autostart"] = _is_true(values["autostart"])
-    given["use_sim_time"] = _is_true(values["use_sim_time"])
-    return given
-
-
-def _is_true(text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0"):
-        raise ValueError(f"{text!r} is neither true nor false")
-    return text.lower() in ("true", "1")

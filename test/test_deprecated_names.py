@@ -98,3 +98,12 @@ def test_a_training_configuration_of_the_release_before_is_the_same():
     now = {"name": "a", "data": ".", "sources": [], "paste": {"distractors": 0.5, "ground_patches": 0.25}}
     old = now | {"paste": {"decoys": 0.5, "patches": 0.25}}
     assert build_train_config(old, "x.yaml") == build_train_config(now, "x.yaml")
+
+
+def test_a_command_that_is_not_installed_any_more_is_named_with_what_took_its_place():
+    command = [sys.executable, "-m", "fishy_ros.commands.cli", "ablate", "plan.yaml"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 2
+    assert run.stderr == (
+        "fishy: `fishy ablate` is not installed any more; in a clone, run `python -m experiments.ablate`\n"
+    )

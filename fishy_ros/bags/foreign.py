@@ -78,7 +78,7 @@ def _refuse_profile(file: Path, opened: IO[bytes]) -> None:
     kinds = ", ".join(sorted(_message_kinds(opened))[:5])
     raise BagError(
         f"{name}{f' with messages in {kinds}' if kinds else ''}; expected the profile 'ros2' with messages in cdr. "
-        "Write it anew with the Python package mcap-ros2-support, or record the topics with `ros2 bag record`"
+        "Rewrite it with the Python package mcap-ros2-support, or record the topics with `ros2 bag record`"
     )
 
 

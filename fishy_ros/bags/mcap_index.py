@@ -29,7 +29,7 @@ def check_index(storage: ReaderProtocol, path: Path) -> None:
     for connection in storage.connections:
         if not 0 <= connection.msgcount <= MAX_MESSAGES:
             count = f"{connection.msgcount} messages of {connection.topic}"
-            raise BagError(f"{path}: states {count}, expected 0 to {MAX_MESSAGES}")
+            raise BagError(f"{path}: the index claims {count}, expected 0 to {MAX_MESSAGES}")
     chunks: Sequence[ChunkInfo] = getattr(storage, "chunks", ())  # MCAP files have them
     _check_places(chunks, path)
     _check_times(chunks, path)
@@ -43,7 +43,7 @@ def _check_places(chunks: Sequence[ChunkInfo], path: Path) -> None:
             raise BagError(f"{path}: two chunks of the index share byte {following.chunk_start_offset}")
     for chunk in ordered:
         if chunk.compressed_size > chunk.chunk_length:
-            raise BagError(f"{path}: the chunk at byte {chunk.chunk_start_offset} states to be longer than itself")
+            raise BagError(f"{path}: the chunk at byte {chunk.chunk_start_offset} claims more data than it can hold")
 
 
 def _check_times(chunks: Sequence[ChunkInfo], path: Path) -> None:
@@ -55,6 +55,6 @@ def _check_times(chunks: Sequence[ChunkInfo], path: Path) -> None:
         total += size
         if total > MAX_OPEN_BYTES:
             raise BagError(
-                f"{path}: the chunks of one moment ({time_ns} ns) hold {total} bytes together, "
+                f"{path}: the chunks that overlap at {time_ns} ns hold {total} bytes in total, "
                 f"expected at most {MAX_OPEN_BYTES}"
             )

@@ -155,7 +155,7 @@ def decode_labels(message: bytes) -> LabelMap:
     """
     image = _deserialize(message, IMAGE_TYPE)
     if image.encoding not in {"mono8", "8UC1"}:
-        raise ImageError(f"ground-truth labels are expected as mono8, found {image.encoding!r}")
+        raise ImageError(f"expected ground-truth labels as mono8, found {image.encoding!r}")
     height, width, step = int(image.height), int(image.width), int(image.step)
     check_size(height, width)
     if step < width or len(image.data) < step * height:

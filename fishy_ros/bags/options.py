@@ -33,7 +33,7 @@ def bag_options(storage: str, image_format: str, compression: str, rate: float) 
         if value not in choices:
             raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
     if not 1e-3 <= rate <= 1e4:
-        raise ConfigError(f"rate is {rate} frames a second, expected 0.001 to 10000")
+        raise ConfigError(f"rate is {rate} Hz, expected 0.001 to 10000")
     return BagOptions(
         cast(Storage, storage),
         cast(ImageFormat, image_format),

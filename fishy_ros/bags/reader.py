@@ -14,11 +14,11 @@ from fishy_ros.bags.topics import (
     IMAGE_TYPE,
     LABELS_TOPIC,
     Topic,
-    camera_info_topic,
     choose_image_topic,
     describe_topics,
 )
 from fishy_ros.errors import BagError
+from fishy_ros.topics import camera_info_topic
 
 
 class BagReader:

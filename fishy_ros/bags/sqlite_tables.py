@@ -44,4 +44,4 @@ def check_tables(file: Path) -> None:
     with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
         found = database.execute(_NO_TABLES).fetchone() or database.execute(_COMPUTED_COLUMNS).fetchone()
     if found is not None:
-        raise BagError(f"{file}: {found[0]!r} is no plain table or column, expected only those")
+        raise BagError(f"{file}: {found[0]!r} is not a plain table or column, and nothing else is read")

@@ -137,7 +137,7 @@ def _refuse_overlap(ordered: Sequence[BoundedReader], path: Path) -> None:
         overlap_ns = min(reader.end_time, following.end_time) - following.start_time
         if overlap_ns > 0.5 * min(reader.duration, following.duration) and overlap_ns > 1:
             names = f"{Path(str(reader.path)).name} and {Path(str(following.path)).name}"
-            raise BagError(f"{path}: {names} overlap in time, expected the parts of one recording; name one of them")
+            raise BagError(f"{path}: {names} overlap in time, expected the parts of one recording; choose one of them")
 
 
 def _check_encoding(reader: BoundedReader, file: Path) -> None:

@@ -48,9 +48,9 @@ def find_storage_files(path: Path) -> StorageFiles:
         return _files_of_metadata(path)
     files = _files_of_folder(path)
     if not files:
-        raise BagError(f"{path}: looked for metadata.yaml, .mcap or .db3 files; found {_describe(path)}")
+        raise BagError(f"{path}: expected metadata.yaml, .mcap or .db3 files; found {_describe(path)}")
     if len({_plain_suffix(file) for file in files}) > 1:
-        raise BagError(f"{path}: holds .mcap and .db3 files and no metadata.yaml; name one of them")
+        raise BagError(f"{path}: holds .mcap and .db3 files and no metadata.yaml; choose one of them")
     if len(files) == 1:
         return StorageFiles(files)
     return StorageFiles(
@@ -74,7 +74,7 @@ def _files_of_metadata(path: Path) -> StorageFiles:
     information = document.get("rosbag2_bagfile_information") if isinstance(document, dict) else None
     names = information.get("relative_file_paths") if isinstance(information, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BagError(f"{metadata}: looked for rosbag2_bagfile_information.relative_file_paths, a list of names")
+        raise BagError(f"{metadata}: expected rosbag2_bagfile_information.relative_file_paths to be a list of names")
     # Only the last part of a name counts, so nothing leads out of the folder.
     listed = list(dict.fromkeys(path / PurePath(name).name for name in names))
     if not listed:
@@ -88,9 +88,9 @@ def _files_of_metadata(path: Path) -> StorageFiles:
     if are_names and len(there) == len(listed):
         taken = ", ".join(file.name for file in there[:8])
         return StorageFiles(
-            there, f"{path}: metadata.yaml names {', '.join(missing[:8])}, missing there; read is {taken}"
+            there, f"{path}: metadata.yaml names {', '.join(missing[:8])}, which are missing; read instead: {taken}"
         )
-    raise BagError(f"{path}: metadata.yaml names {', '.join(missing)}, missing there; found {_describe(path)}")
+    raise BagError(f"{path}: metadata.yaml names {', '.join(missing)}, which are missing; found {_describe(path)}")
 
 
 def _packed_or_not(file: Path) -> Path | None:

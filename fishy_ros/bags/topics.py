@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fishy_ros.errors import BagError
+from fishy_ros.topics import base_topic
 
 IMAGE_TOPIC = "/camera/image_raw"
 COMPRESSED_IMAGE_TOPIC = "/camera/image_raw/compressed"
@@ -51,22 +52,12 @@ def choose_image_topic(topics: Mapping[str, Topic], wanted: str | None, labels_t
         name: topic for name, topic in cameras.items() if name == base_topic(name) or base_topic(name) not in cameras
     }
     if not distinct:
-        raise BagError(f"{where}: looked for a topic with camera images ({IMAGE_TYPE}); {describe_topics(topics)}")
+        raise BagError(f"{where}: no topic with camera images ({IMAGE_TYPE}); {describe_topics(topics)}")
     if IMAGE_TOPIC in distinct:
         return distinct[IMAGE_TOPIC]
     if len(distinct) > 1:
-        raise BagError(f"{where}: several cameras, name one with --image-topic: {_list_topics(distinct)}")
+        raise BagError(f"{where}: several cameras; choose one with --image-topic: {_list_topics(distinct)}")
     return next(iter(distinct.values()))
-
-
-def base_topic(image_topic: str) -> str:
-    """Strip the transport from an image topic: `/camera/image_raw/compressed` gives `/camera/image_raw`."""
-    return image_topic.removesuffix("/compressed")
-
-
-def camera_info_topic(image_topic: str) -> str:
-    """Name the topic beside an image topic where its calibration is published."""
-    return base_topic(image_topic).rpartition("/")[0] + "/camera_info"
 
 
 def describe_topics(topics: Mapping[str, Topic]) -> str:

@@ -37,13 +37,13 @@ def unpack_zstd(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
     left = limit
     while data:
         if len(parts) == MAX_FRAMES:
-            raise BagError(f"compressed bytes of more than {MAX_FRAMES} frames; recorders write one")
+            raise BagError(f"compressed data with more than {MAX_FRAMES} frames; recorders write one")
         frame = zstd.ZstdDecompressor()
         part = frame.decompress(data, max_length=left + 1)
         if len(part) > left:
-            raise BagError(f"{len(data)} compressed bytes hold more than the {limit} bytes allowed")
+            raise BagError(f"{len(data)} compressed bytes unpack to more than the {limit} bytes allowed")
         if not frame.eof:
-            raise BagError(f"{len(data)} compressed bytes break off")
+            raise BagError(f"{len(data)} compressed bytes are truncated")
         left -= len(part)
         parts.append(part)
         data = frame.unused_data
@@ -59,7 +59,7 @@ def unpack_lz4(data: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
     """
     unpacked: bytes = LZ4FrameDecompressor().decompress(data, max_length=limit + 1)
     if len(unpacked) > limit:
-        raise BagError(f"{len(data)} compressed bytes hold more than the {limit} bytes allowed")
+        raise BagError(f"{len(data)} compressed bytes unpack to more than the {limit} bytes allowed")
     return unpacked
 
 
@@ -75,5 +75,5 @@ def unpack_file(source: Path, target: Path) -> None:
         while block := packed.read(_BLOCK):
             room -= len(block)
             if room < 0:
-                raise BagError(f"{source}: too large to unpack to {target.parent}, of which 1 GiB has to stay free")
+                raise BagError(f"{source}: not enough space to unpack to {target.parent}; 1 GiB has to stay free")
             sink.write(block)

@@ -129,7 +129,7 @@ class BagWriter:
         """
         if not self._frames:
             self.abort()
-            raise BagError(f"{self._path}: no frame was written, so there is no bag")
+            raise BagError(f"{self._path}: no bag was written, because there was no frame")
         try:
             self._writer.close()
             (self._work / self._path.name).rename(self._path)
@@ -157,7 +157,7 @@ class BagWriter:
 
     def _make_work_folder(self) -> Path:
         if self._path.exists():
-            raise BagError(f"{self._path}: exists already, not overwriting it")
+            raise BagError(f"{self._path}: already exists and is not overwritten")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             return Path(tempfile.mkdtemp(prefix=f".{self._path.name}.", suffix=".partial", dir=self._path.parent))

@@ -25,11 +25,13 @@ def bag(
     dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "synthetic",
     root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Only so many frames.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of a synthetic street, and of --overlay.", min=0)] = None,
+    frames: Annotated[int | None, typer.Option(help="Stop after this many frames.", min=1)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed of the synthetic street and of --overlay.", min=0)
+    ] = None,
     height: Annotated[int | None, typer.Option(help="Height of a synthetic street in px.")] = None,
     width: Annotated[int | None, typer.Option(help="Width of a synthetic street in px.")] = None,
-    rate: Annotated[float, typer.Option(help="Frames a second.")] = 10.0,
+    rate: Annotated[float, typer.Option(help="Frame rate in Hz.")] = 10.0,
     storage: Annotated[str, typer.Option(help="mcap or sqlite3.")] = "mcap",
     image_format: Annotated[str, typer.Option(help="raw, png or jpeg.")] = "raw",
     jpeg_quality: Annotated[int, typer.Option(help="Quality of JPEG images, 1 to 100.")] = 95,

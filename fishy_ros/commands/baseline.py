@@ -22,16 +22,16 @@ def register(app: typer.Typer) -> None:
 def baseline(
     model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
     config: Annotated[
-        Path | None, typer.Option(help="Training configuration; its training images are the normal ones.")
+        Path | None, typer.Option(help="Training configuration whose training images are the normal images.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Folder of normal images (of your own camera, say) instead of --config.")
+        Path | None, typer.Option(help="Folder of normal images, for example of your own camera, instead of --config.")
     ] = None,
-    images: Annotated[int, typer.Option(help="Number of images to measure.", min=1)] = 200,
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    images: Annotated[int, typer.Option(help="Number of images to use.", min=1)] = 200,
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
 ) -> None:
-    """Write the statistics of normal images into a package; the node warns when its input differs from them."""
+    """Store the statistics of normal images in a model package, for the drift warning of the node."""
     from rich.progress import track
 
     from fishy_ros.drift.baseline import write_baseline
@@ -57,7 +57,7 @@ def _normal(config: Path | None, data: str | None, folder: Path | None, count: i
         )
         return (read_image(files[index]) for index in chosen)
     if config is None or folder is not None:
-        raise ConfigError("normal images are needed: name either a training configuration (--config) or a --folder")
+        raise ConfigError("normal images are required: give either --config or --folder")
     from fishy_ros.training.precision.variants import training_pictures
 
     pictures = training_pictures(config, data, count)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import checked_output
+from fishy_ros.files import write_json
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from fishy_ros.evaluation.bench.result import BenchResult
     from fishy_ros.evaluation.bench.sampling import Plan
 
-Rounds = Annotated[int, typer.Option(help="Rounds; in each, every configuration has its turn.", min=1)]
-Frames = Annotated[int, typer.Option(help="Frames of a configuration in a round.", min=1)]
-WarmUp = Annotated[int, typer.Option(help="Frames before anything counts.", min=0)]
-Out = Annotated[Path | None, typer.Option(help="File for the result as JSON; the picture goes beside it.")]
+Rounds = Annotated[int, typer.Option(help="Number of rounds; every configuration runs once per round.", min=1)]
+Frames = Annotated[int, typer.Option(help="Frames per configuration and round.", min=1)]
+WarmUp = Annotated[int, typer.Option(help="Warm-up frames, not measured.", min=0)]
+Out = Annotated[
+    Path | None, typer.Option(help="JSON file to write; the plot is written next to it.", callback=checked_output)
+]
 Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
 Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
 CAMERA_SIZE = "1024x2048"
@@ -29,7 +33,7 @@ LOG_COLUMNS = 160
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Measure stages, runtimes, settings and the path through the bus.")
+    group = typer.Typer(help="Benchmark stages, runtimes, settings and the path through DDS.")
     group.callback(invoke_without_command=True)(detect)
     group.command("settings")(settings)
     group.command("roofline")(roofline)
@@ -45,24 +49,22 @@ def register(app: typer.Typer) -> None:
 
 def detect(
     context: typer.Context,
-    model: Annotated[list[str] | None, typer.Option(help="Model package; may be given again.")] = None,
-    runtime: Annotated[list[str] | None, typer.Option(help="Runtime; may be given again.")] = None,
-    precision: Annotated[list[str] | None, typer.Option(help="Precision; may be given again.")] = None,
-    threads: Annotated[list[int] | None, typer.Option(help="Processor threads, 0 for all; may be given again.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Model package; repeatable.")] = None,
+    runtime: Annotated[list[str] | None, typer.Option(help="Inference runtime; repeatable.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Precision; repeatable.")] = None,
+    threads: Annotated[list[int] | None, typer.Option(help="CPU threads, 0 for all cores; repeatable.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    size: Annotated[
-        list[str] | None, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH; may be given again.")
-    ] = None,
+    size: Annotated[list[str] | None, typer.Option(help="Camera image size, HEIGHTxWIDTH; repeatable.")] = None,
     transport: Annotated[str, typer.Option(help="raw (bgr8), jpeg or jpeg-whole (decoded at full size).")] = "raw",
     vs: Annotated[
-        list[str] | None, typer.Option(help="A second configuration: key=value,... in place of the first's values.")
+        list[str] | None, typer.Option(help="Second configuration to compare with: key=value,... overrides the first.")
     ] = None,
     rounds: Rounds = 10,
     frames: Frames = 10,
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Measure the detector in this process; every combination of the given values is one configuration."""
+    """Benchmark the detector in this process, for every combination of the given values."""
     if context.invoked_subcommand is not None:
         return
     from fishy_ros.evaluation.bench.detect import run_detect
@@ -88,7 +90,7 @@ def settings(
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Compare the settings of a runtime on the CPU, one changed at a time; `cpu` is processor time of all threads."""
+    """Compare CPU settings of a runtime, changing one at a time; `cpu` is CPU time summed over threads."""
     from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
     from fishy_ros.evaluation.bench.settings import candidates, run_settings
 
@@ -104,15 +106,17 @@ def roofline(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
     gflops: Annotated[
-        float, typer.Option(help="Peak arithmetic in GFLOP/s, as for a GPU; 0 measures this processor's.", min=0)
+        float, typer.Option(help="Peak compute in GFLOP/s (required for a GPU); 0 measures this CPU.", min=0)
     ] = 0,
-    bandwidth: Annotated[float, typer.Option(help="Memory bandwidth in GB/s; 0 measures this processor's.", min=0)] = 0,
+    bandwidth: Annotated[
+        float, typer.Option(help="Memory bandwidth in GB/s (required for a GPU); 0 measures this CPU.", min=0)
+    ] = 0,
     rounds: Rounds = 10,
     frames: Frames = 10,
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Compare a runtime with the shortest time that arithmetic and memory allow for the graph."""
+    """Compare a runtime with the roofline limit: the shortest time that compute and memory bandwidth allow."""
     from fishy_ros.evaluation.bench.machine_limits import MachineLimits, measure_limits
     from fishy_ros.evaluation.bench.result import machine_line
     from fishy_ros.evaluation.bench.roofline import roofline_table, run_roofline
@@ -137,9 +141,9 @@ def node(
     runtime: Runtime = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
-    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
-    frames: Annotated[int, typer.Option(help="Frames of each node in a round.", min=1)] = 60,
-    rounds: Annotated[int, typer.Option(help="Rounds; each starts every node anew.", min=1)] = 3,
+    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    frames: Annotated[int, typer.Option(help="Frames per node and round.", min=1)] = 60,
+    rounds: Annotated[int, typer.Option(help="Number of rounds; each restarts every node.", min=1)] = 3,
     out: Out = None,
 ) -> None:
     """Measure the path through DDS: this node against the baseline node.
@@ -162,14 +166,14 @@ def node(
 
 def start(
     model: Model = DEFAULT_MODEL,
-    runtime: Annotated[list[str] | None, typer.Option(help="Runtime; may be given again.")] = None,
-    precision: Annotated[list[str] | None, typer.Option(help="Precision; may be given again.")] = None,
+    runtime: Annotated[list[str] | None, typer.Option(help="Inference runtime; repeatable.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Precision; repeatable.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
-    rounds: Annotated[int, typer.Option(help="How often every node is started.", min=1)] = 5,
+    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    rounds: Annotated[int, typer.Option(help="Number of starts per configuration.", min=1)] = 5,
     out: Out = None,
 ) -> None:
-    """Measure how long the node takes from the start of its process to its first heatmap.
+    """Measure the time from the start of the node to its first heatmap.
 
     start: process started to node active; connect: until every topic is matched; first frame: until its heatmap is
     here. An engine that is not in the cache yet is built in the first round.
@@ -195,11 +199,11 @@ def memory(
     runtime: Runtime = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
-    size: Annotated[str, typer.Option(help="Size of the camera's images, HEIGHTxWIDTH.")] = CAMERA_SIZE,
-    frames: Annotated[int, typer.Option(help="Frames to play.", min=4)] = 10_000,
+    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    frames: Annotated[int, typer.Option(help="Number of frames to play.", min=4)] = 10_000,
     out: Out = None,
 ) -> None:
-    """Measure the memory of the node while frames go through it, one after the other."""
+    """Measure the memory use of the node over many frames."""
     from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
     from fishy_ros.evaluation.bench.memory import run_memory, write_memory_picture
 
@@ -223,7 +227,7 @@ def baselines(
     warm_up: WarmUp = 5,
     out: Out = None,
 ) -> None:
-    """Compare the detector with what one would have otherwise.
+    """Compare the detector with common alternatives.
 
     plain-onnxruntime is a session with its default settings; onnxruntime is the runtime of the detector; erfnet has
     random weights.
@@ -242,15 +246,15 @@ def precisions(
     root: Annotated[Path, typer.Option(help="Folder of the dataset with labelled anomalies.")],
     dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "fishyscapes-lostandfound",
     segmentation: Annotated[
-        Path | None, typer.Option(help="Folder with images/ and labels/ (Cityscapes train ids), for the mean IoU.")
+        Path | None, typer.Option(help="Folder with images/ and labels/ (Cityscapes train ids), for mean IoU.")
     ] = None,
     model: Model = DEFAULT_MODEL,
-    precision: Annotated[list[str] | None, typer.Option(help="Precision; repeatable. Default: all.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Precision to measure; repeatable. Default: all.")] = None,
     runtime: Runtime = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
+    out: Out = None,
 ) -> None:
-    """Measure what each precision of a model costs in AP, FPR95, AUROC and mean IoU."""
+    """Measure AP, FPR95, AUROC and mean IoU of each precision of a model."""
     from rich.progress import Progress
 
     from fishy_ros.datasets.registry import open_dataset
@@ -269,10 +273,9 @@ def precisions(
 
 def metrics(
     frames: Annotated[int, typer.Option(help="Synthetic frames of 2048x1024 pixels.", min=1)] = 100,
-    out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
+    out: Out = None,
 ) -> None:
-    """Measure exact streaming metrics against pooling and sorting all pixels, in time and memory."""
-    import json
+    """Compare the exact streaming metrics with pooling and sorting all pixels, in time and memory."""
     from dataclasses import asdict
 
     from fishy_ros.evaluation.bench.metrics import FrameSet, benchmark_table, run
@@ -281,9 +284,8 @@ def metrics(
     result = run(FrameSet(frames))
     _console().print(benchmark_table(result), markup=False, highlight=False)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
         document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
-        out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_json(out, document)
 
 
 def training(

@@ -25,31 +25,34 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
-    name: Annotated[str, typer.Argument(metavar="[MODEL]", help="Name or folder of a model package.")] = "",
-    model: Annotated[str, typer.Option(help="The same.")] = DEFAULT_MODEL,
+    name: Annotated[str, typer.Argument(metavar="[MODEL]", help="Model package: a name or a path.")] = "",
+    model: Annotated[str, typer.Option(help="Model package, as an option.")] = DEFAULT_MODEL,
     precision: Annotated[
-        list[str] | None, typer.Option(help="Precision to build for; may be given again. All of them by default.")
+        list[str] | None, typer.Option(help="Precision to build for; repeatable. Default: all.")
     ] = None,
     trusted_key: TrustedKey = "",
-    device: Annotated[str, typer.Option(help="Device to build for: cuda or dla, also with :N.")] = "cuda",
+    device: Annotated[str, typer.Option(help="Device to build for: cuda, dla, cuda:N or dla:N.")] = "cuda",
     destination: Annotated[
         Destination,
-        typer.Option("--for", help="this: the GPU of this machine. rtx: GPUs elsewhere, with TensorRT for RTX."),
+        typer.Option(
+            "--for",
+            help="What to build for: this (the GPU of this machine) or rtx (GPUs elsewhere, with TensorRT for RTX).",
+        ),
     ] = Destination.THIS,
     target: Annotated[
         list[str] | None,
-        typer.Option(help="With --for rtx: compute capability such as sm86, repeatable; all from 8.0 on by default."),
+        typer.Option(help="With --for rtx: compute capability such as sm86; repeatable. Default: 8.0 and later."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="With --for rtx: write a copy of the package there, and leave the model alone.")
+        Path | None, typer.Option(help="With --for rtx: write a copy of the package here instead of changing it.")
     ] = None,
     layers: Annotated[
-        Path | None, typer.Option(help="With --for rtx: write what the engines are made of to this JSON file.")
+        Path | None, typer.Option(help="With --for rtx: JSON file to write the layers of the engines to.")
     ] = None,
 ) -> None:
-    """Build the TensorRT engines of a model, so that the node starts at once.
+    """Build the TensorRT engines of a model ahead of time.
 
-    Without --for they go into the cache of this account. With --for rtx they go into the package, and no GPU is needed.
+    By default they go into the cache of this account. With --for rtx they go into the package, and no GPU is needed.
     """
     import logging
 

@@ -14,19 +14,19 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
-    config: Annotated[Path, typer.Argument(help="The training configuration; it names the normal images.")],
+    config: Annotated[Path, typer.Argument(help="Training configuration that names the normal images.")],
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
-    head: Annotated[str, typer.Option(help="Head whose score becomes the heatmap.")] = "dissimilarity",
-    out: Annotated[Path | None, typer.Option(help="Output folder; default: that of the checkpoint.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    images: Annotated[int, typer.Option(help="Number of training images to measure on.", min=1)] = 200,
+    head: Annotated[str, typer.Option(help="Anomaly head that produces the heatmap.")] = "dissimilarity",
+    out: Annotated[Path | None, typer.Option(help="Output folder. Default: the folder of the checkpoint.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    images: Annotated[int, typer.Option(help="Number of training images to use.", min=1)] = 200,
     objects: Annotated[
         Path | None, typer.Option(help="Objects to paste into training images, for heads fitted on anomalies.")
     ] = None,
-    height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
-    width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
+    height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
+    width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
-    """Write `statistics.safetensors` and `calibration.json`, both from normal training images only."""
+    """Calibrate a head on normal images; writes `statistics.safetensors` and `calibration.json`."""
     from rich.progress import track
 
     from fishy_ros.training.calibrate import measure_calibration, normal_images

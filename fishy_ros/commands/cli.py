@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from fishy_ros.deprecated_names import with_current_arguments
-from fishy_ros.errors import FishyError
+from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.libraries import check_libraries
+from fishy_ros.failures import describe_failure
 from fishy_ros.terminal import printable
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ COMMANDS: tuple[str, ...] = (
     "pack",
     "train",
     "evaluate",
-    "ablate",
+    "table",
     "calibrate",
     "export",
     "convert",
@@ -62,13 +64,36 @@ def build_app() -> typer.Typer:
     return app
 
 
+def _refuse_what_moved(arguments: list[str]) -> None:
+    """Say where a command went that is not installed any more.
+
+    Raises:
+        ConfigError: the command is one of them.
+    """
+    if arguments[:1] == ["ablate"]:
+        raise ConfigError("`fishy ablate` is not installed any more; in a clone, run `python -m experiments.ablate`")
+
+
 def main() -> None:
-    """Run the command line; an expected error ends it with one line and exit status 2."""
+    """Run the command line; an error that a user can cure ends it with one line and exit status 2."""
     try:
+        _refuse_what_moved(sys.argv[1:])
         build_app()(with_current_arguments(sys.argv[1:]))
-    except FishyError as error:
-        print(f"fishy: {printable(str(error))}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("fishy: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        reason = describe_failure(error)
+        if reason is None:
+            raise
+        _tell(f"fishy: {printable(reason)}")
         sys.exit(2)
+
+
+def _tell(line: str) -> None:
+    """Write a line to standard error, in red on a terminal, whatever is installed."""
+    is_red = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    print(f"\033[31m{line}\033[0m" if is_red else line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -14,12 +16,14 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="A report.json, or the folder it lies in.")],
-    b: Annotated[Path, typer.Argument(help="The report.json to compare it with.")],
+    a: Annotated[Path, typer.Argument(help="First report.json, or the folder that holds it.")],
+    b: Annotated[Path, typer.Argument(help="Second report.json, or the folder that holds it.")],
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json and comparison.png.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.")] = 0,
 ) -> None:
     """Compare two reports, with bootstrap intervals over frames."""
+    if out is not None:
+        check_output_folder(out)
     from fishy_ros.evaluation.report.compare import compare_reports, read_report
     from fishy_ros.evaluation.report.compare_output import comparison_table, write_comparison
 

@@ -19,12 +19,12 @@ def convert(
     model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
     precision: Annotated[list[str] | None, typer.Option(help="fp16 or int8; repeatable. Default: both.")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Training configuration; it names the normal images that int8 needs.")
+        Path | None, typer.Option(help="Training configuration that names the normal images, needed for int8.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    images: Annotated[int, typer.Option(help="Number of training images to measure activations on.", min=1)] = 64,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    images: Annotated[int, typer.Option(help="Number of training images used to calibrate activations.", min=1)] = 64,
 ) -> None:
-    """Make FP16 and INT8 graphs from the float32 graph of a package, and add them to it."""
+    """Add FP16 and INT8 graphs, made from the float32 graph, to a model package."""
     from fishy_ros.model_package import load_model_package
     from fishy_ros.training.precision.variants import PRECISIONS, add_precisions, training_pictures
 

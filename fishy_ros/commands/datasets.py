@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
-    commands = typer.Typer(help="List datasets and fetch them.")
+    commands = typer.Typer(help="List or download datasets.")
     commands.callback(invoke_without_command=True)(list_datasets)
     commands.command("fetch")(fetch)
     app.add_typer(commands, name="datasets")
@@ -21,9 +21,11 @@ def register(app: typer.Typer) -> None:
 
 def list_datasets(
     context: typer.Context,
-    root: Annotated[Path | None, typer.Option(help="Count the frames under this folder (or DIR/NAME).")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="Also count the frames found under this folder (or DIR/NAME).")
+    ] = None,
 ) -> None:
-    """List the datasets: options, license, where to get them, and how many frames are under --root."""
+    """List the datasets: options, license, where to get them, and the number of frames found under --root."""
     if context.invoked_subcommand is not None:
         return
     from fishy_ros.datasets.registry import DATASETS, dataset_options
@@ -40,10 +42,12 @@ def list_datasets(
 
 def fetch(
     name: Annotated[str, typer.Argument(help="Dataset.")],
-    root: Annotated[Path, typer.Option(help="Folder for the data; it is created.")],
-    unpack: Annotated[bool, typer.Option("--unpack/--keep-packed", help="Unpack archives beside themselves.")] = True,
+    root: Annotated[Path, typer.Option(help="Folder to download to; created if missing.")],
+    unpack: Annotated[
+        bool, typer.Option("--unpack/--keep-packed", help="Unpack the archives next to where they are stored.")
+    ] = True,
 ) -> None:
-    """Download the public files of a dataset, resuming where an earlier try stopped, and check them."""
+    """Download the public files of a dataset and verify them; an interrupted download resumes."""
     from fishy_ros.datasets.archives import extract
     from fishy_ros.datasets.download import sha256_of
     from fishy_ros.datasets.registry import DATASETS, dataset_info
@@ -53,7 +57,7 @@ def fetch(
     if not info.downloads:
         fetchable = ", ".join(sorted(other.name for other in DATASETS.values() if other.downloads))
         raise DatasetError(
-            f"dataset {name} has no public direct link; it comes from {info.source}. With link: {fetchable}"
+            f"dataset {name} has no public download link; get it from {info.source}. With link: {fetchable}"
         )
     for item in info.downloads:
         path = _download(item, root)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 SHORT_FRAMES = 12
 
 
@@ -19,16 +21,17 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the bag, the report, the video and pictures.")] = Path(
         "fishy_demo"
     ),
-    frames: Annotated[int, typer.Option(help="Frames of the drive, ten a second.", min=1)] = 60,
+    frames: Annotated[int, typer.Option(help="Number of frames to render, at 10 Hz.", min=1)] = 60,
     short: Annotated[bool, typer.Option("--short", help=f"Only {SHORT_FRAMES} frames.")] = False,
-    seed: Annotated[int, typer.Option(help="Another street.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; each seed is another street.", min=0)] = 0,
     real_time: Annotated[
-        bool, typer.Option("--real-time", help="Play at ten frames a second instead of one after the other.")
+        bool, typer.Option("--real-time", help="Play at 10 Hz instead of waiting for each heatmap.")
     ] = False,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
 ) -> None:
-    """Render a drive as a bag, replay it through the detector node over DDS, leave a report, a video and pictures."""
+    """Render a drive, replay it through the node over DDS, and write a report, a video and pictures."""
+    check_output_folder(out)
     from fishy_ros.evaluation.live.run_replay import run_replay
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
     from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted

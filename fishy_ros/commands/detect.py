@@ -24,31 +24,38 @@ def detect(
     source: Annotated[
         list[str], typer.Argument(help="Pictures, folders, patterns ('*.png'), videos, bags, or the index of a camera.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the results; a run into it that was stopped goes on.")] = Path(
+    out: Annotated[Path, typer.Option(help="Output folder; an interrupted run into it resumes.")] = Path(
         "fishy_detect"
     ),
     write: Annotated[
         list[str] | None,
-        typer.Option(help="overlay, mask, npy, png16, hdf5 or video; repeatable. Default: overlays, videos of videos."),
+        typer.Option(
+            help="overlay, mask, npy, png16, hdf5 or video; repeatable. Default: overlays, or videos for videos."
+        ),
     ] = None,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
     threshold: Annotated[
-        float | None, typer.Option(help="Score from which a pixel is anomalous; default: the model's.", min=0, max=1)
+        float | None,
+        typer.Option(
+            help="Score at which a pixel counts as anomalous. Default: the threshold of the model.", min=0, max=1
+        ),
     ] = None,
     threshold_low: Annotated[
-        float | None, typer.Option(help="Score down to which a region spreads; default: the threshold.", min=0, max=1)
+        float | None,
+        typer.Option(help="Score down to which a region grows (hysteresis). Default: the threshold.", min=0, max=1),
     ] = None,
-    smallest: Annotated[int, typer.Option(help="Smallest region, in px of the heatmap.", min=1)] = 1,
+    smallest: Annotated[int, typer.Option(help="Smallest region to report, in px of the heatmap.", min=1)] = 1,
     drivable: Annotated[
-        str, typer.Option(help="Only what stands on these classes, such as 'road,sidewalk'; empty: everywhere.")
+        str,
+        typer.Option(help="Report only regions that stand on these classes, such as 'road,sidewalk'. Default: all."),
     ] = "",
-    image_topic: Annotated[str | None, typer.Option(help="Camera of a bag that holds several.")] = None,
-    max_images: Annotated[int | None, typer.Option(help="Stop each source after so many images.", min=1)] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew instead of going on.")] = False,
+    image_topic: Annotated[str | None, typer.Option(help="Image topic to read, if a bag has several cameras.")] = None,
+    max_images: Annotated[int | None, typer.Option(help="Stop each source after this many images.", min=1)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start over instead of resuming.")] = False,
     trusted_key: TrustedKey = "",
 ) -> None:
     """Find anomalies in SOURCE... and write overlays, masks, raw maps, videos, and a line of regions for every image.

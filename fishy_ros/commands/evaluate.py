@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -17,22 +19,25 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     config: Annotated[Path, typer.Argument(help="Training configuration; its `validation` names the labelled sets.")],
     weights: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (.pt).")],
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("evaluation.json"),
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("evaluation.json"),
     head: Annotated[
-        list[str] | None, typer.Option(help="Head such as sml+boundaries, repeatable; all unless given.")
+        list[str] | None, typer.Option(help="Head to score, such as sml+boundaries; repeatable. Default: all.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    images: Annotated[int, typer.Option(help="Training images for the statistics of some heads.", min=1)] = 120,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    images: Annotated[int, typer.Option(help="Number of training images for heads that need statistics.", min=1)] = 120,
     objects: Annotated[
         Path | None, typer.Option(help="Objects to paste into training images, for heads fitted on anomalies.")
     ] = None,
     maps: Annotated[
         Path | None, typer.Option(help="Folder for score maps, SET/HEAD/NAME.npy, which `fishy score` reads.")
     ] = None,
-    height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
-    width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
+    every: Annotated[int, typer.Option(help="Count every N-th row and column of the labels only.", min=1)] = 1,
+    rounds: Annotated[int, typer.Option(help="How often each head is timed; 0 measures no costs.", min=0)] = 15,
+    height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
+    width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
-    """Write what each head finds and costs: AP, FPR95 and AUROC a set, mean IoU, and time beside the network alone."""
+    """Score and time every head: AP, FPR95 and AUROC per set, mean IoU, and time relative to the bare network."""
+    check_output(out)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -41,7 +46,9 @@ def evaluate(
     from fishy_ros.training.head_study import HeadStudy, study_table
 
     names = tuple(head or ())
-    study = HeadStudy(load_train_config(config), data, weights, names, images, height, width, objects, maps)
+    study = HeadStudy(
+        load_train_config(config), data, weights, names, images, height, width, objects, maps, every, rounds
+    )
     console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task("evaluating", total=study.steps)

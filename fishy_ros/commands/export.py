@@ -16,33 +16,38 @@ def register(app: typer.Typer) -> None:
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     out: Annotated[Path, typer.Argument(help="Folder of the model package, such as models/fishy-s.")],
-    description: Annotated[Path, typer.Option(help="YAML with name, version, description, license and training data.")],
+    description: Annotated[
+        Path, typer.Option(help="YAML file with name, version, description, license and training data.")
+    ],
     calibration: Annotated[
-        Path | None, typer.Option(help="Folder that `fishy calibrate` wrote; default: that of the checkpoint.")
+        Path | None, typer.Option(help="Output folder of `fishy calibrate`. Default: the folder of the checkpoint.")
     ] = None,
     report: Annotated[
-        list[str] | None, typer.Option(help="NAME=report.json of a replay of this model, for the card; repeatable.")
+        list[str] | None,
+        typer.Option(help="Replay report of this model to quote in its card, NAME=report.json; repeatable."),
     ] = None,
     precision: Annotated[
-        list[str] | None, typer.Option(help="fp32 (always written), fp16 or int8; repeatable. See `fishy convert`.")
+        list[str] | None,
+        typer.Option(help="Precision to write besides fp32: fp16 or int8; repeatable. See `fishy convert`."),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Training configuration; it names the normal images that int8 and the baseline need."),
+        typer.Option(help="Training configuration that names the normal images, needed for int8 and the baseline."),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
-    images: Annotated[int, typer.Option(help="Number of training images that int8 is measured on.", min=1)] = 64,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    images: Annotated[int, typer.Option(help="Number of training images used to calibrate int8.", min=1)] = 64,
     baseline_images: Annotated[
-        int, typer.Option(help="Training images for baseline and reduced sizes; 0 writes no baseline.", min=0)
+        int,
+        typer.Option(help="Number of training images for the baseline and reduced sizes; 0 writes no baseline.", min=0),
     ] = 200,
     reduced: Annotated[
         list[str] | None,
-        typer.Option(help="Smaller input such as 256x512, for the node's degraded mode; repeatable."),
+        typer.Option(help="Smaller input size for the degraded mode of the node, such as 256x512; repeatable."),
     ] = None,
-    height: Annotated[int, typer.Option(help="Rows of the network's input, a multiple of 32.")] = 512,
-    width: Annotated[int, typer.Option(help="Columns of the network's input, a multiple of 32.")] = 1024,
+    height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
+    width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
-    """Write `model.onnx`, `model.yaml` and `card.md`; the head and the calibration become part of the graph.
+    """Export network, head and calibration as a model package with one ONNX graph.
 
     With --config, the package also says what normal input looks like (`fishy baseline` does that alone).
     --precision int8 and --reduced give the node something to fall back on where it misses its deadline.
@@ -60,7 +65,7 @@ def export(
     sizes = [parse_size(text, height, width) for text in reduced or []]
     normal = training_pictures(config, data, baseline_images)
     if sizes and normal is None:
-        raise ConfigError("reduced sizes need normal images; name a training configuration with --config")
+        raise ConfigError("--reduced needs normal images: give --config")
     reports = {name: Path(path) for name, _, path in (entry.partition("=") for entry in report or [])}
     folder = calibration or checkpoint.parent
     package = build_package(checkpoint, folder, description, out, height, width, reports)

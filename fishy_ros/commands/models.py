@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,9 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="A package's name or folder; shows its card.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Model package whose card to show: a name or a path.")] = None,
 ) -> None:
-    """List the model packages found here, or show the card of one."""
+    """List the installed model packages, or show the card of one."""
     from rich.console import Console
 
     from fishy_ros.model_package import load_model_package
@@ -78,6 +79,8 @@ def _show(package: ModelPackage, console: Console) -> None:
         "graph": f"{package.graph_path.name}, sha256 {package.sha256}",
         "input": f"{package.input_height} x {package.input_width} pixels, {package.color_order}",
         "precisions": ", ".join(package.precisions),
+        "engines": "; ".join(f"{e.path.name} by {e.library} for {', '.join(e.targets)}" for e in package.engines)
+        or "none",
         "classes": ", ".join(f"{item.id} {item.name}" for item in package.classes),
         "score": f"{package.calibration.meaning} (default threshold {package.calibration.default_threshold:g})",
         "training data": "; ".join(package.training_data),
@@ -94,9 +97,15 @@ def _show(package: ModelPackage, console: Console) -> None:
 
 
 def _brief(package: ModelPackage) -> str:
-    """Put the metrics that are plain numbers or texts on one line."""
+    """Put the metrics on a line for every set that they were measured on, and single ones on one line."""
+    lines = [f"{name}: {_numbers(values)}" for name, values in package.metrics.items() if isinstance(values, Mapping)]
+    single = _numbers({name: value for name, value in package.metrics.items() if not isinstance(value, Mapping)})
+    return "\n".join(filter(None, [single, *lines]))
+
+
+def _numbers(values: Mapping[str, object]) -> str:
     return ", ".join(
         f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in package.metrics.items()
+        for key, value in values.items()
         if isinstance(value, (int, float, str))
     )

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommands."""
@@ -15,13 +17,14 @@ def register(app: typer.Typer) -> None:
 
 
 def pack(
-    config: Annotated[Path, typer.Argument(help="The training configuration whose data is packed.")],
+    config: Annotated[Path, typer.Argument(help="Training configuration whose data to pack.")],
     out: Annotated[Path, typer.Argument(help="Folder for the shards and their index.")],
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
     validation: Annotated[bool, typer.Option("--validation", help="Pack the sets that are watched, too.")] = False,
     shard_mib: Annotated[float, typer.Option(help="Largest size of a shard in MiB.")] = 60,
 ) -> None:
     """Pack the files that a training reads into shards with a SHA-256 each, such as for a machine with a GPU."""
+    check_output_folder(out)
     from rich.progress import Progress
 
     from fishy_ros.training.config import load_train_config

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.replay.request import ReplayRequest
@@ -21,71 +21,102 @@ def register(app: typer.Typer) -> None:
 
 def replay(
     bag: Annotated[Path | None, typer.Option(help="Bag: a folder, or an .mcap or .db3 file.")] = None,
-    image_topic: Annotated[str | None, typer.Option(help="Camera of the bag, where it has several.")] = None,
+    image_topic: Annotated[
+        str | None, typer.Option(help="Image topic to play, if the bag has several cameras.")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Dataset; `fishy datasets` lists them.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
-    live: Annotated[bool, typer.Option("--live/--offline", help="Through the node over DDS, or in process.")] = True,
-    rate: Annotated[float | None, typer.Option(help="Frames a second, instead of the bag's own rate.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live/--offline", help="Run the node over DDS, or the detector in this process.")
+    ] = True,
+    rate: Annotated[float | None, typer.Option(help="Frame rate in Hz, overriding the rate of the bag.")] = None,
     lockstep: Annotated[
-        bool, typer.Option("--lockstep", help="Each frame only after the previous heatmap; the default for datasets.")
+        bool,
+        typer.Option(
+            "--lockstep", help="Wait for each heatmap before playing the next frame; the default for datasets."
+        ),
     ] = False,
-    timeout: Annotated[float, typer.Option(help="In lockstep, seconds to wait for a heatmap.")] = 30.0,
-    attach: Annotated[str | None, typer.Option(help="Score this running node (such as /detector).")] = None,
-    play_topic: Annotated[str, typer.Option(help="Topic on which images are played.")] = "/camera/image_raw",
-    domain_id: Annotated[int | None, typer.Option(help="DDS domain; default: one of its own.")] = None,
-    peak: Annotated[bool, typer.Option("--peak", help="Find the highest rate with under 1 % dropped.")] = False,
-    peak_frames: Annotated[int, typer.Option(help="Frames for each try of --peak.", min=20)] = 120,
-    timing_frames: Annotated[int, typer.Option(help="Also time so many frames (Fishyscapes: 500).", min=0)] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a heatmap in lockstep.")] = 30.0,
+    attach: Annotated[str | None, typer.Option(help="Score a node that is already running, such as /detector.")] = None,
+    play_topic: Annotated[str, typer.Option(help="Topic to publish the images on.")] = "/camera/image_raw",
+    record: Annotated[
+        Path | None, typer.Option(help="Bag of everything that the node hears and publishes, such as drive.mcap.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="Parameter of the node, such as camera_height_m=1.4; repeatable."),
+    ] = None,
+    domain_id: Annotated[int | None, typer.Option(help="ROS domain ID. Default: a free one.")] = None,
+    peak: Annotated[
+        bool,
+        typer.Option("--peak", help="Find the highest frame rate at which less than 1 % of the frames are dropped."),
+    ] = False,
+    peak_frames: Annotated[int, typer.Option(help="Frames per trial of --peak.", min=20)] = 120,
+    timing_frames: Annotated[
+        int, typer.Option(help="Also time this many frames, as Fishyscapes does with 500.", min=0)
+    ] = 0,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
-    models: Annotated[str | None, typer.Option(help="Several models, A,B,...: compared and ranked.")] = None,
-    scores: Annotated[str | None, typer.Option(help="Several scores, msp,entropy,...: packages MODEL-SCORE.")] = None,
+    models: Annotated[str | None, typer.Option(help="Comma-separated models to compare and rank.")] = None,
+    scores: Annotated[
+        str | None, typer.Option(help="Comma-separated scores, such as msp,entropy; uses the packages MODEL-SCORE.")
+    ] = None,
     trusted_key: TrustedKey = "",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    fit: Annotated[str, typer.Option(help="Images of another aspect ratio: stretch, crop or pad.")] = "stretch",
     components: Annotated[
-        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'.")
+        str | None, typer.Option(help="Also compute component metrics, for the track 'anomaly' or 'obstacle'.")
     ] = None,
     regions: Annotated[
-        bool, typer.Option("--regions", help="False alarms a minute and objects found, before and after persistence.")
+        bool,
+        typer.Option(
+            "--regions", help="Also report false alarms per minute and objects found, before and after persistence."
+        ),
     ] = False,
     streaming: Annotated[
-        bool, typer.Option("--streaming", help="Also score what had been published by the time of each frame.")
+        bool, typer.Option("--streaming", help="Also score the newest heatmap published by the time of each frame.")
     ] = False,
     threshold: Annotated[
-        float | None, typer.Option(help="Threshold of --regions; default: the model's.", min=0, max=1)
+        float | None, typer.Option(help="Threshold of --regions. Default: the threshold of the model.", min=0, max=1)
     ] = None,
     threshold_low: Annotated[
-        float | None, typer.Option(help="Score down to which a region spreads.", min=0, max=1)
+        float | None, typer.Option(help="Score down to which a region grows (hysteresis).", min=0, max=1)
     ] = None,
-    smallest: Annotated[int, typer.Option(help="Smallest region, in px of the heatmap.", min=1)] = 1,
-    drivable: Annotated[str, typer.Option(help="Only regions that stand on these classes (--offline).")] = "",
-    confirm: Annotated[str, typer.Option(help="N/M: a region is confirmed after N of M frames.")] = "3/5",
+    smallest: Annotated[int, typer.Option(help="Smallest region to report, in px of the heatmap.", min=1)] = 1,
+    drivable: Annotated[
+        str, typer.Option(help="Count only regions that stand on these classes (with --offline).")
+    ] = "",
+    confirm: Annotated[str, typer.Option(help="Confirm a region after N of M frames, N/M.")] = "3/5",
     camera_height: Annotated[
-        float | None, typer.Option(help="Height of the camera in m, for distances; the bag has its calibration.")
+        float | None, typer.Option(help="Camera height above the ground in m, to compute distances.")
     ] = None,
-    camera_pitch: Annotated[float, typer.Option(help="How far the camera looks down, in degrees.")] = 0.0,
-    speed: Annotated[float, typer.Option(help="Speed of the car in m/s, for times.", min=0)] = 13.9,
+    camera_pitch: Annotated[float, typer.Option(help="Downward pitch of the camera in degrees.")] = 0.0,
+    speed: Annotated[float, typer.Option(help="Vehicle speed in m/s, to turn distances into times.", min=0)] = 13.9,
     video: Annotated[bool, typer.Option("--video", help="Write the overlays as a video.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
 ) -> None:
-    """Play a bag or a dataset through the detector, score every heatmap, and print and write the result."""
+    """Play a bag or a dataset through the detector and score every heatmap."""
     from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
     from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
+    from fishy_ros.imaging import as_fit
 
+    if out is not None:
+        check_output_folder(out)
+    parameters = tuple((key, str(value)) for key, value in parse_options(param or []))
     confirmation = parse_confirmation(confirm)
     wanted = RegionRequest(
         threshold, threshold_low, smallest, drivable, confirmation, camera_height, camera_pitch, speed
     )
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
-        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key),
-        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic) if live else None,
+        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
+        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record) if live else None,
         out=out,
         timing_frames=timing_frames,
         components=components,

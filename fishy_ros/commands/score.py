@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -15,13 +17,17 @@ def register(app: typer.Typer) -> None:
 
 def score(
     scores: Annotated[
-        Path, typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, numbers [h, w], larger = stranger.")
+        Path,
+        typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, numbers [h, w], larger means more anomalous."),
     ],
     labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 normal, 1 anomaly, 255 ignored.")],
-    images: Annotated[Path | None, typer.Option(help="Folder with the images themselves, for the report.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder with the images, shown in the report.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and pictures.")] = None,
     components: Annotated[
-        str | None, typer.Option(help="Component metrics too, for the track 'anomaly' or 'obstacle'; a second pass.")
+        str | None,
+        typer.Option(
+            help="Also compute component metrics, for the track 'anomaly' or 'obstacle'; takes a second pass."
+        ),
     ] = None,
 ) -> None:
     """Score saved maps against labels: pooled AP, AUROC, FPR95 and more.
@@ -29,6 +35,8 @@ def score(
     Maps of another size than their labels are resized bilinearly. Names may be equal, or those of Fishyscapes
     (NNNN_ID_labels.png) and SegmentMeIfYouCan (ID_labels_semantic.png).
     """
+    if out is not None:
+        check_output_folder(out)
     from rich.console import Console
     from rich.progress import Progress
 

@@ -10,7 +10,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
-    commands = typer.Typer(help="Sign model packages and check their signatures.", no_args_is_help=True)
+    commands = typer.Typer(help="Create keys, sign model packages and verify signatures.", no_args_is_help=True)
     commands.command("keygen")(keygen)
     commands.command("sign")(sign)
     commands.command("verify")(verify)
@@ -18,22 +18,22 @@ def register(app: typer.Typer) -> None:
 
 
 def keygen(
-    name: Annotated[Path, typer.Argument(help="Writes NAME.key, to keep secret, and NAME.pub, to hand out.")],
+    name: Annotated[Path, typer.Argument(help="Write NAME.key (keep it secret) and NAME.pub (hand it out).")],
 ) -> None:
-    """Make a pair of Ed25519 keys."""
+    """Create an Ed25519 key pair."""
     from fishy_ros.model_package import create_keys, fingerprint
 
     private, public = name.with_name(f"{name.name}.key"), name.with_name(f"{name.name}.pub")
     create_keys(private, public)
-    typer.echo(f"{private}: private key, to sign with; whoever has it can sign")
-    typer.echo(f"{public}: public key {fingerprint(public)}, to check signatures with")
+    typer.echo(f"{private}: private key; keep it secret, whoever has it can sign")
+    typer.echo(f"{public}: public key {fingerprint(public)}; hand it out to verify signatures")
 
 
 def sign(
     model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
     key: Annotated[Path, typer.Option(help="Private key.")],
 ) -> None:
-    """Sign a model package; its graphs must have the hashes that it states."""
+    """Sign a model package, after checking the hashes of its graphs."""
     from fishy_ros.model_package import load_model_package, sign_description
     from fishy_ros.model_package.description import DESCRIPTION_FILE
 
@@ -47,7 +47,7 @@ def verify(
     model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
     key: Annotated[Path, typer.Option(help="Public key of the signer.")],
 ) -> None:
-    """Check that a model package was signed with a key, and that all its graphs have the hashes that it states."""
+    """Verify the signature of a model package and the hashes of its graphs."""
     from fishy_ros.model_package import fingerprint, load_model_package
 
     package = load_model_package(model, trusted_key=key)

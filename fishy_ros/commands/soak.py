@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -17,21 +17,21 @@ def register(app: typer.Typer) -> None:
 
 
 def soak(
-    hours: Annotated[float, typer.Option(help="How long; 0.0167 is a minute.")] = 1.0,
-    rate: Annotated[float, typer.Option(help="Frames a second of the camera.")] = 5.0,
-    fault_every: Annotated[float, typer.Option(help="Seconds from fault to fault, on average.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="Of the order, the times and the contents of the faults.", min=0)] = 0,
-    recovery: Annotated[float, typer.Option(help="Seconds that the first heatmap after a fault may take.")] = 1.0,
-    height: Annotated[int, typer.Option(help="Height of the pictures in px; they are twice as wide.")] = 256,
+    hours: Annotated[float, typer.Option(help="Duration in hours; 0.0167 is one minute.")] = 1.0,
+    rate: Annotated[float, typer.Option(help="Frame rate of the camera in Hz.")] = 5.0,
+    fault_every: Annotated[float, typer.Option(help="Mean time between faults in seconds.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Random seed of the order, time and content of the faults.", min=0)] = 0,
+    recovery: Annotated[float, typer.Option(help="Maximum time to recover from a fault, in seconds.")] = 1.0,
+    height: Annotated[int, typer.Option(help="Image height in px; the width is twice that.")] = 256,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = DEFAULT_MODEL,
     trusted_key: TrustedKey = "",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 takes all processors.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Folder for soak.json, soak.png and the node's log.")] = Path("out/soak"),
 ) -> None:
-    """Play a synthetic camera to a detector process under random faults; exit status 1 if the contract was broken."""
+    """Run the detector for hours under random faults; exits with 1 if it broke its contract."""
     from fishy_ros.evaluation.live.run_replay import require_ros
     from fishy_ros.evaluation.replay.request import DetectorChoice
     from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
@@ -42,7 +42,7 @@ def soak(
 
     choice = DetectorChoice(model, runtime, device, precision, threads, trusted_key)
     request = SoakRequest(hours * 3600, choice, rate, fault_every, seed, recovery, height)
-    out.mkdir(parents=True, exist_ok=True)
+    check_output_folder(out)
     with StageProgress() as progress, exit_when_interrupted(progress):
         result = run_soak(request, out, progress)
     result.write(out / "soak.json")

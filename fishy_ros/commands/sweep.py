@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.sweep.sweep import SweepOutcome
@@ -19,30 +19,37 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    out: Annotated[Path, typer.Option(help="Folder of the reports, INPUT/MODEL each; finished ones are kept.")],
+    out: Annotated[
+        Path, typer.Option(help="Output folder, with one report in INPUT/MODEL each; finished reports are kept.")
+    ],
     bag: Annotated[list[Path] | None, typer.Option(help="Bag; repeatable.")] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="Dataset, NAME=ROOT or NAME alone; repeatable.")] = None,
-    models: Annotated[str, typer.Option(help="Model packages, A,B,...")] = "fishy-s",
+    models: Annotated[str, typer.Option(help="Comma-separated model packages.")] = "fishy-s",
     trusted_key: TrustedKey = "",
-    scores: Annotated[str | None, typer.Option(help="Scores, msp,entropy,...: packages MODEL-SCORE.")] = None,
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto takes the fastest that works.")] = "auto",
+    scores: Annotated[
+        str | None, typer.Option(help="Comma-separated scores, such as msp,entropy; uses the packages MODEL-SCORE.")
+    ] = None,
+    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the packages.")] = "fp32",
-    workers: Annotated[int, typer.Option(help="Worker processes; 0 takes one for each processor.", min=0)] = 0,
-    threads: Annotated[int, typer.Option(help="Processor threads of each worker's runtime.", min=0)] = 1,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, instead of processes.")] = None,
-    chunk: Annotated[int, typer.Option(help="Frames that a worker takes at a time.", min=1)] = 16,
+    workers: Annotated[int, typer.Option(help="Worker processes; 0 uses one per core.", min=0)] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads per worker.", min=0)] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to use instead of local processes.")
+    ] = None,
+    chunk: Annotated[int, typer.Option(help="Frames per task.", min=1)] = 16,
 ) -> None:
-    """Run every model on every input, in process, and rank the models for each input.
+    """Run every model on every input in parallel processes, and rank the models per input.
 
-    Run it again after an interruption: jobs whose report is there are not repeated.
+    An interrupted sweep resumes: finished jobs are skipped.
     """
+    check_output_folder(out)
     from fishy_ros.evaluation.replay.request import DetectorChoice, model_names
     from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
     from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
     from fishy_ros.evaluation.sweep.sweep import Sweep
     from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
-    from fishy_ros.runtimes.options import default_threads
+    from fishy_ros.runtimes.processors import default_threads
 
     choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
     jobs = plan_jobs(bag or (), dataset or (), model_names("", models, scores), choice)
@@ -62,7 +69,7 @@ def _print(outcome: SweepOutcome, out: Path) -> None:
     from fishy_ros.evaluation.report.report_json import load_report
 
     for job in outcome.kept:
-        typer.echo(f"{out / job.name}: kept from before")
+        typer.echo(f"{out / job.name}: already finished, skipped")
     for job, error in outcome.failed:
         typer.echo(f"{job.name}: failed: {error}", err=True)
     runs: dict[str, list[RankedRun]] = {}

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output_folder
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import SupportsFloat
@@ -43,15 +45,15 @@ def register(app: typer.Typer) -> None:
 def train(
     config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and pictures.")] = Path("runs/train"),
-    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
-    processes: Annotated[int, typer.Option(help="Training processes, one a CPU core; 1 on a GPU.", min=1)] = 1,
+    processes: Annotated[int, typer.Option(help="Training processes: one per CPU core, or 1 on a GPU.", min=1)] = 1,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Trained weights (.safetensors) to start a new run from; `m` starts from those of `s`."),
+        typer.Option(help="Weights (.safetensors) to initialize a new run from; `m` needs those of a trained `s`."),
     ] = None,
     new_head: Annotated[
-        bool, typer.Option("--new-head", help="Take only the network of --weights and start its learned head anew.")
+        bool, typer.Option("--new-head", help="Load only the network from --weights and reinitialize its learned head.")
     ] = False,
     averaged: Annotated[
         Path | None,
@@ -63,15 +65,15 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(help="Length of the run; its schedule is scaled to the speed of the machine.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of resuming.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start from scratch instead of resuming.")] = False,
     validate_every: Annotated[
         float | None, typer.Option(help="Epochs between validations instead of the configured; the end has one, too.")
     ] = None,
     validation: Annotated[
-        bool, typer.Option(help="Score the labelled sets that the configuration names during the run.")
+        bool, typer.Option(help="Score the validation sets named in the configuration during the run.")
     ] = True,
 ) -> None:
-    """Train a network; a run that was stopped resumes where it was."""
+    """Train a network; an interrupted run resumes."""
     from fishy_ros.training.config import load_train_config, with_larger_batches
 
     settings = with_larger_batches(load_train_config(config), batch_factor)
@@ -79,6 +81,7 @@ def train(
         settings = dataclasses.replace(settings, data=data)
     every = (settings.validation.every if validate_every is None else validate_every) if validation else 0
     settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=every))
+    check_output_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     start = Start(weights, new_head, averaged, fresh)
     job = functools.partial(run_training, settings=settings, out=out, device=device, start=start, minutes=minutes)

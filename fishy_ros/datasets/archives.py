@@ -51,7 +51,7 @@ def _check(archive: Path, folder: Path, members: Iterable[tuple[str, int]]) -> N
     for name, size in members:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
-            raise DatasetError(f"{archive}: {name!r} leads out of the folder it is unpacked to")
+            raise DatasetError(f"{archive}: {name!r} points outside the folder it is unpacked to")
         total += size
     if total > room:
-        raise DatasetError(f"{archive}: {total} bytes unpacked, there is room for {max(room, 0)} in {folder}")
+        raise DatasetError(f"{archive}: {total} bytes when unpacked, but {folder} has room for {max(room, 0)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fishy_ros.cityscapes import LABEL_IDS
 from fishy_ros.datasets.cityscapes_layout import check_split, find_cityscapes_frames
 from fishy_ros.datasets.files import FileDataset, require_root
 from fishy_ros.datasets.info import DatasetInfo
@@ -16,9 +17,6 @@ from fishy_ros.errors import DatasetError
 from fishy_ros.types import IGNORED, LabelMap, Sample
 
 NAME = "cityscapes"
-
-EVALUATED_IDS: tuple[int, ...] = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-"""Label ids of the 19 evaluated classes; the position is the train id (cityscapesScripts, labels.py)."""
 
 _LAST_ID = 33
 
@@ -41,7 +39,7 @@ class CityscapesDataset(FileDataset):
         if frame.labels is None:
             raise DatasetError(f"dataset {NAME}: frame {frame.id} has no labels")
         table = np.full(256, IGNORED, np.uint8)
-        table[list(EVALUATED_IDS)] = np.arange(len(EVALUATED_IDS))
+        table[list(LABEL_IDS)] = np.arange(len(LABEL_IDS))
         return table[read_label_ids(frame.labels)]
 
 
@@ -54,8 +52,8 @@ def open_cityscapes(root: Path | None, split: str = "val") -> CityscapesDataset:
     """
     folder = require_root(NAME, root)
     check_split(NAME, split, ("train", "val", "test"))
-    void = frozenset(range(_LAST_ID + 1)) - frozenset(EVALUATED_IDS)
-    mapping = LabelMapping(frozenset(EVALUATED_IDS), frozenset(), void | {IGNORED})
+    void = frozenset(range(_LAST_ID + 1)) - frozenset(LABEL_IDS)
+    mapping = LabelMapping(frozenset(LABEL_IDS), frozenset(), void | {IGNORED})
     return CityscapesDataset(NAME, find_cityscapes_frames(NAME, folder, split, "gtFine"), mapping)
 
 

@@ -45,7 +45,7 @@ def download(item: Download, folder: Path, progress: Progress) -> Path:
     except (OSError, HTTPException) as error:
         here = part.stat().st_size if part.exists() else 0
         reason = getattr(error, "reason", None) or error
-        raise DatasetError(f"{item.url}: {reason}; {here} bytes are kept, run again to continue") from error
+        raise DatasetError(f"{item.url}: {reason}; {here} bytes were kept; run the command again to resume") from error
     _verify(item, part)
     part.rename(target)
     _validator_file(part).unlink(missing_ok=True)
@@ -82,7 +82,7 @@ def _transfer(item: Download, part: Path, progress: Progress) -> None:
                 have += len(block)
                 progress(have, total)
     if total is not None and have != total:
-        raise OSError(f"the transfer broke off at {have} of {total} bytes")
+        raise OSError(f"the connection was lost after {have} of {total} bytes")
 
 
 def _request(url: str, part: Path, have: int) -> HTTPResponse:
@@ -107,8 +107,8 @@ def _verify(item: Download, path: Path) -> None:
         if found != expected:
             path.unlink()
             raise DatasetError(
-                f"{item.url}: {kind} is {found}, expected {expected}; {path} was damaged or is another version, "
-                "and is removed"
+                f"{item.url}: {kind} is {found}, expected {expected}; {path} is damaged or another version, "
+                "and was removed"
             )
 
 

@@ -90,9 +90,9 @@ def require_root(name: str, root: Path | None) -> Path:
         DatasetError: no root was given, or it is no folder.
     """
     if root is None:
-        raise DatasetError(f"dataset {name} needs the folder that holds it (--root DIR)")
+        raise DatasetError(f"dataset {name} needs its folder: --root DIR")
     if not root.is_dir():
-        raise DatasetError(f"dataset {name}: {root} is {'no folder' if root.exists() else 'missing'}")
+        raise DatasetError(f"dataset {name}: {root} {'is not a folder' if root.exists() else 'does not exist'}")
     return root
 
 

@@ -48,7 +48,7 @@ def _find_picture(label: Path, base: str, bases: dict[str, Path]) -> Path:
         raise DatasetError(f"dataset {NAME}: {label} lacks {stem}.npz (or .png, .jpg, .webp) beside it")
     if picture.suffix == ".npz" and base not in bases:
         raise DatasetError(
-            f"dataset {NAME}: {picture.name} changes the Cityscapes image {base}_leftImg8bit.png, which is not there; "
+            f"dataset {NAME}: {picture.name} needs the Cityscapes image {base}_leftImg8bit.png, which is not there; "
             "unpack leftImg8bit_trainvaltest.zip of Cityscapes under the same root"
         )
     return picture

@@ -38,7 +38,7 @@ def decode_file(path: Path, flags: int) -> NDArray[Any]:
     try:
         return decode_picture(content, flags)
     except ImageError as error:
-        raise UnreadableFileError(f"{path}: no image that can be decoded: {error}") from error
+        raise UnreadableFileError(f"{path}: cannot be decoded as an image: {error}") from error
 
 
 def image_files(folder: Path) -> list[Path]:

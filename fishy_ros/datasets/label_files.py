@@ -47,7 +47,7 @@ def decode_label_ids(content: bytes, path: Path) -> NDArray[np.uint8]:
         raise DatasetError(f"{path}: expected label ids, found numbers of type {ids.dtype}")
     if ids.ndim == 3:
         if not all(np.array_equal(ids[..., 0], ids[..., channel]) for channel in range(min(3, ids.shape[2]))):
-            raise DatasetError(f"{path}: expected one label id per pixel, found a color picture")
+            raise DatasetError(f"{path}: expected a single-channel image of label ids, found a color image")
         ids = np.ascontiguousarray(ids[..., 0])
     if ids.min() < 0 or ids.max() > 255:
         raise DatasetError(f"{path}: expected label ids of 0 to 255, found {ids.min()} to {ids.max()}")

@@ -63,7 +63,7 @@ def parse_label_mapping(text: str) -> LabelMapping:
     Ids are numbers or ranges `a-b`; `*` stands for all other ids, which are an error without it.
 
     Raises:
-        ConfigError: a part is malformed, an id lies outside 0 to 255 or is given twice.
+        ConfigError: a part is malformed, an id lies outside 0 to 255 or occurs twice.
 
     >>> parse_label_mapping("0=normal,2-4=anomaly").anomaly
     frozenset({2, 3, 4})
@@ -81,7 +81,7 @@ def parse_label_mapping(text: str) -> LabelMapping:
             continue
         for value in _parse_ids(ids, part):
             if any(value in members for members in sets.values()):
-                raise ConfigError(f"label mapping {text!r}: id {value} is given twice")
+                raise ConfigError(f"label mapping {text!r}: id {value} occurs twice")
             sets[_MEANINGS[word]].add(value)
     return LabelMapping(frozenset(sets[NORMAL]), frozenset(sets[ANOMALY]), frozenset(sets[IGNORED]), other)
 
@@ -91,9 +91,9 @@ def _parse_ids(ids: str, part: str) -> Iterable[int]:
     try:
         low, high = int(first), int(last or first)
     except ValueError:
-        raise ConfigError(f"label mapping part {part!r}: {ids!r} is no id, no range a-b and not *") from None
+        raise ConfigError(f"label mapping part {part!r}: {ids!r} is neither an id, nor a range a-b, nor *") from None
     if not 0 <= low <= high <= 255:
-        raise ConfigError(f"label mapping part {part!r}: ids must lie in 0 to 255, in rising order")
+        raise ConfigError(f"label mapping part {part!r}: expected ids from 0 to 255 in ascending order")
     return range(low, high + 1)
 
 

@@ -52,7 +52,7 @@ def find_object_crops(folder: Path, split: str = "all") -> tuple[Path, ...]:
     if split not in SPLITS:
         raise ConfigError(f"split of the objects is {split!r}, expected one of {', '.join(SPLITS)}")
     if not folder.is_dir():
-        raise DatasetError(f"object crops: {folder} is {'no folder' if folder.exists() else 'missing'}")
+        raise DatasetError(f"object crops: {folder} {'is not a folder' if folder.exists() else 'does not exist'}")
     opaque = {".jpg", ".jpeg", ".bmp"}
     found = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES - opaque]
     if split != "all":
@@ -70,10 +70,10 @@ def read_object_crop(path: Path) -> ObjectCrop:
     """
     picture = decode_file(path, cv2.IMREAD_UNCHANGED)
     if picture.ndim != 3 or picture.shape[2] != 4 or picture.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected 8 bit colors with an alpha channel, found shape {picture.shape}")
+        raise DatasetError(f"{path}: expected an 8-bit RGBA image, found shape {picture.shape}")
     visible = np.argwhere(picture[..., 3] >= 128)
     if not visible.size:
-        raise DatasetError(f"{path}: nothing in it is visible")
+        raise DatasetError(f"{path}: every pixel is transparent")
     (top, left), (bottom, right) = visible.min(0), visible.max(0) + 1
     cropped = picture[top:bottom, left:right]
     alpha = np.asarray(cropped[..., 3] / np.float32(255), np.float32)

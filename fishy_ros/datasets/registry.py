@@ -16,6 +16,7 @@ from fishy_ros.datasets.fishyscapes_static import FISHYSCAPES_STATIC
 from fishy_ros.datasets.folder import FOLDER
 from fishy_ros.datasets.info import DatasetInfo
 from fishy_ros.datasets.lost_and_found import LOST_AND_FOUND, LOST_AND_FOUND_NO_KNOWN
+from fishy_ros.datasets.mapillary import MAPILLARY
 from fishy_ros.datasets.road_anomaly import ROAD_ANOMALY
 from fishy_ros.datasets.segment_me_if_you_can import ROAD_ANOMALY21, ROAD_OBSTACLE21
 from fishy_ros.datasets.synthetic import SYNTHETIC
@@ -35,6 +36,7 @@ DATASETS: Mapping[str, DatasetInfo] = MappingProxyType(
             STREET_HAZARDS,
             BDD_ANOMALY,
             CITYSCAPES,
+            MAPILLARY,
             FOLDER,
             SYNTHETIC,
         )

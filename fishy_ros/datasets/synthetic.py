@@ -100,7 +100,7 @@ def open_synthetic(
         ConfigError: a number is out of range.
     """
     if root is not None:
-        raise DatasetError(f"dataset {NAME} is computed, it reads nothing from {root}; leave --root out")
+        raise DatasetError(f"dataset {NAME} is rendered and takes no --root, but {root} was given")
     return SyntheticStreet(frames, height, width, seed)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from fishy_ros.datasets.images import decode_file, read_image
+from fishy_ros.datasets.images import read_image
+from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.object_crops import ObjectCrop
 from fishy_ros.errors import ConfigError, DatasetError
 
@@ -50,7 +49,7 @@ class VocObject:
         Raises:
             DatasetError: the image or the mask cannot be read.
         """
-        mask = _read_ids(self.objects) == self.number
+        mask = read_label_ids(self.objects) == self.number
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         name = f"{self.kind}_{self.image.stem}_{self.number}"
@@ -81,7 +80,7 @@ def find_voc_objects(folder: Path, split: str = "all") -> tuple[VocObject, ...]:
     found: list[VocObject] = []
     for stem in names.read_text(encoding="utf-8").split():
         masks = folder / "SegmentationObject" / f"{stem}.png"
-        numbers, classes = _read_ids(masks), _read_ids(folder / "SegmentationClass" / f"{stem}.png")
+        numbers, classes = read_label_ids(masks), read_label_ids(folder / "SegmentationClass" / f"{stem}.png")
         rim = np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]])
         for number in sorted(set(np.unique(numbers).tolist()) - {0, 255} - set(rim.tolist())):
             mask = numbers == number
@@ -91,20 +90,3 @@ def find_voc_objects(folder: Path, split: str = "all") -> tuple[VocObject, ...]:
     if not found:
         raise DatasetError(f"VOC objects: no whole object of {', '.join(UNKNOWN_CLASSES.values())} in {names}")
     return tuple(found)
-
-
-def _read_ids(path: Path) -> NDArray[np.uint8]:
-    """Read a mask, stored as numbers or in VOC's palette, which spreads the bits of a number over three channels."""
-    picture = decode_file(path, cv2.IMREAD_UNCHANGED)
-    if picture.dtype != np.uint8:
-        raise DatasetError(f"{path}: expected a mask of one byte a pixel, found {picture.dtype}")
-    if picture.ndim == 2:
-        return picture
-    red, green, blue = picture[..., 2].astype(int), picture[..., 1].astype(int), picture[..., 0].astype(int)
-    ids = np.zeros(red.shape, int)
-    for bit in range(3):
-        ids |= (red >> (7 - bit) & 1) << (3 * bit)
-        ids |= (green >> (7 - bit) & 1) << (3 * bit + 1)
-        ids |= (blue >> (7 - bit) & 1) << (3 * bit + 2)
-    # Number 255, void, is stored as (224, 224, 192), which spells 255 here, too.
-    return ids.astype(np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from fishy_ros.detector import AnomalyDetector
 from fishy_ros.drift.corruptions import CORRUPTIONS
 from fishy_ros.drift.monitor import DriftMonitor
 from fishy_ros.errors import DatasetError
+from fishy_ros.files import write_json
 from fishy_ros.types import Detection, ImageArray
 
 WINDOW = 10
@@ -59,8 +59,7 @@ class DriftResult:
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"drift": asdict(self)}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"drift": asdict(self)})
 
 
 def choose_images(folder: Path, count: int) -> tuple[Path, ...]:

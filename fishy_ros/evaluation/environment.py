@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
+from fishy_ros.files import file_sha256
+
 _PACKAGES = (
     "fishy_ros",
     "numpy",
@@ -94,14 +96,10 @@ def hash_files(paths: Iterable[Path]) -> str:
 
 
 def _hash_file(path: Path) -> str:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return file_sha256(path)
     except OSError:
         return "unreadable"
-    return digest.hexdigest()
 
 
 def _own_command() -> list[str]:

@@ -47,7 +47,7 @@ def picture_size(data: NDArray[np.uint8]) -> tuple[int, int]:
             return _tiff_size(data)
     except struct.error as error:
         raise ImageError(f"a picture of {data.size} bytes ends inside its header") from error
-    raise ImageError(f"{data.size} bytes are no PNG, JPEG, WebP, BMP or TIFF: they start with {head[:8]!r}")
+    raise ImageError(f"{data.size} bytes are not a PNG, JPEG, WebP, BMP or TIFF file: they start with {head[:8]!r}")
 
 
 def png_size(data: NDArray[np.uint8]) -> tuple[int, int]:

@@ -9,6 +9,7 @@ the sum of the recall steps times the precision there, without interpolation.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,7 +49,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class PixelMetrics:
-    """Metrics of pooled pixels; rates are fractions of 1."""
+    """Metrics of pooled pixels; rates are fractions of 1.
+
+    >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
+    >>> labels = np.uint8([[1, 0], [1, 255]])  # 0 normal, 1 anomaly, 255 ignored
+    >>> metrics = PixelMetrics.of([(score, labels)])
+    >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
+    (0.8333, 0.5, 1.0)
+    """
 
     ap: float
     auroc: float
@@ -63,6 +71,18 @@ class PixelMetrics:
     negatives: int
     """Normal pixels."""
     curve: Curve
+
+    @classmethod
+    def of(cls, frames: Iterable[tuple[ScoreMap, LabelMap]]) -> PixelMetrics:
+        """Evaluate pairs of a score map, float32 `[H, W]`, and its labels, uint8 `[H, W]`; see `PixelAccumulator`.
+
+        Raises:
+            ScoreError: the maps of a frame do not fit together, or no pixel of one of the two classes occurs.
+        """
+        accumulator = PixelAccumulator()
+        for number, (score, labels) in enumerate(frames):
+            accumulator.update(score, labels, f"frame {number}")
+        return accumulator.compute()
 
 
 class PixelAccumulator:

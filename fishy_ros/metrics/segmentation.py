@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.errors import ScoreError
 from fishy_ros.types import LabelMap
 
-CLASSES = 19
-"""Cityscapes train ids 0 to 18."""
+CLASSES = len(CITYSCAPES_CLASSES)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from fishy_ros.model_package.description import (
     GraphFile,
     ModelPackage,
     ReducedGraph,
-    SemanticClass,
 )
 from fishy_ros.model_package.finding import DEFAULT_MODEL, find_model, list_models, model_folders
 from fishy_ros.model_package.reading import load_model_package
@@ -19,6 +18,7 @@ from fishy_ros.model_package.writing import (
     add_variants,
     write_model_package,
 )
+from fishy_ros.types import SemanticClass
 
 __all__ = [
     "DEFAULT_MODEL",

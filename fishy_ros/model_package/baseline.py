@@ -52,7 +52,7 @@ def read_baseline(fields: Fields) -> Baseline | None:
     for name in statistics.values:
         spread = Spread(*statistics.numbers(name, 3))
         if not spread.low <= spread.middle <= spread.high:
-            raise statistics.error(name, "three numbers that do not fall")
+            raise statistics.error(name, "three numbers in ascending order")
         spreads[name] = spread
     rows = (_rows(fields.mapping(name, optional=True)) for name in ("colors", "orientation"))
     return Baseline(fields.integer("images", 1, 10**9), spreads, *rows)

@@ -13,6 +13,7 @@ from fishy_ros.documents import read_limited
 from fishy_ros.errors import ConfigError, ModelPackageError
 from fishy_ros.model_package.baseline import Baseline
 from fishy_ros.model_package.external_data import has_external_data
+from fishy_ros.types import SemanticClass
 
 DESCRIPTION_FILE = "model.yaml"
 CARD_FILE = "card.md"
@@ -21,15 +22,6 @@ MAX_DESCRIPTION_BYTES = 256 * 1024
 MAX_CARD_BYTES = 1024 * 1024
 MAX_GRAPH_BYTES = 2 * 1024**3 - 1
 """Largest graph file in bytes: the limit of a protobuf message."""
-
-
-@dataclass(frozen=True)
-class SemanticClass:
-    """One class of the segmentation: its train id, name and color (RGB, 0 to 255)."""
-
-    id: int
-    name: str
-    color: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -77,7 +69,7 @@ class GraphFile:
         content = _read_checked(self.path, self.sha256)
         if has_external_data(content, self.path):
             raise ModelPackageError(
-                f"{self.path}: the graph keeps weights in other files, expected all of them in this one"
+                f"{self.path}: the graph keeps weights in other files, expected a single self-contained file"
             )
         return content
 

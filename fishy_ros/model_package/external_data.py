@@ -46,7 +46,7 @@ def has_external_data(content: bytes, path: Path) -> bool:
 
 def _refers_outside(message: memoryview, kind: str, depth: int) -> bool:
     if depth > _MAX_DEPTH:
-        raise ModelPackageError(f"no ONNX graph: its messages are nested more than {_MAX_DEPTH} deep")
+        raise ModelPackageError(f"not an ONNX graph: messages nested more than {_MAX_DEPTH} deep")
     children = _CHILDREN[kind]
     for number, value in _fields(message):
         if kind == "tensor" and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1)):
@@ -64,7 +64,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while position < len(message):
         key, position = _varint(message, position)
         if key > _MAX_KEY:
-            raise ModelPackageError(f"no ONNX graph: a tag of more than 32 bits before byte {position}")
+            raise ModelPackageError(f"not an ONNX graph: a tag of more than 32 bits before byte {position}")
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
             value, position = _varint(message, position)
@@ -78,9 +78,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif wire_type in sizes:
             size = sizes[wire_type]
         else:
-            raise ModelPackageError(f"no ONNX graph: wire type {wire_type} at byte {position}")
+            raise ModelPackageError(f"not an ONNX graph: wire type {wire_type} at byte {position}")
         if position + size > len(message):
-            raise ModelPackageError(f"no ONNX graph: it ends inside field {number} at byte {position}")
+            raise ModelPackageError(f"not an ONNX graph: truncated inside field {number} at byte {position}")
         yield number, message[position : position + size]
         position += size
 
@@ -95,4 +95,4 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         position += 1
         if byte < 0x80:
             return value, position
-    raise ModelPackageError(f"no ONNX graph: a number breaks off at byte {position}")
+    raise ModelPackageError(f"not an ONNX graph: truncated number at byte {position}")

@@ -37,7 +37,7 @@ def _find(name_or_path: str) -> Path:
     if (path / DESCRIPTION_FILE).is_file():
         return path
     if path.exists():
-        raise ModelPackageError(f"{path}: no {DESCRIPTION_FILE} in it, expected the folder of a model package")
+        raise ModelPackageError(f"{path}: not a model package: {DESCRIPTION_FILE} is missing")
     if path.name == name_or_path:
         for folder in model_folders():
             if (folder / path / DESCRIPTION_FILE).is_file():

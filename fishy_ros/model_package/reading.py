@@ -18,11 +18,11 @@ from fishy_ros.model_package.description import (
     GraphFile,
     ModelPackage,
     ReducedGraph,
-    SemanticClass,
 )
 from fishy_ros.model_package.fields import Fields, as_fraction
 from fishy_ros.model_package.finding import find_model
 from fishy_ros.model_package.signing import verify_signature
+from fishy_ros.types import SemanticClass
 
 FORMAT = 1
 MAX_SIDE = 16384
@@ -63,7 +63,7 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
     graph = _graph_file(fields.mapping("graph"))
     color_order = image.text("color_order", "bgr")
     if color_order != "bgr":
-        raise image.error("color_order", "'bgr': the graph itself turns BGR into what the network wants")
+        raise image.error("color_order", "'bgr': the graph converts BGR to what the network expects")
     return ModelPackage(
         name=fields.text("name"),
         version=fields.text("version"),
@@ -118,7 +118,7 @@ def _graph_file(fields: Fields) -> GraphFile:
 
 def _variants(fields: Fields) -> dict[str, GraphFile]:
     if FULL_PRECISION in fields.values:
-        raise fields.error(FULL_PRECISION, "no such variant: it is what `graph` holds")
+        raise fields.error(FULL_PRECISION, "no variant of that name, which belongs in `graph`")
     return {precision: _graph_file(fields.mapping(precision)) for precision in fields.values}
 
 
@@ -166,7 +166,7 @@ def _classes(fields: Fields) -> tuple[SemanticClass, ...]:
         red, green, blue = (int(str(part)) for part in color)
         classes.append(SemanticClass(entry.integer("id", 0, 255), entry.text("name"), (red, green, blue)))
     if len({item.id for item in classes}) != len(classes):
-        raise fields.error("classes", "every id once")
+        raise fields.error("classes", "unique ids")
     return tuple(classes)
 
 

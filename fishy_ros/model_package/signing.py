@@ -75,7 +75,7 @@ def verify_signature(content: bytes, description: Path, trusted_key: Path) -> No
     path = signature_path(description)
     if not path.exists():
         raise ModelPackageError(
-            f"{description}: not signed, but a signature by {trusted_key} is asked for ({path.name})"
+            f"{description}: not signed ({path.name} is missing), but trusted_key {trusted_key} requires a signature"
         )
     signature = read_limited(path, SIGNATURE_BYTES, ModelPackageError)
     try:
@@ -109,9 +109,9 @@ def _read_public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = serialization.load_pem_public_key(content)
     except Exception as error:  # the library raises several unrelated kinds
-        raise ConfigError(f"{path}: no public key in PEM form: {error}") from error
+        raise ConfigError(f"{path}: not a public key in PEM format: {error}") from error
     if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise ConfigError(f"{path}: a public key of another kind, expected Ed25519")
+        raise ConfigError(f"{path}: unsupported key type, expected an Ed25519 public key")
     public: Ed25519PublicKey = key
     return public
 
@@ -122,9 +122,9 @@ def _read_private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except Exception as error:  # the library raises several unrelated kinds
-        raise ConfigError(f"{path}: no private key in PEM form without a password: {error}") from error
+        raise ConfigError(f"{path}: not a private key in PEM format without a password: {error}") from error
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise ConfigError(f"{path}: a private key of another kind, expected Ed25519")
+        raise ConfigError(f"{path}: unsupported key type, expected an Ed25519 private key")
     private: Ed25519PrivateKey = key
     return private
 
@@ -134,7 +134,9 @@ def _library() -> tuple[Any, Any]:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError as error:
-        raise ConfigError("signatures need the package cryptography: install fishy_ros[signing]") from error
+        raise ConfigError(
+            "signatures need the package cryptography; install it with: pip install 'fishy_ros[signing]'"
+        ) from error
     return ed25519, serialization
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from fishy_ros.errors import ModelPackageError
+from fishy_ros.files import file_sha256, replacing
 from fishy_ros.model_package.baseline import Baseline, baseline_document
 from fishy_ros.model_package.description import (
     CARD_FILE,
@@ -18,9 +17,9 @@ from fishy_ros.model_package.description import (
     Calibration,
     EngineFile,
     ModelPackage,
-    SemanticClass,
 )
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
+from fishy_ros.types import SemanticClass
 
 
 def write_model_package(
@@ -193,7 +192,7 @@ def _place(graph: Path, folder: Path, name: str) -> dict[str, str]:
     try:
         if graph.resolve() != target.resolve():
             shutil.copyfile(graph, target)
-        return {"file": name, "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
+        return {"file": name, "sha256": file_sha256(target)}
     except OSError as error:
         raise ModelPackageError(f"{graph}: cannot be copied to {target}: {error.strerror or error}") from error
 
@@ -204,6 +203,5 @@ def _replace(path: Path, text: str) -> None:
 
 def _replace_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

@@ -33,6 +33,10 @@ from fishy_ros.imaging import (
 from fishy_ros.node.stamps import Age
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
+_PLAIN_REPRESENTATIONS = frozenset({0x0000, 0x0001, 0x0006, 0x0007})
+"""CDR_BE, CDR_LE, CDR2_BE and CDR2_LE: odd ones are little-endian."""
+_HEADER_BYTES = 4
+
 NANOSECONDS = 1_000_000_000
 
 
@@ -240,14 +244,10 @@ def _image_message(header: FrameHeader, pixels: NDArray[np.float32] | NDArray[np
     return message
 
 
-_PLAIN_REPRESENTATIONS = frozenset({0x0000, 0x0001, 0x0006, 0x0007})
-"""CDR_BE, CDR_LE, CDR2_BE and CDR2_LE: odd ones are little-endian."""
-_HEADER_BYTES = 4
-
-
 class CdrReader:
-    """Read one field after the other from a serialised message.
+    """Read one field after the other from a serialised message, without a copy.
 
+    Layout: OMG "DDS-XTypes" 1.3, section 7.4 (XCDR1 and XCDR2 agree where no field is wider than 4 bytes).
     Every method raises `ImageError` when the message ends too early.
     """
 

@@ -31,6 +31,8 @@ class FrameTotals:
     """Dropped because its stamp is not newer than one that was published."""
     unstamped: int = 0
     """Handled although the stamp is 0, so that nobody knows whether they are stale; each is in another count too."""
+    without_age: int = 0
+    """Published although the stamp lies in the future of the node's clock; each is in `published` too."""
     lost: int = 0
     """Frames that the middleware lost before the node could receive them; not in `received`."""
     stamp_restarts: int = 0
@@ -41,6 +43,8 @@ class FrameTotals:
     """Why the last bad image was bad."""
     last_stale: str = ""
     """Why the last stale image was stale."""
+    last_without_age: str = ""
+    """Why the age of the last such frame is not known."""
     last_error: str = ""
     """Why the last failed inference failed."""
     is_failing: bool = False
@@ -98,6 +102,11 @@ class FrameCounters:
         """Count an image whose stamp is not newer than one that was published."""
         with self._lock:
             self._totals = replace(self._totals, stale=self._totals.stale + 1, last_stale=reason)
+
+    def note_without_age(self, reason: str) -> None:
+        """Count a frame whose age is not known though it has a stamp."""
+        with self._lock:
+            self._totals = replace(self._totals, without_age=self._totals.without_age + 1, last_without_age=reason)
 
     def note_unstamped(self) -> None:
         """Count an image whose stamp is 0."""

@@ -1,4 +1,10 @@
-"""Settings of the ROS middleware for large images, and the shared memory that killed processes leave behind."""
+"""Settings of the ROS middleware for large images, and the shared memory that killed processes leave behind.
+
+Every Fast DDS participant has a segment `fastrtps_<16 hexadecimal digits>`, as large as the profile asks for, and holds
+an exclusive lock on the empty file of the same name with `_el` behind it for as long as it lives. The segment of a
+process that got SIGKILL is removed by a peer that was reading from it, if there is one, and by `fastdds shm clean`,
+where that is installed; a participant that starts later leaves it where it is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+SHARED_MEMORY = Path("/dev/shm")
+MIN_AGE_S: float = 60.0
+"""A younger lock may belong to a process that is just about to take it."""
+
+_SEGMENT = re.compile(r"fastrtps_[0-9a-f]{16}")
 
 SEGMENT_BYTES: int = 128 * 1024 * 1024
 """Size of the shared memory segment that the Fast DDS profile asks for in each process; Fast DDS takes 5 % more."""
@@ -52,18 +64,30 @@ def _candidates() -> Iterator[Path]:
     yield from (Path(prefix, "share", "fishy_ros", "config") for prefix in prefixes if prefix)
 
 
+def shared_memory_problem(environment: Mapping[str, str] | None = None) -> str:
+    """Say that shared memory is too small for the profile of Fast DDS; empty if it suffices or is not used.
+
+    Images above half a megabyte then go through sockets, where best-effort ones are lost for the most part.
+    """
+    environment = os.environ if environment is None else environment
+    uses_other = "fastrtps" not in environment.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
+    if uses_other or any(name in environment for name in _FAST_DDS) or _shared_memory_suffices():
+        return ""
+    try:
+        free = f"{shutil.disk_usage(SHARED_MEMORY).free / 2**20:.0f} MiB free"
+    except OSError as error:
+        free = error.strerror or str(error)
+    return (
+        f"{SHARED_MEMORY}: {free}, expected {2 * SEGMENT_BYTES >> 20} MiB: images above 0.5 MB may be lost. Start the "
+        "container with --shm-size=1g or --ipc=host, set the parameter reliability to reliable, or use image/compressed"
+    )
+
+
 def _shared_memory_suffices() -> bool:
     try:
         return shutil.disk_usage(SHARED_MEMORY).free >= 2 * SEGMENT_BYTES
     except OSError:
         return False
-
-
-SHARED_MEMORY = Path("/dev/shm")
-MIN_AGE_S: float = 60.0
-"""A younger lock may belong to a process that is just about to take it."""
-
-_SEGMENT = re.compile(r"fastrtps_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)

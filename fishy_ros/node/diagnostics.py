@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from fishy_ros.node.counters import PERCENTILES, FrameTotals
 from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.state import DetectorState
+
+PERIOD_S: float = 1.0
+SILENCE_LOGGED_EVERY_S: float = 10.0
 
 ACTIVE = "active"
 _REASONS_SHOWN = 3
@@ -55,6 +59,12 @@ class Observation:
     deadlines: Deadlines = field(default_factory=Deadlines)
     drift: Drift = field(default_factory=Drift)
     """What the frames of the last moments are like."""
+    silence: str = ""
+    """Why no image comes, where none does."""
+    unknown_parameters: tuple[str, ...] = ()
+    """Parameters given at start that the node does not have."""
+    threshold: Mapping[str, str] = field(default_factory=dict)
+    """The threshold in force and what it means, as they are shown."""
     latencies_ms: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
@@ -70,6 +80,7 @@ class Rates:
     failed: int
     stale: int
     unstamped: int
+    without_age: int
     missed: int
 
     @classmethod
@@ -85,6 +96,7 @@ class Rates:
             failed=now.totals.failed - start.failed,
             stale=now.totals.stale - start.stale,
             unstamped=now.totals.unstamped - start.unstamped,
+            without_age=now.totals.without_age - start.without_age,
             missed=max(0, now.deadlines.missed - (before.deadlines.missed if before is not None else 0)),
         )
 
@@ -121,6 +133,7 @@ def diagnostics_message(
         "drift": f"{now.drift.distance:.2f} {now.drift.statistic}".rstrip(),
         "input_rate_hz": f"{rates.per_second(rates.received):.2f}",
         "output_rate_hz": f"{rates.per_second(rates.published):.2f}",
+        **now.threshold,
         "frames_received": now.totals.received,
         "frames_published": now.totals.published,
         "frames_dropped": now.totals.dropped,
@@ -131,6 +144,7 @@ def diagnostics_message(
         "frames_late": now.deadlines.missed,
         "frames_stale": now.totals.stale,
         "frames_unstamped": now.totals.unstamped,
+        "frames_without_age": now.totals.without_age,
         "frames_lost": now.totals.lost,
         "stamp_restarts": now.totals.stamp_restarts,
         "last_bad_image": now.totals.last_bad or "none",
@@ -143,7 +157,7 @@ def diagnostics_message(
         level=level,
         name=f"{source}: detector",
         message=message,
-        hardware_id=now.engine.get("device", ""),
+        hardware_id=platform.node() or "unknown",
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
     )
     return DiagnosticArray(header=Header(stamp=stamp), status=[status])
@@ -159,7 +173,7 @@ def _errors(now: Observation, rates: Rates, parameters: DetectorParameters) -> l
 
 
 def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) -> list[str]:
-    warnings = list(now.warnings)
+    warnings = [*now.warnings, *now.unknown_parameters]
     if now.state != ACTIVE or now.active_since is None:
         return warnings
     if now.deadlines.degraded_since is not None:
@@ -167,14 +181,20 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
     if rates.missed:
         warnings.append(f"{rates.missed} frames took longer than {parameters.frame_deadline_ms:g} ms")
     if now.drift.reasons:
-        warnings.append(f"input is not like the training data: {', '.join(now.drift.reasons[:_REASONS_SHOWN])}")
+        warnings.append(f"input is not like the training data: {_drift_reasons(now.drift, parameters)}")
     quiet_s = now.at - max(now.active_since, now.totals.last_image_at or 0.0)
     if quiet_s >= parameters.no_image_timeout_s:
-        warnings.append(f"no image for {quiet_s:.1f} s")
+        reason = f": {now.silence}" if now.silence else ""
+        warnings.append(f"no image for {quiet_s:.1f} s{reason}")
     if rates.bad:
         warnings.append(f"{rates.bad} bad images, last: {now.totals.last_bad}")
     if rates.stale:
         warnings.append(f"{rates.stale} stale images, last: {now.totals.last_stale}")
+    if rates.without_age:
+        warnings.append(
+            f"ages of {rates.without_age} frames are not known, last: {now.totals.last_without_age}; do camera and "
+            "node have the same clock (use_sim_time, chrony)?"
+        )
     if rates.unstamped:
         warnings.append(f"camera stamps are zero on {rates.unstamped} images: ages and stale detection are off")
     offered = max(rates.received, rates.dropped)
@@ -183,12 +203,16 @@ def _warnings(now: Observation, rates: Rates, parameters: DetectorParameters) ->
     return warnings
 
 
+def _drift_reasons(drift: Drift, parameters: DetectorParameters) -> str:
+    reasons = ", ".join(drift.reasons[:_REASONS_SHOWN])
+    if parameters.image_transport == "compressed" and "red and blue" in reasons:
+        return f"{reasons}; see the parameter compressed_channel_order"
+    return reasons
+
+
 def _degraded_s(now: Observation) -> float:
     since = now.deadlines.degraded_since
     return now.at - since if since is not None else 0.0
-
-
-PERIOD_S: float = 1.0
 
 
 class DiagnosticsPublisher:
@@ -207,6 +231,8 @@ class DiagnosticsPublisher:
         rates = Rates.between(self._before, now)
         self._before = now
         source, stamp = node.get_fully_qualified_name(), node.get_clock().now().to_msg()
+        if now.silence:
+            node.get_logger().warning(f"no image: {now.silence}", throttle_duration_sec=SILENCE_LOGGED_EVERY_S)
         self._publisher.publish(diagnostics_message(source, stamp, now, rates, self._state.parameters))
 
 
@@ -216,19 +242,31 @@ def observe(state: DetectorState) -> Observation:
     failures = tuple(filter(None, (state.failure, state.callback_failure)))
     state.callback_failure = ""
     mismatches = tuple(problem for part in (loop, state.outputs) if part is not None for problem in part.problems)
+    totals, at = state.counters.totals(), time.monotonic()
     return Observation(
-        at=time.monotonic(),
+        at=at,
         state=state.label,
         active_since=loop.started_at if loop is not None else None,
-        totals=state.counters.totals(),
+        totals=totals,
         busy_s=loop.busy_s if loop is not None else 0.0,
         engine=_describe_engine(levels) if levels is not None else {},
         failures=failures,
-        warnings=(levels.warnings if levels is not None else ()) + mismatches,
+        warnings=(levels.warnings if levels is not None else ()) + mismatches + state.discovery.problems(state.node),
         deadlines=_describe_deadlines(levels) if levels is not None else Deadlines(),
         drift=loop.drift() if loop is not None else Drift(),
+        silence=_silence(state, at, totals),
+        unknown_parameters=state.settings.unknown,
+        threshold=loop.threshold_values if loop is not None else {},
         latencies_ms=loop.latencies.percentiles() if loop is not None else {},
     )
+
+
+def _silence(state: DetectorState, at: float, totals: FrameTotals) -> str:
+    """Ask the graph why no image comes, once it is time to."""
+    loop = state.loop
+    if loop is None or at - max(loop.started_at, totals.last_image_at or 0.0) < state.parameters.no_image_timeout_s:
+        return ""
+    return loop.silence()
 
 
 def _describe_engine(levels: FallbackLevels) -> dict[str, str]:
@@ -241,6 +279,7 @@ def _describe_engine(levels: FallbackLevels) -> dict[str, str]:
         "runtime": f"{info.name} {info.version}",
         "device": info.device,
         "runtime_detail": info.detail,
+        "input_fit": levels.in_use.fit_of_last or "no image yet",
     }
 
 

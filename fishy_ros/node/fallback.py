@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import FishyError
-from fishy_ros.model_package import ModelPackage, load_model_package
+from fishy_ros.model_package import ModelPackage
 from fishy_ros.model_package.description import FULL_PRECISION
+from fishy_ros.node.engine_pool import EnginePool, SharedDetector, open_configuration, open_detector
 from fishy_ros.node.parameters import DeadlineRules, DetectorParameters
+
+MAX_PATIENCE: int = 16
+"""How many times `recovery_s` the wait before a return may become."""
 
 PRECISIONS: tuple[str, ...] = (FULL_PRECISION, "fp16", "int8")
 """Precisions from the dearest to the cheapest."""
@@ -47,8 +52,10 @@ class FallbackLevels:
         FishyError: the configuration that the parameters ask for cannot be loaded.
     """
 
-    def __init__(self, parameters: DetectorParameters) -> None:
-        best = _Level(parameters.precision, lambda: _open(parameters), None)
+    def __init__(self, parameters: DetectorParameters, pool: EnginePool | None = None) -> None:
+        """Load what the parameters ask for; engines of a `pool` are shared with the other nodes of the process."""
+        self._pool = pool
+        best = _Level(parameters.precision, lambda: open_detector(parameters, pool), None)
         first = best.detector = best.open()
         self._warnings = tuple(note.text for note in first.selection_notes if note.level == "warning")
         self._left_out: tuple[str, ...] = ()
@@ -101,7 +108,10 @@ class FallbackLevels:
 
     def abandon_current(self) -> None:
         """Forget the detector in use, in which a thread hangs: to close it under that thread would not be safe."""
-        self._levels[self._degradation.level].detector = None
+        level = self._levels[self._degradation.level]
+        if isinstance(level.detector, SharedDetector):
+            level.detector.abandon()
+        level.detector = None
 
     def reload(self) -> None:
         """Load again what was abandoned.
@@ -120,13 +130,14 @@ class FallbackLevels:
 
     def _add(self, configuration: Configuration, runtime: str, parameters: DetectorParameters) -> None:
         def open_it() -> AnomalyDetector:
-            return AnomalyDetector(
-                configuration.package, runtime, parameters.device, configuration.precision, parameters.threads
+            return open_configuration(
+                configuration.package, replace(parameters, runtime=runtime), configuration.precision, self._pool
             )
 
         try:
             detector = open_it()
-            before, now = (_fastest_ms(part) for part in (self._levels[-1].detector, detector))
+            with self._pool.turns.turn(object()) if self._pool is not None else nullcontext():
+                before, now = (_fastest_ms(part) for part in (self._levels[-1].detector, detector))
         except FishyError as error:
             self._warnings += (f"configuration {configuration.name} cannot be used: {error}",)
             return
@@ -142,7 +153,7 @@ class FallbackLevels:
 def cheaper_configurations(package: ModelPackage, precision: str, device: str) -> list[Configuration]:
     """List what a package has that is cheaper than a precision: lower ones, then smaller inputs, named after them.
 
-    FP16 is not cheaper on a processor (`docs/decisions.md`).
+    FP16 is not cheaper on a processor (`docs/decisions`).
     """
     lower = PRECISIONS[PRECISIONS.index(precision) + 1 :]
     return [
@@ -158,21 +169,12 @@ def cheaper_configurations(package: ModelPackage, precision: str, device: str) -
     ]
 
 
-def _open(parameters: DetectorParameters) -> AnomalyDetector:
-    package = load_model_package(parameters.model, parameters.trusted_key)
-    return AnomalyDetector(package, parameters.runtime, parameters.device, parameters.precision, parameters.threads)
-
-
 def _fastest_ms(detector: AnomalyDetector | None) -> float:
     """Run a grey image a few times; returns the time of the fastest, in ms."""
     assert detector is not None
     height, width = detector.package.input_shape[1:3]
     grey = np.full((height, width, 3), 96, np.uint8)
     return min(detector.detect(grey).timings_ms["inference"] for _ in range(TRIALS))
-
-
-MAX_PATIENCE: int = 16
-"""How many times `recovery_s` the wait before a return may become."""
 
 
 class Degradation:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
 from fishy_ros.drift.monitor import Drift, DriftMonitor
 from fishy_ros.errors import ImageError, describe_error
 from fishy_ros.imaging import resize_score
+from fishy_ros.node.calibration import CalibrationCheck
 from fishy_ros.node.conversions import FrameHeader
 from fishy_ros.node.counters import LatencyWindow
-from fishy_ros.node.parameters import MODEL_THRESHOLD, DetectorParameters
+from fishy_ros.node.obstacle_path import ObstaclePath
+from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.publishers import Picture
 from fishy_ros.node.stamps import UNSTAMPED_NS, age_of
 from fishy_ros.node.state import DetectorState
@@ -36,12 +40,15 @@ class InferenceLoop:
         self._node, self._settings = state.node, state.settings
         self._levels, self._publishers = state.levels, state.outputs
         self._counters, self._order = state.counters, state.order
+        self._obstacles = ObstaclePath(state)
         self._logger = state.node.get_logger()
         self._guard = PublishGuard[Frame]()
+        self._calibration = CalibrationCheck()
         package = state.levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.baseline)
         self._visualization = Worker[Picture]("visualization", self._paint, self._on_picture_error)
-        self._worker = Worker[Frame]("inference", self._handle, self._on_frame_error)
+        self._turns, self._ticket = state.pool.turns if state.pool is not None else None, object()
+        self._worker = Worker[Frame]("inference", self._handle, self._on_frame_error, self._turn)
         self._camera = CameraSubscriptions(state, self._on_frame)
         self._visualization.start()
         self._worker.start()
@@ -53,8 +60,17 @@ class InferenceLoop:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What keeps cameras from being heard."""
-        return self._camera.problems
+        """What keeps cameras from being heard, or what belongs to them from being published."""
+        return (*self._camera.problems, *filter(None, [self._calibration.problem]), *self._obstacles.problems)
+
+    def silence(self) -> str:
+        """Say what keeps images from coming."""
+        return self._camera.silence()
+
+    @property
+    def threshold_values(self) -> Mapping[str, str]:
+        """The threshold in force and what it means, for `/diagnostics`."""
+        return self._obstacles.meaning(self._settings.current).values
 
     def drift(self) -> Drift:
         """Judge whether the input of the last moments is like the training data."""
@@ -68,6 +84,8 @@ class InferenceLoop:
     def abandon(self, reason: str) -> None:
         """Unsubscribe and abandon the frame in work; whatever comes of it will not be published."""
         frame = self._guard.give_up()
+        if self._turns is not None:
+            self._turns.give_up(self._ticket)
         self._close_camera()
         self._worker.stop(timeout_s=0.0)
         self._visualization.stop()
@@ -86,6 +104,10 @@ class InferenceLoop:
             self._counters.note_overtaken()
 
     # --- on the worker's thread ---
+
+    def _turn(self) -> AbstractContextManager[object]:
+        """Wait until the engine is free, where other cameras use it too."""
+        return nullcontext() if self._turns is None else self._turns.turn(self._ticket)
 
     def _handle(self, frame: Frame) -> None:
         """Publish the heatmap of a frame, then everything else about it; a frame with a stale stamp is dropped.
@@ -107,7 +129,7 @@ class InferenceLoop:
         wants_overlay = self._publishers.wants_overlay(parameters)
         rows, columns, _ = detector.network_image.shape
         # Nobody but the overlay sees more of the image than the network does.
-        image = frame.image.to_bgr(None if wants_overlay else (rows, columns))
+        image = frame.image.to_bgr(None if wants_overlay else (rows, columns), parameters.channel_order)
         decoded = time.perf_counter()
         detection = detector.detect(image)
         detected = time.perf_counter()
@@ -120,6 +142,8 @@ class InferenceLoop:
         published = time.perf_counter()
         age = age_of(header.stamp_ns, self._node.get_clock().now().nanoseconds)
         self._counters.note_published()
+        if age.problem and header.stamp_ns != UNSTAMPED_NS:
+            self._counters.note_without_age(age.problem)
         stages_ms = {
             "receive": frame.receive_ms,
             "wait": (started - frame.received_at) * 1e3,
@@ -133,11 +157,12 @@ class InferenceLoop:
         if parameters.publish_latency:
             self._publishers.publish_latency(header, stages_ms, age)
         self._publish_camera_info(frame, score, parameters)
+        self.latencies.add(self._obstacles.publish(frame, detection, parameters))
         if wants_overlay or self._publishers.wants_segmentation(parameters):
             whole = image if wants_overlay else None
             self._visualization.offer(Picture(header, whole, detection, self._threshold(parameters)))
         if parameters.drift_window_s > 0.0:
-            self._monitor.add(time.monotonic(), detector.network_image, detection)
+            self._monitor.add(time.monotonic(), detector.network_image, detector.network_detection)
 
     def _on_frame_error(self, frame: Frame, error: Exception) -> None:
         if not self._node.context.ok():  # Ctrl-C ends it, and with it every publisher, under the frame in work
@@ -174,9 +199,11 @@ class InferenceLoop:
             return
         try:
             is_large = parameters.heatmap_size == "image"
-            score = np.ones(frame.image.size() if is_large else self._levels.current.score_size, np.float32)
+            size = frame.image.size()
+            score = np.ones(size if is_large else self._levels.current.score_size_of(*size), np.float32)
             self._publish(frame.image.header, score)
             self._publish_camera_info(frame, score, parameters)
+            self._obstacles.publish_unknown(frame, self._levels.current.score_size_of(*size), parameters)
         except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
             self._logger.error(f"no heatmap for a failed frame: {describe_error(error)}", throttle_duration_sec=1.0)
             return
@@ -185,14 +212,14 @@ class InferenceLoop:
     def _publish_camera_info(self, frame: Frame, score: ScoreMap, parameters: DetectorParameters) -> None:
         if parameters.publish_camera_info and frame.camera_info is not None:
             height, width = frame.image.size()
+            if not self._calibration.fits(frame.camera_info, frame.image.header, height, width):
+                return
             scale_y, scale_x = score.shape[0] / height, score.shape[1] / width
             self._publishers.publish_camera_info(frame.image.header, frame.camera_info, scale_y, scale_x)
 
     def _threshold(self, parameters: DetectorParameters) -> float:
         """Return the threshold in force, in [0, 1]."""
-        if parameters.threshold == MODEL_THRESHOLD:
-            return self._levels.current.package.calibration.default_threshold
-        return parameters.threshold
+        return self._obstacles.threshold(parameters)
 
     # --- on the visualization thread ---
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from fishy_ros.errors import FishyError, describe_error
+from fishy_ros.node.dds import shared_memory_problem
 from fishy_ros.node.diagnostics import ACTIVE, DiagnosticsPublisher
+from fishy_ros.node.engine_pool import EnginePool
 from fishy_ros.node.parameters import ParameterServer
 from fishy_ros.node.process import LogBridge, refuse_impossible_transitions
 from fishy_ros.node.publishers import Publishers
@@ -25,11 +27,25 @@ class DetectorNode(LifecycleNode):
         ConfigError: a parameter given at start is not allowed.
     """
 
-    def __init__(self) -> None:
-        super().__init__("detector")
-        self._log_bridge = LogBridge(self.get_logger())
+    def __init__(
+        self,
+        namespace: str | None = None,
+        cli_args: Sequence[str] = (),
+        pool: EnginePool | None = None,
+        bridges_log: bool = True,
+    ) -> None:
+        """Make a node of a process.
+
+        Args:
+            namespace: of the node, where several cameras have one each.
+            cli_args: ROS arguments for this node alone, such as its remappings.
+            pool: engines that it shares with the other nodes.
+            bridges_log: whether what the library logs goes to the log of this node.
+        """
+        super().__init__("detector", namespace=namespace, cli_args=list(cli_args))
+        self._log_bridge = LogBridge(self.get_logger()) if bridges_log else None
         settings = ParameterServer(self, is_configured=lambda: self._shared.outputs is not None)
-        self._shared = DetectorState(self, settings)
+        self._shared = DetectorState(self, settings, pool)
         reporter = DiagnosticsPublisher(self._shared)
         self._supervisor = Supervisor(self._shared, reporter.publish)
         refuse_impossible_transitions(self)
@@ -54,10 +70,17 @@ class DetectorNode(LifecycleNode):
         self._shared.callback_failure = f"a callback failed: {describe_error(error)}"
         self.get_logger().error(self._shared.callback_failure, throttle_duration_sec=1.0)
 
+    def note_shared_memory(self) -> None:
+        """Log at start where large images will be lost for want of shared memory."""
+        problem = shared_memory_problem()
+        if problem:
+            self.get_logger().warning(problem)
+
     def close(self) -> None:
         """Stop work and leave the bus."""
         self._release()
-        self._log_bridge.close()
+        if self._log_bridge is not None:
+            self._log_bridge.close()
         self.destroy_node()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

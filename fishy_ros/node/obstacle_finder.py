@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
-from fishy_ros.errors import ConfigError, FishyError, ImageError
-from fishy_ros.node.camera_geometry import GroundFrame, GroundTransforms, heatmap_camera
-from fishy_ros.node.conversions import FrameHeader, RawImage
+from fishy_ros.errors import ConfigError, ImageError
+from fishy_ros.node.camera_geometry import GroundFrame, heatmap_camera
+from fishy_ros.node.conversions import FrameHeader
+from fishy_ros.node.obstacle_inputs import ObstacleInputs
 from fishy_ros.node.obstacle_messages import FrameObstacles
 from fishy_ros.obstacles import (
     AnomalyRegions,
@@ -35,15 +35,6 @@ from fishy_ros.obstacles import (
 from fishy_ros.obstacles.mask import ANOMALOUS
 from fishy_ros.types import LabelMap, ScoreMap
 
-DEPTH_TOLERANCE_S: float = 0.05
-"""A depth image belongs to an image whose stamp differs by no more than this."""
-
-KEPT_DEPTHS: int = 5
-"""Depth images that wait for their image: the network takes longer than the depth camera."""
-
-SPEED_AGE_S: float = 1.0
-"""A speed that is older than this is not known any more."""
-
 
 @dataclass(frozen=True)
 class ObstacleSettings:
@@ -62,18 +53,13 @@ class ObstacleSettings:
 
 
 class ObstacleFinder:
-    """Finds, follows and places regions; one for a run of the node, used by the thread of the worker.
+    """Finds, follows and places regions; one for a run of the node, used by the thread of the worker."""
 
-    Depth images and speeds may come from other threads.
-    """
-
-    def __init__(self, classes: Mapping[int, str], transforms: GroundTransforms | None = None) -> None:
-        """Follow regions; `classes` are names by id, `transforms` tells the ground where a frame for it was given."""
+    def __init__(self, classes: Mapping[int, str], inputs: ObstacleInputs) -> None:
+        """Follow regions; `classes` are names by id, `inputs` knows depth, speed and ground where they are known."""
         self._classes = classes
-        self._transforms = transforms
+        self._inputs = inputs
         self._tracker: RegionTracker | None = None
-        self._depths: deque[tuple[int, bytes]] = deque(maxlen=KEPT_DEPTHS)
-        self._speed = (0.0, -math.inf)
         self._last_s: float | None = None
         self.problem = ""
         """Why regions cannot be placed; empty where they can."""
@@ -83,18 +69,9 @@ class ObstacleFinder:
         """Names of the model's classes by id."""
         return self._classes
 
-    def note_depth(self, message: bytes) -> None:
-        """Keep a serialised depth image (`sensor_msgs/Image`) until its image comes."""
-        try:
-            stamp_ns = RawImage.deserialize(message).header.stamp_ns
-        except ImageError as error:
-            self.problem = f"a depth image cannot be read: {error}"
-            return
-        self._depths.append((stamp_ns, message))
-
-    def note_speed(self, speed_m_s: float) -> None:
-        """Note how fast the car drives, in m/s ahead."""
-        self._speed = (speed_m_s, time.monotonic())
+    def close(self) -> None:
+        """Stop listening."""
+        self._inputs.close()
 
     def find(self, score: ScoreMap, labels: LabelMap, settings: ObstacleSettings) -> AnomalyRegions:
         """Find the regions of a frame.
@@ -169,12 +146,12 @@ class ObstacleFinder:
                 raise ConfigError("no camera_info: regions are not placed")
             rows, columns = found.mask.shape
             camera = heatmap_camera(info, rows, columns, settings.is_rectified)
-            if self._transforms is not None:
-                ground = self._transforms.find(header.frame_id)
+            if self._inputs.transforms is not None:
+                ground = self._inputs.transforms.find(header.frame_id)
             elif settings.camera_height_m > 0:
                 angles = settings.camera_pitch_rad, settings.camera_roll_rad, settings.pitch_error_rad
                 ground = GroundFrame(GroundPlane.mounted(settings.camera_height_m, *angles))
-            elif not self._depths:
+            elif not self._inputs.has_depth:
                 raise ConfigError("neither camera_height_m nor ground_frame nor depth is known: regions are not placed")
             self.problem = ""
         except ConfigError as error:
@@ -207,19 +184,13 @@ class ObstacleFinder:
         return placed
 
     def _depth_of(self, stamp_ns: int) -> NDArray[np.float32] | None:
-        waiting = [one for one in tuple(self._depths) if abs(one[0] - stamp_ns) <= DEPTH_TOLERANCE_S * 1e9]
-        if not waiting:
-            return None
-        _, message = min(waiting, key=lambda one: abs(one[0] - stamp_ns))
         try:
-            return RawImage.deserialize(message).to_depth()
-        except FishyError as error:
+            return self._inputs.depth_of(stamp_ns)
+        except ImageError as error:
             self.problem = f"a depth image cannot be read: {error}"
             return None
 
     def _forward_m(self, now_s: float) -> float | None:
         before, self._last_s = self._last_s, now_s
-        speed, noted_at = self._speed
-        if before is None or time.monotonic() - noted_at > SPEED_AGE_S:
-            return None
-        return speed * (now_s - before)
+        speed = self._inputs.speed_m_s()
+        return None if before is None or speed is None else speed * (now_s - before)

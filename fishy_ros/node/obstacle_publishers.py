@@ -95,6 +95,10 @@ class ObstaclePublishers:
         """Say whether anybody would receive detections, markers or points."""
         return any(_is_wanted(one) for one in (self._detections, self._markers, self._obstacles))
 
+    def wants_places(self) -> bool:
+        """Say whether anybody would receive something that lies in space."""
+        return _is_wanted(self._markers) or _is_wanted(self._obstacles)
+
     def wants_regions(self) -> bool:
         """Say whether anybody would receive anything that is made of regions."""
         return _is_wanted(self._mask) or self.wants_tracks()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, TypeAlias
+from difflib import get_close_matches
+from typing import Any, TypeAlias, cast
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -13,13 +14,18 @@ from rclpy.parameter import Parameter
 
 from fishy_ros.deprecated_names import PARAMETERS, warn_of_old_names
 from fishy_ros.errors import ConfigError
-from fishy_ros.imaging import COLOR_MAPS
+from fishy_ros.imaging import CHANNEL_ORDERS, COLOR_MAPS, FITS, ChannelOrder, Fit
 from fishy_ros.node.compat import IS_HUMBLE
 
 Value: TypeAlias = str | bool | int | float
 
+RELIABILITIES: tuple[str, ...] = ("best_effort", "reliable")
+
 MODEL_THRESHOLD: float = -1.0
 """The `threshold` that stands for the default of the model."""
+
+SAME_THRESHOLD: float = -1.0
+"""The `threshold_low` that stands for `threshold`."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,88 @@ class DetectorParameters:
         choices=("raw", "compressed"),
         at_configure=True,
     )
+    fit: str = _parameter(
+        "stretch",
+        "How an image of another aspect ratio than the network's 2:1 comes into it: stretch squeezes the whole image, "
+        "crop looks at its middle only, pad shrinks it and leaves a margin.",
+        choices=FITS,
+        at_configure=True,
+    )
+    reliability: str = _parameter(
+        "best_effort",
+        "Whether lost images are asked for again (reliable) or not, as sensor data is sent; a reliable subscriber "
+        "hears no best-effort publisher.",
+        choices=RELIABILITIES,
+        at_configure=True,
+    )
+    compressed_channel_order: str = _parameter(
+        "auto",
+        "Whose word counts for red and blue in image/compressed: that of the file or that of the message's format; "
+        "auto takes the file's, except for what image_transport stores swapped.",
+        choices=CHANNEL_ORDERS,
+    )
     autostart: bool = _parameter(True, "Configure and activate at start, without a lifecycle manager.", read_only=True)
     threshold: float = _parameter(
         MODEL_THRESHOLD,
-        "Score in [0, 1] above which a pixel counts as anomalous; -1 takes the default of the model.",
+        "Score in [0, 1] from which a pixel counts as anomalous; -1 takes the default of the model.",
         low=-1.0,
         high=1.0,
+    )
+    threshold_low: float = _parameter(
+        SAME_THRESHOLD,
+        "Score in [0, 1] down to which a region spreads that reaches threshold somewhere; -1: that of threshold.",
+        low=-1.0,
+        high=1.0,
+    )
+    smallest_region_px: int = _parameter(
+        1, "Regions with fewer pixels of the network's heatmap do not count.", low=1, high=10_000_000
+    )
+    drivable_classes: str = _parameter(
+        "",
+        "Names of classes, such as 'road' or 'road,sidewalk': only regions that lie or stand on them count; "
+        "empty: all regions.",
+        at_configure=True,
+    )
+    confirm_hits: int = _parameter(
+        1, "A region counts once it was seen in this many of the last confirm_window frames.", low=1, high=1000
+    )
+    confirm_window: int = _parameter(1, "See confirm_hits.", low=1, high=1000)
+    max_gap_s: float = _parameter(
+        0.5,
+        "A region that is not seen is kept for this many seconds, but not for longer than it had been seen.",
+        low=0.0,
+        high=60.0,
+    )
+    camera_height_m: float = _parameter(
+        0.0, "Height of the camera above the ground, in m; 0 where that is not known.", low=0.0, high=1000.0
+    )
+    camera_pitch_deg: float = _parameter(0.0, "How far the camera looks down, in degrees.", low=-90.0, high=90.0)
+    camera_roll_deg: float = _parameter(0.0, "How far the camera leans right, in degrees.", low=-180.0, high=180.0)
+    camera_pitch_error_deg: float = _parameter(
+        0.3,
+        "Standard deviation of the pitch on the road, in degrees, for the error of distances.",
+        low=0.0,
+        high=45.0,
+    )
+    ground_frame: str = _parameter(
+        "",
+        "Frame on the ground, with z up, such as base_footprint: the ground comes from tf instead of camera_height_m, "
+        "and obstacles are published in this frame; empty: not from tf.",
+        at_configure=True,
+    )
+    image_rectified: str = _parameter(
+        "auto",
+        "Whether the image is rectified (the matrix P, no distortion) or not (K and D); auto: by 'rect' in its topic.",
+        choices=("auto", "true", "false"),
+    )
+    use_depth: bool = _parameter(
+        False, "Subscribe to depth, a depth image registered to the camera, to place regions by it.", at_configure=True
+    )
+    use_odometry: bool = _parameter(
+        False, "Subscribe to odom (nav_msgs/Odometry): its speed tells where regions will be.", at_configure=True
+    )
+    max_obstacle_distance_m: float = _parameter(
+        80.0, "Regions farther than this many metres are not placed.", low=0.1, high=10_000.0
     )
     heatmap_size: str = _parameter(
         "network", "Resolution of the heatmap: that of the network or that of the image.", choices=("network", "image")
@@ -149,6 +231,16 @@ class DetectorParameters:
     )
 
     @property
+    def input_fit(self) -> Fit:
+        """How images come into the network."""
+        return cast(Fit, self.fit)
+
+    @property
+    def channel_order(self) -> ChannelOrder:
+        """Whose word counts for red and blue."""
+        return cast(ChannelOrder, self.compressed_channel_order)
+
+    @property
     def deadline_rules(self) -> DeadlineRules:
         """When to change the configuration of the model."""
         return DeadlineRules(self.frame_deadline_ms, self.max_missed_deadlines, self.recovery_s)
@@ -160,6 +252,13 @@ class DetectorParameters:
         if MODEL_THRESHOLD < self.threshold < 0.0:
             raise ConfigError(
                 f"parameter threshold is {self.threshold}; expected 0 to 1, or -1 for the model's default"
+            )
+        if SAME_THRESHOLD < self.threshold_low < 0.0:
+            raise ConfigError(f"parameter threshold_low is {self.threshold_low}; expected 0 to 1, or -1 for threshold")
+        if self.confirm_hits > self.confirm_window:
+            raise ConfigError(
+                f"parameters confirm_hits and confirm_window are {self.confirm_hits} and {self.confirm_window}; "
+                "expected at most as many hits as frames"
             )
         if not self.model:
             raise ConfigError("parameter model is empty; expected the name or the path of a model package")
@@ -208,6 +307,9 @@ class ParameterServer:
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ConfigError(f"a parameter is not allowed: {error}") from error
         self._current = DetectorParameters(**values)
+        self._unknown = tuple(_unknown_parameters(node))
+        for problem in self._unknown:
+            node.get_logger().warning(problem)
         node.add_on_set_parameters_callback(self._refuse_or_accept)
         if not IS_HUMBLE:
             node.add_post_set_parameters_callback(self._adopt)
@@ -216,6 +318,11 @@ class ParameterServer:
     def current(self) -> DetectorParameters:
         """The values that hold now."""
         return self._current
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Parameters given at start that the node does not have, one line each: a misspelt one changes nothing."""
+        return self._unknown
 
     def _refuse_or_accept(self, changes: Sequence[Parameter]) -> SetParametersResult:
         try:
@@ -248,6 +355,15 @@ def _adopt_old_names(node: Node, values: dict[str, Any]) -> None:
             node.set_parameters([Parameter(new, value=given)])
         node.undeclare_parameter(old)
     warn_of_old_names(found, PARAMETERS, "parameters")
+
+
+def _unknown_parameters(node: Node) -> Iterator[str]:
+    """Name what was given at start and nobody has declared."""
+    for name in sorted(node._parameter_overrides):  # rclpy has no other way to read them undeclared
+        if node.has_parameter(name) or name in PARAMETERS or name.startswith("qos_overrides."):
+            continue
+        near = get_close_matches(name, _FIELDS, n=1)
+        yield f"parameter {name} is not known and changes nothing{f'; {near[0]} may be meant' if near else ''}"
 
 
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:

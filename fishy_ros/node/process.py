@@ -14,13 +14,22 @@ from fishy_ros.errors import ConfigError
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleNode
 
+    from fishy_ros.node.node import DetectorNode
+
 import ctypes
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+WITHOUT_LOG_FILES: tuple[str, ...] = ("--ros-args", "--disable-external-lib-logs")
+
+_SOURCE = "fishy_ros"
+
+_PAUSE_S = 0.01
+"""After an exception, so that one which comes back at once does not take a whole processor."""
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -80,9 +89,6 @@ def _set(parameter: int, value: int) -> bool:
         return False
 
 
-WITHOUT_LOG_FILES: tuple[str, ...] = ("--ros-args", "--disable-external-lib-logs")
-
-
 def log_arguments(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the arguments that `rclpy.init` needs so that it does not fail over its log file; empty if it can write.
 
@@ -106,12 +112,15 @@ def log_folder(environment: Mapping[str, str]) -> Path:
         RuntimeError: nothing says where, and this user has no home.
     """
     if environment.get("ROS_LOG_DIR"):
-        return Path(environment["ROS_LOG_DIR"]).expanduser()
-    home = environment.get("ROS_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".ros") / "log"
+        return _expanded(environment["ROS_LOG_DIR"], environment)
+    return _expanded(environment.get("ROS_HOME") or "~/.ros", environment) / "log"
 
 
-_SOURCE = "fishy_ros"
+def _expanded(path: str, environment: Mapping[str, str]) -> Path:
+    """Replace a leading `~` as ROS does, which asks nobody but `HOME` where that is."""
+    if path.startswith("~") and not environment.get("HOME"):
+        raise RuntimeError(f"{path}: HOME is not set")
+    return Path(path).expanduser()
 
 
 class LogBridge(logging.Handler):
@@ -152,23 +161,22 @@ class LogBridge(logging.Handler):
         super().close()
 
 
-_PAUSE_S = 0.01
-"""After an exception, so that one which comes back at once does not take a whole processor."""
-
-
-def spin_until_shutdown(node: LifecycleNode, on_exception: Callable[[Exception], None]) -> None:
-    """Run callbacks until the context is shut down; exceptions go to `on_exception` and are survived."""
+def spin_until_shutdown(nodes: Sequence[DetectorNode]) -> None:
+    """Run callbacks until the context is shut down; every node survives what a callback raises, and tells of it."""
     from rclpy.executors import SingleThreadedExecutor
 
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
+    context = nodes[0].context
+    executor = SingleThreadedExecutor(context=context)
+    for node in nodes:
+        executor.add_node(node)
     try:
-        while node.context.ok():
+        while context.ok():
             try:
                 executor.spin_once()
             except Exception as error:  # anything a message from outside can provoke inside rclpy
-                if node.context.ok():
-                    on_exception(error)
+                if context.ok():
+                    for node in nodes:
+                        node.note_callback_failure(error)
                     time.sleep(_PAUSE_S)
     finally:
         executor.shutdown(timeout_sec=1.0)
@@ -194,35 +202,41 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
 
 
 def run_node() -> None:
-    """Run the node until it is interrupted; exit status 2 if a parameter given at start is not allowed."""
-    import rclpy
+    """Run the node, or one for each camera, until interrupted; exit status 2 if an argument is not allowed."""
     from rclpy.signals import SignalHandlerOptions, install_signal_handlers
     from rclpy.utilities import try_shutdown
 
+    from fishy_ros.node.cameras import make_nodes
     from fishy_ros.node.dds import dds_environment
-    from fishy_ros.node.node import DetectorNode
+    from fishy_ros.node.ros_start import init_ros
 
     os.environ.update(dds_environment())
-    rclpy.init(args=[*sys.argv, *log_arguments(os.environ)], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        init_ros(sys.argv)
+    except ConfigError as error:
+        print(f"detector: {error}", file=sys.stderr)
+        sys.exit(2)
     # The handlers of rclpy end its context. KeyboardInterrupt as well would come at any point, within libraries that
     # are being loaded, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     install_signal_handlers(SignalHandlerOptions.ALL)
-    node = None
+    nodes: list[DetectorNode] = []
     try:
         with _until_shutdown():
-            node = DetectorNode()
-            if node.starts_by_itself:
-                node.start()
-            spin_until_shutdown(node, node.note_callback_failure)
+            nodes = make_nodes(sys.argv[1:])
+            nodes[0].note_shared_memory()
+            for node in nodes:
+                if node.starts_by_itself:
+                    node.start()
+            spin_until_shutdown(nodes)
     except ConfigError as error:
         print(f"detector: {error}", file=sys.stderr)
         sys.exit(2)
     finally:
-        if node is not None:
+        for node in nodes:
             node.close()
         try_shutdown()
-    if node is not None and node.has_hung:
+    if any(node.has_hung for node in nodes):
         # To tear the interpreter down under a thread that is inside a runtime would abort the process.
         sys.stdout.flush()
         sys.stderr.flush()

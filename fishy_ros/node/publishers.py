@@ -21,6 +21,7 @@ from fishy_ros.node.conversions import (
     latency_message,
     scale_camera_info,
 )
+from fishy_ros.node.obstacle_publishers import ObstaclePublishers
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.qos import QosMismatches
 from fishy_ros.node.stamps import Age
@@ -55,6 +56,7 @@ class Publishers:
         self._segmentation = self._create(Image, "~/segmentation", newest)
         self._latency = self._create(DiagnosticArray, "~/latency", every)
         self._latency_ms = self._create(Float32, "~/latency_ms", every)
+        self.obstacles = ObstaclePublishers(node, self._mismatches)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ class Publishers:
             self._latency_ms,
         ):
             self._node.destroy_lifecycle_publisher(publisher)
+        self.obstacles.destroy()
 
     def publish_heatmap(self, header: FrameHeader, score: ScoreMap) -> None:
         """Publish the score map of a frame, float32 `[h, w]`."""

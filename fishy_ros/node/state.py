@@ -9,7 +9,10 @@ from rclpy.lifecycle import LifecycleNode
 
 from fishy_ros.errors import describe_error
 from fishy_ros.node.counters import FrameCounters
+from fishy_ros.node.discovery import DiscoveryWatch
+from fishy_ros.node.engine_pool import EnginePool
 from fishy_ros.node.fallback import FallbackLevels
+from fishy_ros.node.obstacle_finder import ObstacleFinder
 from fishy_ros.node.parameters import DetectorParameters, ParameterServer
 from fishy_ros.node.publishers import Publishers
 from fishy_ros.node.stamps import SequenceGaps, StampOrder
@@ -28,6 +31,8 @@ class DetectorState:
 
     node: LifecycleNode
     settings: ParameterServer
+    pool: EnginePool | None = None
+    """Engines that the nodes of this process share; None where the node has its own."""
     label: str = "unconfigured"
     """Label of the lifecycle state."""
     failure: str = ""
@@ -40,9 +45,12 @@ class DetectorState:
     """There while engines are loaded."""
     loop: InferenceLoop | None = None
     """There while the node is active and its runtime is not being restarted."""
+    finder: ObstacleFinder | None = None
+    """There while the node is active; it follows regions through restarts of the runtime."""
     counters: FrameCounters = field(default_factory=FrameCounters)
     order: StampOrder = field(default_factory=StampOrder)
     gaps: SequenceGaps = field(default_factory=SequenceGaps)
+    discovery: DiscoveryWatch = field(default_factory=DiscoveryWatch)
 
     @property
     def parameters(self) -> DetectorParameters:

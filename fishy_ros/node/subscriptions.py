@@ -13,9 +13,11 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.errors import ImageError
+from fishy_ros.node.calibration import calibration_topic
 from fishy_ros.node.compat import with_info
 from fishy_ros.node.conversions import CameraImage, CompressedCameraImage, RawImage
 from fishy_ros.node.qos import QosMismatches
+from fishy_ros.node.silence import describe_silence, describe_topics
 from fishy_ros.node.stamps import time_in_middleware_ms
 from fishy_ros.node.state import DetectorState
 
@@ -23,6 +25,9 @@ _IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]
     "raw": ("image", Image, RawImage),
     "compressed": ("image/compressed", CompressedImage, CompressedCameraImage),
 }
+
+_RELIABILITIES = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
+_DEPTH_WORDS = "is encoded as depth cameras publish distances (REP 118); expected a color or grey camera"
 
 QUEUE_DEPTH: int = 5
 """Images that the middleware keeps for us, as the sensor-data profile of ROS 2 has it."""
@@ -55,7 +60,10 @@ class CameraSubscriptions:
     """
 
     def __init__(self, state: DetectorState, on_frame: Callable[[Frame], None]) -> None:
-        """Subscribe by the transport of the parameters; the gaps of `state` know images of an earlier subscription."""
+        """Subscribe by the transport of the parameters; the gaps of `state` know images of an earlier subscription.
+
+        The calibration is expected beside the images, wherever they were remapped to, unless it is remapped itself.
+        """
         self._node = state.node
         self._counters, self._gaps = state.counters, state.gaps
         self._on_frame = on_frame
@@ -65,23 +73,41 @@ class CameraSubscriptions:
         self._mismatches = QosMismatches(state.node)
         topic, message_type, self._image_class = _IMAGES[state.parameters.image_transport]
         self._group = MutuallyExclusiveCallbackGroup()
-        self._images = self._subscribe(message_type, topic, with_info(self._on_image), QUEUE_DEPTH)
-        self._calibrations = self._subscribe(CameraInfo, "camera_info", self._on_camera_info, 1)
+        self._is_depth = False
+        self._images = self._subscribe(
+            message_type, topic, with_info(self._on_image), QUEUE_DEPTH, _RELIABILITIES[state.parameters.reliability]
+        )
+        self._calibrations = self._subscribe(CameraInfo, calibration_topic(state.node, topic), self._on_camera_info, 1)
+        self._transport = state.parameters.image_transport
+        topics = [self._images.topic_name, self._calibrations.topic_name]
+        self._node.get_logger().info(f"listening to {describe_topics(self._node, topics)}")
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What keeps publishers from being heard, one line a topic."""
         cameras = self._count_cameras()
         crowd = (f"{cameras} publishers share {self._images.topic_name}; expected one camera",) if cameras > 1 else ()
-        return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd)
+        depth = (f"{self._images.topic_name} {_DEPTH_WORDS}",) if self._is_depth else ()
+        return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd, *depth)
+
+    def silence(self) -> str:
+        """Say what keeps images from coming, as far as the graph knows."""
+        return describe_silence(self._node, self._images.topic_name, self._transport, self._counters.totals().lost)
 
     def destroy(self) -> None:
         """Unsubscribe."""
         for subscription in (self._images, self._calibrations):
             self._node.destroy_subscription(subscription)
 
-    def _subscribe(self, message_type: type, topic: str, callback: Callable[..., None], depth: int) -> Subscription:
-        newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+    def _subscribe(
+        self,
+        message_type: type,
+        topic: str,
+        callback: Callable[..., None],
+        depth: int,
+        reliability: ReliabilityPolicy = ReliabilityPolicy.BEST_EFFORT,
+    ) -> Subscription:
+        newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability)
         events = self._mismatches.of_subscription(topic)
         return self._node.create_subscription(
             message_type, topic, callback, newest, callback_group=self._group, event_callbacks=events, raw=True
@@ -103,6 +129,7 @@ class CameraSubscriptions:
             self._counters.note_bad(str(error))
             self._node.get_logger().warning(f"bad image dropped: {error}", throttle_duration_sec=1.0)
             return
+        self._is_depth = image.is_depth
         self._on_frame(Frame(image, receive_ms, received_at, self._camera_info))
 
     def _count_lost(self, info: Mapping[str, int]) -> None:

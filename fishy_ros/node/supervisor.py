@@ -10,6 +10,9 @@ from collections.abc import Callable
 from fishy_ros.node.compat import steady_clock
 from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.inference_loop import InferenceLoop
+from fishy_ros.node.obstacle_finder import ObstacleFinder
+from fishy_ros.node.obstacle_inputs import ObstacleInputs
+from fishy_ros.node.obstacle_messages import class_names
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.process import give_back_free_blocks
 from fishy_ros.node.state import DetectorState
@@ -104,7 +107,7 @@ class Supervisor:
             return state.levels
         wanted = state.parameters
         self._logger.info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
-        levels = state.levels = FallbackLevels(wanted)
+        levels = state.levels = FallbackLevels(wanted, state.pool)
         info = levels.current.runtime_info
         self._logger.info(f"{levels.current.package.name} runs on {info.name} {info.version}: {info.detail}")
         if wanted.frame_deadline_ms > 0.0:
@@ -115,6 +118,7 @@ class Supervisor:
     def start(self) -> None:
         """Count anew and start the inference loop; the engines are loaded."""
         self._state.count_anew()
+        self._open_finder()
         self._watchdog = Watchdog()
         self._state.loop = InferenceLoop(self._state)
         # What exists now lives as long as the loop: the collector need not walk through it again and again.
@@ -129,9 +133,23 @@ class Supervisor:
             self._abandon(state.loop)
         if state.levels is not None:
             state.levels.close()
-        state.loop = state.levels = None
+        if state.finder is not None:
+            state.finder.close()
+        state.loop = state.levels = state.finder = None
         gc.unfreeze()
         give_back_free_blocks()
+
+    def _open_finder(self) -> None:
+        """Make what finds, follows and places regions.
+
+        Raises:
+            ConfigError: tf is asked for and not installed, or the model lacks a drivable class.
+        """
+        state, parameters = self._state, self._state.parameters
+        assert state.levels is not None, "engines are loaded before the work starts"
+        package = state.levels.current.package
+        package.class_ids(parameters.drivable_classes)
+        state.finder = ObstacleFinder(class_names(package.classes), ObstacleInputs(state.node, parameters))
 
     def _watch(self) -> None:
         loop, parameters = self._state.loop, self._state.parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -18,8 +18,14 @@ class Worker(Generic[Item]):
     """
 
     def __init__(
-        self, name: str, handle: Callable[[Item], None], on_failure: Callable[[Item, Exception], None]
+        self,
+        name: str,
+        handle: Callable[[Item], None],
+        on_failure: Callable[[Item, Exception], None],
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
+        """Handle items on the thread `name`; each within a `turn`, which is waited for before the item is taken."""
+        self._turn = turn
         self._slot: LatestFrameSlot[Item] = LatestFrameSlot()
         self._handle = handle
         self._on_failure = on_failure
@@ -53,17 +59,21 @@ class Worker(Generic[Item]):
 
     def _run(self) -> None:
         while not self._slot.is_closed:
-            item = self._slot.take()
-            if item is None:
-                continue
-            self._busy_since = time.monotonic()
-            try:
-                self._handle(item)
-            except Exception as error:
-                self._on_failure(item, error)
-            finally:
-                self._busy_since = None
+            self._slot.wait()
+            with self._turn():
+                item = self._slot.take(0.0)
+                if item is not None:
+                    self._handle_one(item)
             del item
+
+    def _handle_one(self, item: Item) -> None:
+        self._busy_since = time.monotonic()
+        try:
+            self._handle(item)
+        except Exception as error:
+            self._on_failure(item, error)
+        finally:
+            self._busy_since = None
 
 
 class LatestFrameSlot(Generic[Item]):
@@ -90,6 +100,11 @@ class LatestFrameSlot(Generic[Item]):
             self._item = item
             self._condition.notify()
             return overtakes
+
+    def wait(self) -> None:
+        """Wait for an item, or until the slot is closed, and take nothing."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._item is not None or self._closed)
 
     def take(self, timeout_s: float | None = None) -> Item | None:
         """Wait for an item and remove it; None after `timeout_s` seconds, or when the slot is closed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -17,9 +16,6 @@ ANOMALOUS: int = 255
 
 MANY_RUNS: int = 20_000
 """A mask with more runs of pixels than that is noise; tracing each of its outlines would take a tenth of a second."""
-
-MAX_OF_NOISE: int = 1024
-"""Components of noise that are looked at, at most."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Component:
 
 def find_components(
     score: ScoreMap, threshold: float, threshold_low: float, smallest_px: int, largest_number: int
-) -> list[Component]:
+) -> tuple[list[Component], NDArray[np.uint8]]:
     """Find the components of the pixels at or above `threshold_low` that reach `threshold` somewhere.
 
     Outlines are traced first and only their rectangles are labelled: that costs a tenth of labelling the whole image.
@@ -51,53 +47,60 @@ def find_components(
         threshold: what a component must reach in at least one pixel.
         threshold_low: at most `threshold`; how far a component spreads (hysteresis, as in Canny, 1986).
         smallest_px: components with fewer pixels do not count.
-        largest_number: more components than that are noise; those with the smallest rectangles are left out.
+        largest_number: so many components are returned at most, those with the largest rectangles.
+
+    Returns:
+        The components, and the mask of all that count, uint8 `[h, w]`, also of those that are too many.
     """
     strong = np.asarray(score >= np.float32(threshold)).view(np.uint8)
     if not strong.any():
-        return []
+        return [], np.zeros(score.shape, np.uint8)
     weak = strong
     if threshold_low < threshold:
         weak = np.asarray(score >= np.float32(threshold_low)).view(np.uint8)
-    rectangles = sorted(_rectangles(weak, smallest_px), key=lambda one: -one[2] * one[3])[:largest_number]
+    if np.count_nonzero(weak[:, 1:] > weak[:, :-1]) > MANY_RUNS:
+        return _label_all(weak, strong, smallest_px, largest_number)
+    outlines, hierarchy = cv2.findContours(weak, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    outer = np.flatnonzero(hierarchy[0, :, 3] < 0).tolist()  # the others go round holes
+    if len(outer) > largest_number:
+        return _label_all(weak, strong, smallest_px, largest_number)
+    mask = np.asarray(weak * np.uint8(ANOMALOUS))
     found = []
-    for left, top, width, height, x, y in rectangles:
+    for outline in (outlines[number] for number in outer):
+        left, top, width, height = cv2.boundingRect(outline)
         window = slice(top, top + height), slice(left, left + width)
         _, labels = cv2.connectedComponents(weak[window], connectivity=8, ltype=cv2.CV_32S)
+        x, y = outline[0, 0].tolist()
         inside = np.asarray(labels == labels[y - top, x - left]).view(np.uint8)
-        area = cv2.countNonZero(inside)
-        if area >= smallest_px and (weak is strong or (strong[window] & inside).any()):
-            found.append(Component(left, top, inside, area))
-    return found
+        component = Component(left, top, inside, cv2.countNonZero(inside))
+        if component.area_px >= smallest_px and (weak is strong or (strong[window] & inside).any()):
+            found.append(component)
+        else:
+            erase(mask, component)
+    return found, mask
 
 
-def _rectangles(mask: NDArray[np.uint8], smallest_px: int) -> list[tuple[int, ...]]:
-    """Return left, top, width, height of every component that may be large enough, and x, y of one of its pixels."""
-    if np.count_nonzero(mask[:, 1:] > mask[:, :-1]) > MANY_RUNS:
-        return _rectangles_of_noise(mask, smallest_px)
-    outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    outer = np.flatnonzero(hierarchy[0, :, 3] < 0).tolist()  # the others go round holes
-    boxes: Iterator[tuple[int, ...]]
-    boxes = ((*cv2.boundingRect(outlines[number]), *outlines[number][0, 0].tolist()) for number in outer)
-    return [box for box in boxes if box[2] * box[3] >= smallest_px]
+def erase(mask: NDArray[np.uint8], component: Component) -> None:
+    """Take a component out of a mask."""
+    np.copyto(mask[component.window], np.uint8(0), where=component.inside.view(np.bool_))
 
 
-def _rectangles_of_noise(mask: NDArray[np.uint8], smallest_px: int) -> list[tuple[int, ...]]:
-    """Do the same without an object for every component."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= smallest_px)
-    sizes = stats[large, cv2.CC_STAT_WIDTH] * stats[large, cv2.CC_STAT_HEIGHT]
-    rectangles: list[tuple[int, ...]] = []
-    for number in large[np.argsort(-sizes, kind="stable")[:MAX_OF_NOISE]].tolist():
-        left, top, width, height = stats[number, :4].tolist()
-        x = left + int(np.argmax(labels[top, left : left + width] == number))
-        rectangles.append((left, top, width, height, x, top))
-    return rectangles
-
-
-def draw_mask(components: Iterable[Component], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Draw components as `ANOMALOUS` into a mask, uint8 `[h, w]`."""
-    mask: NDArray[np.uint8] = np.zeros(shape, np.uint8)
-    for component in components:
-        np.copyto(mask[component.window], np.uint8(ANOMALOUS), where=component.inside.view(np.bool_))
-    return mask
+def _label_all(
+    weak: NDArray[np.uint8], strong: NDArray[np.uint8], smallest_px: int, largest_number: int
+) -> tuple[list[Component], NDArray[np.uint8]]:
+    """Do the same without an object for every component: for noise."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8, ltype=cv2.CV_32S)
+    counts = stats[:, cv2.CC_STAT_AREA] >= smallest_px
+    counts[0] = False
+    if weak is not strong:
+        seeded = np.zeros(len(stats), np.bool_)
+        seeded[labels[strong != 0]] = True
+        counts &= seeded
+    numbers = np.flatnonzero(counts)
+    sizes = stats[numbers, cv2.CC_STAT_WIDTH] * stats[numbers, cv2.CC_STAT_HEIGHT]
+    found = []
+    for number in numbers[np.argsort(-sizes, kind="stable")[:largest_number]].tolist():
+        left, top, width, height, area = stats[number].tolist()
+        inside = np.asarray(labels[top : top + height, left : left + width] == number).view(np.uint8)
+        found.append(Component(left, top, inside, area))
+    return found, (counts * np.uint8(ANOMALOUS)).astype(np.uint8)[labels]

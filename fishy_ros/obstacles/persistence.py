@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.obstacles.motion import GroundMotion
@@ -98,6 +97,10 @@ class RegionTracker:
 
     def __init__(self, rules: PersistenceRules, motion: GroundMotion | None = None) -> None:
         """Follow by `rules`; `motion` is in px of the same heatmap as the regions, and may be replaced later."""
+        # Imported by whoever follows regions: SciPy's optimisation takes 45 MiB and a third of a second to load.
+        from scipy.optimize import linear_sum_assignment
+
+        self._assign = linear_sum_assignment
         self._rules = rules
         self.motion = motion
         self._followed: list[_Followed] = []
@@ -157,7 +160,7 @@ class RegionTracker:
             return {}
         overlaps = _overlaps(_corners(expected, self._rules), _corners([one.box for one in regions], self._rules))
         costs = np.where(overlaps >= self._rules.min_overlap, 1.0 - overlaps, IMPOSSIBLE)
-        rows, columns = linear_sum_assignment(costs)
+        rows, columns = self._assign(costs)
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
         return {row: column for row, column in pairs if costs[row, column] < IMPOSSIBLE}
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.errors import ConfigError, ScoreError
-from fishy_ros.obstacles.mask import Component, draw_mask, find_components
+from fishy_ros.obstacles.mask import Component, erase, find_components
 from fishy_ros.types import LabelMap, ScoreMap
 
 NO_CLASS: int = 255
@@ -111,11 +111,14 @@ class RegionRules:
 
 @dataclass(frozen=True)
 class AnomalyRegions:
-    """The regions of a frame, highest peak first, and the mask of exactly these."""
+    """The regions of a frame, highest peak first, and the mask of all that counts.
+
+    The mask is on the safe side: where there are too many regions, it holds those that are left out, too.
+    """
 
     regions: tuple[Region, ...]
     mask: NDArray[np.uint8]
-    """uint8 `[h, w]`, 255 in a region and 0 elsewhere."""
+    """uint8 `[h, w]`, 255 where the frame is anomalous and 0 elsewhere."""
     components: tuple[Component, ...] = ()
     """The pixels of each of `regions`."""
 
@@ -138,14 +141,16 @@ def find_regions(score: ScoreMap, labels: LabelMap | None, rules: RegionRules) -
     """
     _check(score, labels, rules)
     low = rules.threshold if rules.threshold_low is None else rules.threshold_low
+    components, mask = find_components(score, rules.threshold, low, rules.smallest_px, LOOKED_AT * rules.largest_number)
     found = []
-    for component in find_components(score, rules.threshold, low, rules.smallest_px, LOOKED_AT * rules.largest_number):
+    for component in components:
         counts = _count_classes(component, labels) if labels is not None else None
-        if not rules.drivable_ids or (counts is not None and _is_on_ground(component, counts, labels, rules)):
+        if rules.drivable_ids and counts is not None and not _is_on_ground(component, counts, labels, rules):
+            erase(mask, component)
+        else:
             found.append((_describe(component, score, counts), component))
     found = sorted(found, key=lambda one: -one[0].peak_score)[: rules.largest_number]
-    kept = tuple(component for _, component in found)
-    return AnomalyRegions(tuple(region for region, _ in found), draw_mask(kept, score.shape), kept)
+    return AnomalyRegions(tuple(region for region, _ in found), mask, tuple(component for _, component in found))
 
 
 def _check(score: ScoreMap, labels: LabelMap | None, rules: RegionRules) -> None:

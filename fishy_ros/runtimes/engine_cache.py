@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fishy_ros.files import replacing
+
 _LOG = logging.getLogger(__name__)
 _MAGIC = b"fishy-engine-1\n"
 _MAX_HEADER_BYTES = 65536
@@ -72,18 +74,10 @@ class EngineCache:
 
     def store(self, key: EngineKey, engine: bytes) -> Path:
         """Write an engine so that a reader sees all of it or nothing, and return its path."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(key)
         header = json.dumps({"key": asdict(key), "sha256": hashlib.sha256(engine).hexdigest()}).encode()
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
-                file.write(_MAGIC + header + b"\n" + engine)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(_MAGIC + header + b"\n" + engine)
         return path
 
     def discard(self, key: EngineKey) -> None:

@@ -13,7 +13,8 @@ from fishy_ros.model_package import GraphFile, ModelPackage
 from fishy_ros.runtimes.base import RawOutput, RuntimeInfo
 from fishy_ros.runtimes.engine_cache import default_cache_folder
 from fishy_ros.runtimes.onnxruntime_settings import CPU_SETTINGS, CpuSettings
-from fishy_ros.runtimes.options import RuntimeOptions, default_threads, one_line
+from fishy_ros.runtimes.options import RuntimeOptions, one_line
+from fishy_ros.runtimes.processors import default_threads
 from fishy_ros.runtimes.signature import Tensor, check_signature
 from fishy_ros.types import ImageArray
 

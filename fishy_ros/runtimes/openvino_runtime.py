@@ -11,7 +11,8 @@ from fishy_ros.errors import InferenceError, ModelPackageError, RuntimeUnavailab
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.runtimes.base import RawOutput, RuntimeInfo
 from fishy_ros.runtimes.openvino_settings import OPENVINO_SETTINGS, OpenVinoSettings
-from fishy_ros.runtimes.options import RuntimeOptions, default_threads, one_line
+from fishy_ros.runtimes.options import RuntimeOptions, one_line
+from fishy_ros.runtimes.processors import default_threads
 from fishy_ros.runtimes.signature import Tensor, check_signature
 from fishy_ros.types import ImageArray
 
@@ -97,7 +98,7 @@ class OpenVinoRuntime:
 
 def _device(options: RuntimeOptions) -> str:
     if options.wants_cuda:
-        raise RuntimeUnavailableError(f"openvino: device {options.device} is no Intel device, expected cpu or gpu")
+        raise RuntimeUnavailableError(f"openvino: device {options.device} is not an Intel device; expected cpu or gpu")
     kind, _, index = options.device.partition(":")
     return "CPU" if kind != "gpu" else "GPU" + (f".{index}" if index else "")
 

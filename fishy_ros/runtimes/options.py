@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package.description import FULL_PRECISION
@@ -55,17 +53,6 @@ class RuntimeOptions:
         """Index of the deep learning accelerator, None where none is asked for."""
         kind, _, index = self.device.partition(":")
         return int(index or 0) if kind == "dla" else None
-
-
-def default_threads() -> int:
-    """Return the number of processors that this process may use: its affinity, capped by its cgroup's quota."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        limit = int(quota) / int(period)
-    except (OSError, ValueError):
-        return allowed
-    return max(1, min(allowed, round(limit)))
 
 
 def one_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,19 +24,24 @@ from fishy_ros.types import ImageArray
 class TensorRtRuntime:
     """A graph compiled for this GPU; a run is one launch: copy in, network, copies out.
 
+    With a `shrink` above 1 the input is so many times as high and wide as the network's, and is shrunk on the GPU.
+
     Raises:
         RuntimeUnavailableError: no GPU, one that the library does not support, an old driver, or no memory left.
         ModelPackageError: the graph cannot be parsed or compiled, or has another signature.
     """
 
-    def __init__(self, package: ModelPackage, options: RuntimeOptions, library: TensorRtLibrary) -> None:
+    def __init__(
+        self, package: ModelPackage, options: RuntimeOptions, library: TensorRtLibrary, shrink: int = 1
+    ) -> None:
         self._gpu = options.cuda_index
         self._library = library
         self._buffers: list[DeviceBuffer] = []
         self._stream: CudaStream | None = None
         self._execution: ExecutionContext | None = None
+        self._captured = False
         try:
-            self._start(package, options)
+            self._start(package, options, shrink)
         except CudaError as error:
             self.close()
             raise RuntimeUnavailableError(f"{library.product} on cuda:{options.cuda_index}: {error}") from error
@@ -44,14 +50,18 @@ class TensorRtRuntime:
             raise
         device = f"cuda:{self._gpu}" if options.dla_core is None else f"dla:{options.dla_core}"
         self._info = RuntimeInfo(
-            "tensorrt", device, library.version, f"{library.product}, {options.precision}, CUDA graph"
+            "tensorrt",
+            device,
+            library.version,
+            f"{library.product}, {options.precision}{', CUDA graph' if self._captured else ''}",
         )
 
-    def _start(self, package: ModelPackage, options: RuntimeOptions) -> None:
+    def _start(self, package: ModelPackage, options: RuntimeOptions, shrink: int) -> None:
         call("cudaSetDevice", options.cuda_index)
         gpu = Gpu(*describe_gpu(options.cuda_index))
         cache = EngineCache(warn=options.warn)
-        self._loaded = load_engine(self._library, package, options, gpu, cache)
+        self._loaded = load_engine(self._library, package, options, gpu, cache, shrink)
+        package = replace(package, input_height=shrink * package.input_height, input_width=shrink * package.input_width)
         graph = package.graph(options.precision, GRAPH_NAME)
         height, width = check_signature(package, graph.path, *engine_tensors(self._library, self._loaded.engine))
         key = kernels_key(self._loaded.key, gpu)
@@ -64,7 +74,7 @@ class TensorRtRuntime:
         self._queue()  # the first run allocates, which a capture must not
         self._stream.synchronize()
         self._execution.keep_kernels()
-        self._stream.capture(self._queue)
+        self._captured = self._capture(options)
 
     @property
     def info(self) -> RuntimeInfo:
@@ -94,7 +104,10 @@ class TensorRtRuntime:
             raise InferenceError("tensorrt: the runtime is closed")
         try:
             call("cudaSetDevice", self._gpu)  # the caller's thread may have another current device
-            self._stream.launch()
+            if self._captured:
+                self._stream.launch()
+            else:
+                self._queue()
             self._stream.synchronize()
         except CudaError as error:
             raise InferenceError(f"tensorrt: {error}") from error
@@ -116,6 +129,16 @@ class TensorRtRuntime:
         self._buffers.append(buffer)
         self._context.set_tensor_address(name, buffer.device_pointer)
         return buffer
+
+    def _capture(self, options: RuntimeOptions) -> bool:
+        """Record one run as a CUDA graph, where the library allows that."""
+        assert self._stream is not None
+        may = getattr(self._context, "is_stream_capturable", None)
+        if may is not None and not may(int(self._stream.handle)):
+            options.warn(f"{self._library.product} cannot be captured as a CUDA graph; each frame queues its kernels")
+            return False
+        self._stream.capture(self._queue)
+        return True
 
     def _queue(self) -> None:
         assert self._stream is not None

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.synthetic.canvas import BUILDING, VEGETATION
+from fishy_ros.cityscapes import BUILDING, VEGETATION
 from fishy_ros.synthetic.noise import FloatMap, fractal_noise
 from fishy_ros.synthetic.style import STREET_LENGTH
 

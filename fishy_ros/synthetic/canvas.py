@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.types import ImageArray
+from fishy_ros.cityscapes import SIDEWALK
+from fishy_ros.types import IGNORED, ImageArray
 
-ROAD, PAVEMENT, BUILDING, WALL, FENCE, POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN = range(8)
-VEGETATION, TERRAIN, SKY, PERSON, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE = range(8, 19)
-UNKNOWN, VOID = 254, 255
+UNKNOWN, VOID = 254, IGNORED
 """Ids beside the 19 Cityscapes train ids: an unknown object, and the bonnet of the own car."""
 
 
@@ -41,6 +40,6 @@ def darken(canvas: Canvas, mask: NDArray[np.uint8], left: int, top: int, strengt
     """Darken the ground under a mask, uint8 `[h, w]` with 255 in full shadow, to 1 - `strength`."""
     height, width = mask.shape
     image = canvas.image[top : top + height, left : left + width]
-    ground = (canvas.ids[top : top + height, left : left + width] <= PAVEMENT).astype(np.uint8)
+    ground = (canvas.ids[top : top + height, left : left + width] <= SIDEWALK).astype(np.uint8)
     light = cv2.bitwise_not(cv2.multiply(mask, ground, scale=strength))
     cv2.multiply(image, cv2.merge([light] * 3), dst=image, scale=1 / 255)

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.cityscapes import ROAD, SIDEWALK
 from fishy_ros.synthetic.camera import StreetCamera
-from fishy_ros.synthetic.canvas import PAVEMENT, ROAD, Canvas
+from fishy_ros.synthetic.canvas import Canvas
 from fishy_ros.synthetic.noise import FloatMap, fractal_noise
 from fishy_ros.synthetic.style import STREET_LENGTH, StreetStyle
 
@@ -32,7 +33,7 @@ class Ground:
         columns = np.arange(camera.width) + 0.5 - camera.centre_x
         x = camera.x + columns[None] * self._distance[:, None] / camera.focal
         self._across = ((x + style.wall) * ACROSS - 0.5).astype(np.float32)
-        self._ids = np.where(np.abs(x) < style.road_half, ROAD, PAVEMENT).astype(np.uint8)
+        self._ids = np.where(np.abs(x) < style.road_half, ROAD, SIDEWALK).astype(np.uint8)
         footprint = self._distance**2 / (camera.focal * camera.y) * ALONG
         self._level = np.clip(np.ceil(np.log2(np.maximum(footprint, 1)) - 0.3), 0, LEVELS - 1).astype(int)
 

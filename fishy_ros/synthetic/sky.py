@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from fishy_ros.cityscapes import BUILDING, SKY, VEGETATION
 from fishy_ros.synthetic.camera import StreetCamera
-from fishy_ros.synthetic.canvas import BUILDING, SKY, VEGETATION, Canvas
+from fishy_ros.synthetic.canvas import Canvas
 from fishy_ros.synthetic.noise import fractal_noise
 from fishy_ros.synthetic.style import StreetStyle
 

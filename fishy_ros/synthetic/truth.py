@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.cityscapes import SIDEWALK
 from fishy_ros.synthetic.camera import StreetCamera
-from fishy_ros.synthetic.canvas import PAVEMENT, UNKNOWN, Canvas
+from fishy_ros.synthetic.canvas import UNKNOWN, Canvas
 from fishy_ros.synthetic.raster import View, draw_mesh
 from fishy_ros.synthetic.style import StreetStyle
 from fishy_ros.synthetic.world import Solid
@@ -65,7 +66,7 @@ def find_truth(
     rows = np.arange(camera.height) + 0.5 - camera.centre_y
     with np.errstate(divide="ignore"):
         distance = np.where(rows > 0, camera.focal * camera.y / rows, np.nan).astype(np.float32)
-    ground = ids <= PAVEMENT
+    ground = ids <= SIDEWALK
     depth[ground] = np.broadcast_to(distance[:, None], ids.shape)[ground]
     objects = []
     for number, solid, x, ahead in seen:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.synthetic.canvas import BUS, CAR, TRUCK
+from fishy_ros.cityscapes import BUS, CAR, TRUCK
 from fishy_ros.synthetic.mesh import Mesh, facing, join, mesh, prism, surface_of_revolution
 
 Profile = list[tuple[float, float]]

@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.cityscapes import PERSON, POLE, TRAFFIC_SIGN, VEGETATION
 from fishy_ros.synthetic.camera import StreetCamera
-from fishy_ros.synthetic.canvas import PERSON, POLE, TRAFFIC_SIGN, UNKNOWN, VEGETATION, Canvas
+from fishy_ros.synthetic.canvas import UNKNOWN, Canvas
 from fishy_ros.synthetic.mesh import FloatArray, Mesh
 from fishy_ros.synthetic.objects import UnknownObject, build_unknown_object
 from fishy_ros.synthetic.raster import View, draw_mesh, draw_shadow, draw_sprite

@@ -67,11 +67,13 @@ def evaluate_heads(
     width: int,
     progress: Progress,
     maps: Path | None = None,
+    every: int = 1,
 ) -> dict[str, HeadMetrics]:
     """Score the set below `root` (`images/`, `labels/` with 0, 1 and 255) with every head.
 
     The network runs once an image of `height` x `width`. Scores are resized to the labels bilinearly, as everywhere
-    in the project. `maps` gets `HEAD/NAME.npy`, float32 at half the size of the input, which `fishy score` reads.
+    in the project; of the labels every `every`-th row and column counts. `maps` gets `HEAD/NAME.npy`, float32 at half
+    the size of the input, which `fishy score` reads.
     """
     model.eval()
     pools = {name: PixelAccumulator() for name in heads}
@@ -87,7 +89,8 @@ def evaluate_heads(
             half = resize_score(head(net.logits, net, image)[0].cpu().numpy(), height // 2, width // 2)
             if maps is not None:
                 np.save(maps / name / f"{sample.id}.npy", half)
-            pixels = pools[name].update(resize_score(half, *sample.labels.shape), sample.labels, sample.id)
+            whole = resize_score(half, *sample.labels.shape)
+            pixels = pools[name].update(whole[::every, ::every], sample.labels[::every, ::every], sample.id)
             images[name].add(image_metrics(pixels))
         progress()
     return {name: HeadMetrics(pool.compute(), images[name].compute()) for name, pool in pools.items()}
@@ -102,6 +105,7 @@ def evaluate_segmentation(
     width: int,
     progress: Progress,
     heads: Mapping[str, nn.Module] | None = None,
+    every: int = 1,
 ) -> tuple[SegmentationMetrics, dict[str, MisclassificationMetrics]]:
     """Compare the predicted classes of whole images with a labelled set below `root`.
 
@@ -123,7 +127,9 @@ def evaluate_segmentation(
         pool.update(predicted, truth, path.stem)
         for name, accumulator in wrong.items():
             raw = (heads or {})[name](net.logits, net, image)[0].cpu().numpy()
-            accumulator.update(resize_score(raw, *truth.shape), predicted, truth, path.stem)
+            score = resize_score(raw, *truth.shape)
+            part = np.s_[::every, ::every]
+            accumulator.update(score[part], predicted[part], truth[part], path.stem)
         progress()
     return pool.compute(), {name: accumulator.compute() for name, accumulator in wrong.items()}
 

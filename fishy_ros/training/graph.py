@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.nets.blocks import upsample
-from fishy_ros.training.nets.reparameterised import fuse_branches
 from fishy_ros.training.tensorrt_rules import check_for_tensorrt
 
 OPSET: int = 18
@@ -109,6 +109,17 @@ def as_planes(image: Tensor) -> Tensor:
     The cast comes first: TensorRT knows uint8 only at a network's inputs and outputs, so nothing else may read it.
     """
     return image.float().permute(0, 3, 1, 2)
+
+
+def fuse_branches(module: nn.Module) -> nn.Module:
+    """Return a copy of a trained module in evaluation mode, in which `fused()` replaces every part that has it."""
+    result = copy.deepcopy(module).eval()
+    for parent in list(result.modules()):
+        for name, child in parent.named_children():
+            fused: Callable[[], nn.Module] | None = getattr(child, "fused", None)
+            if fused is not None:
+                setattr(parent, name, fused())
+    return result
 
 
 def _labels(logits: Tensor) -> Tensor:

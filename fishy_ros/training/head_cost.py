@@ -15,7 +15,7 @@ from torch import nn
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph, export_network
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.registry import parse_head
-from fishy_ros.training.latency import median_ratio, time_in_turns
+from fishy_ros.training.latency import ROUNDS, median_ratio, time_in_turns
 
 NETWORK = "network alone"
 
@@ -34,7 +34,12 @@ class HeadCost:
 
 
 def measure_head_costs(
-    model: AnomalyModel, heads: Mapping[str, nn.Module], height: int, width: int, progress: Callable[[], None]
+    model: AnomalyModel,
+    heads: Mapping[str, nn.Module],
+    height: int,
+    width: int,
+    progress: Callable[[], None],
+    rounds: int = ROUNDS,
 ) -> dict[str, HeadCost]:
     """Time the graph of each head and that of the network alone (`NETWORK`) on the CPU.
 
@@ -47,7 +52,7 @@ def measure_head_costs(
         for number, (name, head) in enumerate(inside.items()):
             graphs[name] = Path(folder) / f"{number}.onnx"
             export_graph(DeployedModel(model, head, ScoreScale(0.0, 1.0)), height, width, graphs[name])
-        times = time_in_turns(graphs, progress)
+        times = time_in_turns(graphs, progress, rounds)
     alone = times[NETWORK]
     costs = {name: HeadCost(float(np.median(taken)), median_ratio(taken, alone)) for name, taken in times.items()}
     outside = {name: head for name, head in heads.items() if name not in inside}

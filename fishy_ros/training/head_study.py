@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from fishy_ros.files import file_sha256
 from fishy_ros.training.calibrate import normal_images
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import TrainConfig
@@ -33,7 +34,8 @@ class HeadResult:
     """For each labelled set `AP`, `FPR95` and `AUROC`, and `image_AP` and so on, the means over images."""
     misclassification: Mapping[str, Mapping[str, float]]
     """For each set with the network's classes `max_J` and `AP` of finding what is classified wrongly."""
-    cost: HeadCost
+    cost: HeadCost | None
+    """None where costs were not measured."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class StudyResult:
     parameters: int
     height: int
     width: int
+    every: int
+    """Of every so many rows and columns of the labels one counts."""
+    rounds: int
+    """How often each graph was timed."""
     command: str
     environment: Mapping[str, object]
     """The machine that was measured on."""
@@ -52,7 +58,7 @@ class StudyResult:
     """Mean IoU by set, fractions of 1."""
     prevalence: Mapping[str, float]
     """AP of a random score by labelled set; its FPR95 is 0.95."""
-    network_alone_ms: float
+    network_alone_ms: float | None
     heads: tuple[HeadResult, ...]
 
     def write(self, path: Path) -> None:
@@ -75,11 +81,14 @@ class HeadStudy:
         width: int,
         objects: Path | None = None,
         maps: Path | None = None,
+        every: int = 1,
+        rounds: int = ROUNDS,
     ) -> None:
         """Name what is to be measured; no `heads` means all. `images` training images give the statistics.
 
         `objects` is a folder of objects to paste into training images, for heads that are fitted on anomalies; they are
-        left out without it, unless they are asked for by name. `maps` gets the score maps, `SET/HEAD/NAME.npy`.
+        left out without it, unless they are asked for by name. `maps` gets the score maps, `SET/HEAD/NAME.npy`. Of
+        every `every` rows and columns of the labels one counts; costs are medians of `rounds`.
         """
         self._config = config
         self._root = Path(data or config.data)
@@ -87,6 +96,8 @@ class HeadStudy:
         self._heads = heads
         self._objects = objects
         self._maps = maps
+        self._every = every
+        self._rounds = rounds
         self._images = images
         self._size = height, width
         self._watched = dataclasses.replace(config.validation, height=height, width=width)
@@ -94,7 +105,7 @@ class HeadStudy:
     @property
     def steps(self) -> int:
         """How often `run` calls its `progress`."""
-        return count_watched(self._watched, self._root) + ROUNDS
+        return count_watched(self._watched, self._root) + self._rounds
 
     def run(self, environment: Mapping[str, object], progress: Callable[[], None]) -> StudyResult:
         """Measure; `environment` describes the machine and goes into the result.
@@ -110,21 +121,24 @@ class HeadStudy:
         pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
         statistics = measure_statistics(model, names, images, pasted)
         heads = {name: create_head(name, model, statistics).eval() for name in names}
-        scores = score_sets(model, heads, self._watched, self._root, progress, self._maps)
-        costs = measure_head_costs(model, heads, *self._size, progress)
+        scores = score_sets(model, heads, self._watched, self._root, progress, self._maps, self._every)
+        costs = measure_head_costs(model, heads, *self._size, progress, self._rounds) if self._rounds else None
         return StudyResult(
             network=model.size,
-            weights_sha256=hashlib.sha256(self._weights.read_bytes()).hexdigest(),
+            weights_sha256=file_sha256(self._weights),
             parameters=count_parameters(model),
             height=self._size[0],
             width=self._size[1],
-            command=" ".join(["fishy", *sys.argv[1:]]),
+            every=self._every,
+            rounds=self._rounds,
+            command=shlex.join(["fishy", *sys.argv[1:]]),
             environment=environment,
             segmentation=scores.segmentation,
             prevalence=scores.prevalence,
-            network_alone_ms=costs[NETWORK].latency_ms,
+            network_alone_ms=costs[NETWORK].latency_ms if costs else None,
             heads=tuple(
-                HeadResult(name, scores.heads[name], scores.misclassification[name], costs[name]) for name in heads
+                HeadResult(name, scores.heads[name], scores.misclassification[name], costs[name] if costs else None)
+                for name in heads
             ),
         )
 
@@ -152,8 +166,9 @@ def study_table(result: StudyResult) -> Table:
         cells = [f"{100 * head.sets[folder]['AP']:.1f} / {100 * head.sets[folder]['FPR95']:.1f}" for folder in folders]
         wrong = [head.misclassification[folder] for folder in labelled]
         found = [f"{100 * rates['max_J']:.1f} / {100 * rates['AP']:.1f}" for rates in wrong]
-        mark = "" if head.cost.engine == "onnxruntime" else f" ({head.cost.engine})"
-        table.add_row(head.head, *cells, f"{head.cost.ratio:.3f}{mark}", *found)
+        time = "" if head.cost is None else f"{head.cost.ratio:.3f}"
+        time += " (torch)" if head.cost is not None and head.cost.engine == "torch" else ""
+        table.add_row(head.head, *cells, time, *found)
     for folder, miou in result.segmentation.items():
         table.add_row(f"mIoU {folder}", f"{100 * miou:.1f}")
     return table

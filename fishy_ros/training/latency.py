@@ -10,13 +10,15 @@ import numpy as np
 import onnxruntime as ort
 
 from fishy_ros.runtimes.onnxruntime_settings import CPU_SETTINGS
-from fishy_ros.runtimes.options import default_threads
+from fishy_ros.runtimes.processors import default_threads
 
 ROUNDS = 15
 
 
-def time_in_turns(graphs: Mapping[str, Path], progress: Callable[[], None]) -> dict[str, list[float]]:
-    """Run each graph once a round on a random picture of its own size; return `ROUNDS` times in ms for each.
+def time_in_turns(
+    graphs: Mapping[str, Path], progress: Callable[[], None], rounds: int = ROUNDS
+) -> dict[str, list[float]]:
+    """Run each graph once a round on a random picture of its own size; return `rounds` times in ms for each.
 
     `progress` is called after every round.
     """
@@ -26,7 +28,7 @@ def time_in_turns(graphs: Mapping[str, Path], progress: Callable[[], None]) -> d
         name: rng.integers(0, 256, session.get_inputs()[0].shape, np.uint8) for name, session in sessions.items()
     }
     times: dict[str, list[float]] = {name: [] for name in sessions}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, session in sessions.items():
             start = time.perf_counter()
             session.run(None, {"image": pictures[name]})

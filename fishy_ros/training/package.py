@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fishy_ros.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import ModelPackage, write_model_package
-from fishy_ros.model_package.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.training.calibrate import load_calibration
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.config import MAX_CONFIG_BYTES

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from fishy_ros.model_package.cityscapes import CITYSCAPES_CLASSES
+from fishy_ros.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.training.crops import Crop
 from fishy_ros.training.heads.model import AnomalyModel
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,7 +27,7 @@ def note_run(
     parts = json.loads(path.read_text()) if path.exists() and first_crop > 0 else []
     parts.append(
         {
-            "command": " ".join(["fishy", *sys.argv[1:]]),
+            "command": shlex.join(["fishy", *sys.argv[1:]]),
             "first_crop": first_crop,
             "started_from_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
             "data_sha256": data_sha256(config),

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fishy_ros.detector import resize_into
 from fishy_ros.errors import ConfigError, TrainingError
+from fishy_ros.imaging import resize_into
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.registry import MEASURES, measures_of
 from fishy_ros.training.heads.spec import Observation, Statistics

@@ -73,10 +73,12 @@ def score_sets(
     root: Path,
     progress: Progress,
     maps: Path | None = None,
+    every: int = 1,
 ) -> SetScores:
     """Score heads and segmentation on every set below `root`; `progress` is called `count_watched` times.
 
-    `maps` gets a folder of score maps for each set, named after the last part of its path.
+    `maps` gets a folder of score maps for each set, named after the last part of its path. Of every
+    `every` rows and columns one counts, but all for the mean IoU.
     """
     size = config.height, config.width
     scores: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
@@ -84,7 +86,7 @@ def score_sets(
     prevalence, segmentation = dict[str, float](), dict[str, float]()
     for folder in config.anomalies:
         below = None if maps is None else maps / Path(folder).name
-        for name, found in evaluate_heads(model, heads, root / folder, *size, progress, below).items():
+        for name, found in evaluate_heads(model, heads, root / folder, *size, progress, below, every).items():
             pixel, images = found.pixel, found.per_image
             scores[name][folder] = {
                 **{"AP": pixel.ap, "FPR95": pixel.fpr95, "AUROC": pixel.auroc},
@@ -92,7 +94,7 @@ def score_sets(
             }
             prevalence[folder] = pixel.positives / (pixel.positives + pixel.negatives)
     for labelled in config.segmentation:
-        whole, by_head = evaluate_segmentation(model, root, labelled, *size, progress, heads)
+        whole, by_head = evaluate_segmentation(model, root, labelled, *size, progress, heads, every)
         segmentation[labelled.images] = whole.miou
         for name, metrics in by_head.items():
             wrong[name][labelled.images] = {"max_J": metrics.max_j, "AP": metrics.ap}

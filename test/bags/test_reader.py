@@ -141,7 +141,7 @@ def test_metadata_edited_by_hand_or_of_a_future_version(tmp_path, edit, value):
 def test_damaged_metadata_is_named(tmp_path, content):
     path = _write(tmp_path / "bag", _labelled(1))
     (path / "metadata.yaml").write_text(content)
-    with pytest.raises(BagError, match=r"metadata\.yaml: (looked for rosbag2_bagfile_information|not a YAML)"):
+    with pytest.raises(BagError, match=r"metadata\.yaml: (expected rosbag2_bagfile_information|not a YAML)"):
         BagReader(path)
 
 
@@ -259,7 +259,7 @@ def test_a_wrong_topic_is_answered_with_those_that_exist(tmp_path, topic, messag
 
 def test_a_bag_without_images_says_what_it_has(tmp_path):
     path = _write(tmp_path / "bag", [("/chatter", STRING, 1, b"\0\1\0\0")])
-    with pytest.raises(BagError, match=r"looked for a topic with camera images .* it has /chatter"):
+    with pytest.raises(BagError, match=r"no topic with camera images .* it has /chatter"):
         BagReader(path)
 
 
@@ -289,7 +289,7 @@ def test_labels_of_another_encoding_are_an_error_of_that_frame(tmp_path):
     ("make", "message"),
     [
         (lambda path: None, "no such bag"),
-        (lambda path: path.mkdir(), "looked for metadata.yaml, .mcap or .db3 files; found nothing"),
+        (lambda path: path.mkdir(), "expected metadata.yaml, .mcap or .db3 files; found nothing"),
         (lambda path: path.write_text("hello"), "expected a bag folder, or a file ending in"),
     ],
 )
@@ -309,7 +309,7 @@ def test_a_file_of_noise_is_an_error(tmp_path, name):
 def test_a_lost_storage_file_is_named(tmp_path):
     path = _write(tmp_path / "bag", _labelled(1))
     (path / "bag.mcap").unlink()
-    with pytest.raises(BagError, match=r"metadata\.yaml names bag\.mcap, missing there; found metadata\.yaml"):
+    with pytest.raises(BagError, match=r"names bag\.mcap, which are missing; found metadata\.yaml"):
         BagReader(path)
 
 

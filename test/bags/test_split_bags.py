@@ -71,7 +71,7 @@ def test_renamed_files_are_read_with_a_warning(tmp_path):
     frames, warnings = read(tmp_path / "bag")
     assert frames == [0, 1, 2, 3]
     assert (
-        "metadata.yaml names drive_0.mcap, drive_1.mcap, missing there; read is evening.mcap, morning.mcap"
+        "metadata.yaml names drive_0.mcap, drive_1.mcap, which are missing; read instead: evening.mcap, morning.mcap"
         in warnings[0]
     )
 
@@ -99,7 +99,7 @@ def test_a_file_that_lies_there_packed_and_unpacked_is_read_once(tmp_path, has_m
 def test_a_part_that_is_lost_is_named(tmp_path):
     write_part(tmp_path / "bag", "bag_0", 0)
     write_metadata(tmp_path / "bag", "bag_0.mcap", "bag_1.mcap")
-    with pytest.raises(BagError, match=r"metadata\.yaml names bag_1\.mcap, missing there; found bag_0\.mcap"):
+    with pytest.raises(BagError, match=r"metadata\.yaml names bag_1\.mcap, which are missing; found bag_0\.mcap"):
         read(tmp_path / "bag")
 
 

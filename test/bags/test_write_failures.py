@@ -37,7 +37,7 @@ def test_a_bag_without_frames_is_refused(tmp_path):
 
 def test_an_existing_path_is_not_overwritten(tmp_path):
     (tmp_path / "bag").mkdir()
-    with pytest.raises(BagError, match="exists already"):
+    with pytest.raises(BagError, match="already exists"):
         BagWriter(tmp_path / "bag")
 
 

@@ -89,14 +89,14 @@ def test_dataset_options_reach_the_dataset(run, tmp_path, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rate", "0"], "rate is 0.0 frames a second"),
+        (["--rate", "0"], "rate is 0.0 Hz"),
         (["--storage", "rosbag1"], "storage is 'rosbag1', expected one of mcap, sqlite3"),
         (["--image-format", "bmp"], "image format is 'bmp'"),
         (["--compression", "lz4"], "compression is 'lz4', expected one of none, zstd"),
-        (["--dataset", "folder"], "dataset folder needs the folder"),
+        (["--dataset", "folder"], "dataset folder needs its folder"),
         (["--dataset", "cityscapes", "--seed", "3"], "has no option seed"),
         (["--frames", "1", "--distractors", "."], "--distractors needs --overlay"),
-        (["--frames", "1", "--overlay", "nowhere"], "object crops: nowhere is missing"),
+        (["--frames", "1", "--overlay", "nowhere"], "object crops: nowhere does not exist"),
         (["--dataset", "moon"], "unknown dataset 'moon'"),
     ],
 )
@@ -151,6 +151,6 @@ def test_the_list_looks_into_a_folder_named_after_the_dataset(run, folder):
 
 def test_fetch_says_where_a_dataset_without_link_comes_from(run, tmp_path):
     with pytest.raises(
-        FishyError, match=r"cityscapes has no public direct link; it comes from https://www\.cityscapes"
+        FishyError, match=r"cityscapes has no public download link; get it from https://www\.cityscapes"
     ):
         run("datasets", "fetch", "cityscapes", "--root", tmp_path)

@@ -1,6 +1,7 @@
 """`fishy build --for rtx` puts engines into a package on any machine, and refuses what makes no sense."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it has no wheel for this machine)")
 
-from fishy_ros.commands import build
+from fishy_ros.commands import build, models
 from fishy_ros.errors import ConfigError, ModelPackageError
 from fishy_ros.model_package import ModelPackage, create_keys, load_model_package, sign_description
 from fishy_ros.runtimes.nvidia import count_gpus
@@ -48,6 +49,16 @@ def test_a_copy_gets_the_engines_and_the_package_stays(package, tmp_path):
     assert engine.read()
     with pytest.raises(ModelPackageError, match=r"car: the package cannot be copied there: .*exists"):
         call("--for", "rtx", package.folder, "--out", tmp_path / "car")
+
+
+def test_the_engines_of_a_package_are_listed(package, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    app = typer.Typer()
+    models.register(app)
+    app.command("other")(lambda: None)
+    call("--for", "rtx", package.folder, "--target", "sm86")
+    output = CliRunner().invoke(app, ["models", str(package.folder)], catch_exceptions=False).output
+    assert re.search(r"engines +model\.sm86\.engine by tensorrt_rtx [\d.]+ for 8\.6", output)
 
 
 def test_a_signed_package_is_to_be_signed_again(package, tmp_path):

@@ -7,6 +7,7 @@ import sys
 from importlib import metadata
 
 import pytest
+import typer
 from support.sources import ROOT
 
 from fishy_ros.commands import cli
@@ -53,3 +54,15 @@ def test_without_the_extra_an_entry_point_says_in_one_line_what_to_install(modul
     assert run.returncode == 2
     assert len(run.stderr.splitlines()) == 1
     assert "rich is not installed; fishy and the harness need the extra `eval`: python3 -m pip install" in run.stderr
+
+
+def test_every_command_and_every_option_explains_itself_in_sentences():
+    unexplained = []
+    waiting = list(typer.main.get_command(cli.build_app()).commands.values())
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        options = {f"{command.name} {item.opts[-1]}": item.help for item in command.params if item.name != "help"}
+        texts = {command.name: command.help, **options}
+        unexplained += [name for name, text in texts.items() if not (text or "").rstrip().endswith((".", ")"))]
+    assert not unexplained

@@ -66,7 +66,7 @@ def test_a_sweep_says_what_it_kept(fishy, tiny_package, tmp_path):
                  "--workers", 1, "--out", tmp_path / "out")  # fmt: skip
     first, second = fishy(*arguments), fishy(*arguments)
     assert "folder\nrank" in first.stdout
-    assert f"{tmp_path / 'out/folder/tiny'}: kept from before" in second.stdout
+    assert f"{tmp_path / 'out/folder/tiny'}: already finished, skipped" in second.stdout
     assert first.stdout.splitlines()[-1] == second.stdout.splitlines()[-1]
 
 

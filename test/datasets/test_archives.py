@@ -46,7 +46,7 @@ def test_a_zip_that_leads_out_of_its_folder_is_refused_whole(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
         packed.writestr("good.txt", "hello")
         packed.writestr(name, "evil")
-    with pytest.raises(DatasetError, match="leads out of the folder"):
+    with pytest.raises(DatasetError, match="points outside the folder"):
         extract(tmp_path / "a.zip", tmp_path / "out")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.zip"]
 
@@ -58,7 +58,7 @@ def test_a_tar_that_leads_out_of_its_folder_is_refused_whole(tmp_path, name):
             info = tarfile.TarInfo(entry)
             info.size = 4
             packed.addfile(info, io.BytesIO(b"evil"))
-    with pytest.raises(DatasetError, match="leads out of the folder"):
+    with pytest.raises(DatasetError, match="points outside the folder"):
         extract(tmp_path / "a.tar.gz", tmp_path / "out")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.tar.gz"]
 
@@ -79,6 +79,6 @@ def test_an_archive_for_which_there_is_no_room_is_refused_before_anything_is_wri
     assert (tmp_path / "a.zip").stat().st_size < 20_000
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(2**40, 0, DISK_RESERVE_BYTES + 9_999_999))
-    with pytest.raises(DatasetError, match="10000000 bytes unpacked, there is room for 9999999"):
+    with pytest.raises(DatasetError, match=r"10000000 bytes when unpacked, but .* has room for 9999999"):
         extract(tmp_path / "a.zip", tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())

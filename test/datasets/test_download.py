@@ -88,10 +88,10 @@ def test_a_file_arrives_whole_with_progress(tmp_path, server):
 
 def test_an_interrupted_download_continues_where_it_stopped(tmp_path, server):
     server.stop_after = 400_000
-    with pytest.raises(DatasetError, match=r"400000 bytes are kept, run again to continue"):
+    with pytest.raises(DatasetError, match=r"400000 bytes were kept; run the command again to resume"):
         download(_item(server), tmp_path, _ignore)
     assert not (tmp_path / "data.bin").exists()
-    with pytest.raises(DatasetError, match="800000 bytes are kept"):
+    with pytest.raises(DatasetError, match="800000 bytes were kept"):
         download(_item(server), tmp_path, _ignore)
     server.stop_after = None
     assert download(_item(server), tmp_path, _ignore).read_bytes() == CONTENT

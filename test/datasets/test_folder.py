@@ -46,7 +46,7 @@ def test_nothing_is_read_before_it_is_asked_for(tmp_path):
     (root / "images" / "b.png").write_bytes(b"no image")
     dataset = open_dataset("folder", root)
     assert dataset[0].id == "a"
-    with pytest.raises(DatasetError, match=r"b\.png: no image that can be decoded: 8 bytes are no PNG"):
+    with pytest.raises(DatasetError, match=r"b\.png: cannot be decoded as an image: 8 bytes are not a PNG"):
         dataset[1]
 
 
@@ -80,7 +80,7 @@ def test_labels_of_another_size_name_both(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda root: root / "missing", "missing is missing"),
+        (lambda root: root / "missing", "missing does not exist"),
         (lambda root: root, r"looked for images/NAME.png .* found an empty folder"),
         (lambda root: _folder(root, ["a"], ["b"]), r"none of the 1 files in .*labels \(such as b\) .* \(such as a\)"),
     ],
@@ -91,7 +91,7 @@ def test_what_is_no_dataset_says_why(tmp_path, make, message):
 
 
 def test_a_missing_root_and_wrong_names_are_answered_with_what_exists():
-    with pytest.raises(DatasetError, match="needs the folder"):
+    with pytest.raises(DatasetError, match="needs its folder"):
         open_dataset("folder")
     with pytest.raises(DatasetError, match=f"unknown dataset 'x'; known: {', '.join(sorted(DATASETS))}"):
         open_dataset("x")
@@ -138,7 +138,7 @@ def test_label_pictures_with_equal_channels_are_read_as_ids_and_colors_refused(t
     cv2.imwrite(str(tmp_path / "color.png"), cv2.merge([ids, ids, ids + 1]))
     cv2.imwrite(str(tmp_path / "deep.png"), ids.astype(np.uint16) * 100)
     np.testing.assert_array_equal(read_label_ids(tmp_path / "equal.png"), ids)
-    with pytest.raises(DatasetError, match="found a color picture"):
+    with pytest.raises(DatasetError, match="found a color image"):
         read_label_ids(tmp_path / "color.png")
     with pytest.raises(DatasetError, match="expected label ids of 0 to 255, found 0 to 4700"):
         read_label_ids(tmp_path / "deep.png")

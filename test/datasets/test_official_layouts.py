@@ -197,6 +197,18 @@ def test_bdd_anomaly_counts_trains_motorcycles_and_bicycles(tmp_path):
     assert _first(sample.labels, 6) == [0, 0, 0, 1, 1, 1]
 
 
+def test_mapillary_says_classes_as_cityscapes_does(tmp_path):
+    for number in range(3):
+        _picture(tmp_path / f"validation/images/{number}.jpg")
+        _labels(tmp_path / f"validation/labels/{number}.png", 13, 15, 19, 0, 65)  # road, sidewalk, person, bird, void
+    samples = list(open_dataset("mapillary", tmp_path, frames=2))
+    assert len(samples) == 2
+    for sample in samples:
+        assert _first(sample.classes, 5) == [0, 1, 11, 255, 255]
+        assert _first(sample.labels, 5) == [0, 0, 0, 255, 255]
+    assert len(open_dataset("mapillary", tmp_path, frames=0)) == 3
+
+
 def test_the_first_bdd_anomaly_has_no_bicycles_and_leaves_their_frames_out(tmp_path):
     entries = []
     for name, ids in {"rides": (1, 18, 20), "bicycle": (1, 20), "train": (2, 18), "motorcycle": (2, 19)}.items():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from fishy_ros.datasets.folder import open_folder
 from fishy_ros.datasets.object_crops import ObjectCrop, find_object_crops, read_object_crop
@@ -244,16 +245,18 @@ def test_objects_for_validation_are_no_objects_for_training(tmp_path):
     assert len(parts["train"]) > len(parts["validation"]) > 0
 
 
-def _palette(ids):
-    colors = np.zeros((*ids.shape, 3), np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            colors[..., 2 - channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
-    return colors
+def _write_numbers(path, ids):
+    cv2.imwrite(str(path), ids.astype(np.uint8))
 
 
-@pytest.mark.parametrize("encode", [lambda ids: ids.astype(np.uint8), _palette], ids=["numbers", "palette"])
-def test_voc_gives_whole_objects_of_classes_that_cityscapes_lacks(tmp_path, encode):
+def _write_palette(path, ids):
+    picture = Image.fromarray(ids.astype(np.uint8), mode="P")
+    picture.putpalette([value * 7 % 256 for value in range(768)])
+    picture.save(path)
+
+
+@pytest.mark.parametrize("write", [_write_numbers, _write_palette])
+def test_voc_gives_whole_objects_of_classes_that_cityscapes_lacks(tmp_path, write):
     for part in ("JPEGImages", "SegmentationObject", "SegmentationClass", "ImageSets/Segmentation"):
         (tmp_path / part).mkdir(parents=True)
     numbers, classes = np.zeros((120, 200), int), np.zeros((120, 200), int)
@@ -271,8 +274,8 @@ def test_voc_gives_whole_objects_of_classes_that_cityscapes_lacks(tmp_path, enco
         numbers[top:bottom, left:right], classes[top:bottom, left:right] = number, kind
     numbers[60, 20:60] = classes[60, 20:60] = 255  # the void rim of the horse
     cv2.imwrite(str(tmp_path / "JPEGImages/a.jpg"), np.full((120, 200, 3), 80, np.uint8))
-    cv2.imwrite(str(tmp_path / "SegmentationObject/a.png"), encode(numbers))
-    cv2.imwrite(str(tmp_path / "SegmentationClass/a.png"), encode(classes))
+    write(tmp_path / "SegmentationObject/a.png", numbers)
+    write(tmp_path / "SegmentationClass/a.png", classes)
     (tmp_path / "ImageSets/Segmentation/train.txt").write_text("a\n")
     (tmp_path / "ImageSets/Segmentation/val.txt").write_text("\n")
     found = find_voc_objects(tmp_path, "train")
@@ -350,8 +353,8 @@ def test_object_crops_are_cropped_to_what_is_visible(folder):
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (np.zeros((5, 5, 3), np.uint8), "with an alpha channel, found shape"),
-        (np.zeros((5, 5, 4), np.uint8), "nothing in it is visible"),
+        (np.zeros((5, 5, 3), np.uint8), "expected an 8-bit RGBA image, found shape"),
+        (np.zeros((5, 5, 4), np.uint8), "every pixel is transparent"),
     ],
 )
 def test_a_picture_that_is_no_object_crop_is_named(tmp_path, picture, message):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fishy_ros.errors import ImageError
 from fishy_ros.imaging import decode_compressed, decode_picture, picture_files
-from fishy_ros.imaging.file_headers import MAX_SCANS, picture_size
+from fishy_ros.imaging.file_headers import MAX_SCANS, jpeg_size, picture_size
 
 KINDS = {
     ".png": [],
@@ -120,7 +120,7 @@ def test_a_forbidden_size_is_refused_from_the_header(kind):
     "head", [b"GIF89a", b"P6\n9 9\n255\n", b"#?RADIANCE\n", b"\x76\x2f\x31\x01", b"\0\0\0\x0cjP  ", b""]
 )
 def test_formats_that_nobody_needs_are_refused(head):
-    with pytest.raises(ImageError, match="no PNG, JPEG, WebP, BMP or TIFF"):
+    with pytest.raises(ImageError, match="not a PNG, JPEG, WebP, BMP or TIFF file"):
         decode_picture(head + bytes(60), cv2.IMREAD_COLOR)
 
 
@@ -147,3 +147,16 @@ def test_a_damaged_picture_is_decoded_or_refused(kind, position, damage, cut):
     for flags in (cv2.IMREAD_COLOR, cv2.IMREAD_UNCHANGED):
         with suppress(ImageError):
             decode_picture(content, flags)
+
+
+@pytest.mark.parametrize("fill", [0, 1, 3])
+def test_a_jpeg_with_fill_bytes_before_a_marker_is_read_up_to_its_first_scan(fill):
+    """ITU-T T.81, B.1.1.2: any marker may be preceded by any number of bytes of 255."""
+    picture = np.random.default_rng(0).integers(0, 255, (24, 40, 3), np.uint8)
+    content = encoded(".jpg", picture)
+    filled = content[:2] + b"\xff" * fill + content[2:]
+    size, scan = jpeg_size(filled)
+    assert size == (24, 40)
+    assert filled[scan : scan + 2] == b"\xff\xda"
+    assert scan == content.index(b"\xff\xda") + fill
+    np.testing.assert_array_equal(decode_picture(filled, cv2.IMREAD_COLOR), decode_picture(content, cv2.IMREAD_COLOR))

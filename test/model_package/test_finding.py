@@ -37,7 +37,7 @@ def test_an_unknown_name_says_where_it_was_looked_for(tmp_path: Path, monkeypatc
 
 
 def test_a_folder_that_is_no_package_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelPackageError, match=rf"{tmp_path}: no model\.yaml"):
+    with pytest.raises(ModelPackageError, match=rf"{tmp_path}: not a model package: model\.yaml is missing"):
         find_model(tmp_path)
 
 

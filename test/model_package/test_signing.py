@@ -89,7 +89,7 @@ def test_a_missing_key_and_one_of_another_kind_are_named(signed: Path, tmp_path:
     other = x25519.X25519PrivateKey.generate().public_key()
     encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     (tmp_path / "x.pub").write_bytes(other.public_bytes(encoding, form))
-    with pytest.raises(ConfigError, match="expected Ed25519"):
+    with pytest.raises(ConfigError, match="expected an Ed25519 public key"):
         load_model_package(signed, trusted_key=tmp_path / "x.pub")
 
 

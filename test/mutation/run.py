@@ -34,9 +34,11 @@ class Area:
 
 AREAS = {
     "metrics": Area(("fishy_ros/metrics/*.py",), ("test/metrics",)),
-    "scoring": Area(("fishy_ros/evaluation/scoring/*.py",), ("test/evaluation/scoring",)),
+    "scoring": Area(
+        ("fishy_ros/evaluation/scoring/*.py",), ("test/evaluation/scoring", "test/evaluation/replay/test_offline.py")
+    ),
     "imaging": Area(("fishy_ros/imaging/*.py",), ("test/imaging",)),
-    "heads": Area((f"{TRAINING}/heads/*.py",), ("test/training/heads",)),
+    "heads": Area((f"{TRAINING}/heads/*.py",), ("test/training/heads", "test/training/nets/test_cascade.py")),
     "augmentation": Area(
         tuple(f"{TRAINING}/{name}.py" for name in ("augment", "paste", "procedural", "object_crops")),
         tuple(

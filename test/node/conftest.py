@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,11 +38,18 @@ def start_detector(domain: int, tmp_path: Path, tiny_package: ModelPackage) -> I
 
     with ExitStack() as stack:
 
-        def start(**parameters: object) -> DetectorBench:
+        def start(
+            *arguments: str,
+            image_topic: str = "image",
+            environment: Mapping[str, str] | None = None,
+            **parameters: object,
+        ) -> DetectorBench:
             # No image of these tests is like the training data of a model that was not trained.
             quiet = {"drift_window_s": 0.0}
             given = {"model": tiny_package.folder, "runtime": "onnxruntime", "threads": 1, **quiet, **parameters}
-            bench = DetectorBench(tmp_path / "detector.log", domain, node_command(**given))
+            command = [*node_command(**given), *arguments]
+            log = tmp_path / "detector.log"
+            bench = DetectorBench(log, domain, command, image_topic=image_topic, environment=environment)
             stack.callback(bench.close)
             return bench
 

@@ -83,7 +83,7 @@ def test_every_corrupted_photograph_is_named_and_forgotten_again(start_detector,
     if load_model_package("fishy-s").baseline is None:
         pytest.skip("the package fishy-s has no baseline; `fishy baseline` writes it")
     images = [cv2.resize(cv2.imread(str(file)), (1024, 512), interpolation=cv2.INTER_AREA) for file in files]
-    # Most turned images of this data set are noticed, but not enough of these few: see docs/decisions.md.
+    # Most turned images of this data set are noticed, but not enough of these few: see docs/decisions.
     ways = [name for name in CORRUPTIONS if name != "upside down"]
     bench = start_detector(model="fishy-s", runtime="auto", threads=0, drift_window_s=1.0)
     check_reactions(bench, "fishy-s", "photographs of nuScenes", images, ways)

@@ -14,12 +14,17 @@ from fishy_ros.node.process import WITHOUT_LOG_FILES, log_arguments, log_folder
     [
         ({"ROS_LOG_DIR": "/logs", "ROS_HOME": "/ros"}, Path("/logs")),
         ({"ROS_LOG_DIR": "", "ROS_HOME": "/ros"}, Path("/ros/log")),
-        ({"ROS_LOG_DIR": "~/logs"}, Path.home() / "logs"),
-        ({}, Path.home() / ".ros" / "log"),
+        ({"HOME": str(Path.home()), "ROS_LOG_DIR": "~/logs"}, Path.home() / "logs"),
+        ({"HOME": str(Path.home())}, Path.home() / ".ros" / "log"),
     ],
 )
 def test_the_folder_is_the_one_that_ros_takes(environment, folder):
     assert log_folder(environment) == folder
+
+
+@pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"ROS_LOG_DIR": "~/logs"}, {"ROS_HOME": "~/ros"}])
+def test_without_a_home_log_files_are_off_because_ros_asks_nobody_else(environment):
+    assert log_arguments(environment) == WITHOUT_LOG_FILES
 
 
 def test_a_folder_that_can_be_made_and_written_needs_no_arguments_and_keeps_no_trial(tmp_path):

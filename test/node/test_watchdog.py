@@ -11,7 +11,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
 from support.detector_bench import LIMIT_S, STRAGGLERS_S, header, image_message, stamp_of, values_of
-from support.odd_models import build_hanging_package, build_slow_package
+from support.odd_models import build_hanging_package, build_slow_package, rounds_that_take
 
 from fishy_ros.node.compat import IS_HUMBLE
 from fishy_ros.node.parameters import DetectorParameters
@@ -100,10 +100,11 @@ def test_a_frame_that_is_late_is_an_error_and_then_published_under_its_own_stamp
 
 
 def test_a_node_that_is_frozen_for_longer_than_a_runtime_may_hang_restarts_nothing(start_detector, tmp_path):
+    rounds = rounds_that_take(2.0, tmp_path / "measured")
     bench = start_detector(
-        model=build_slow_package(tmp_path / "slow", 1_500_000, variant=False).folder,
+        model=build_slow_package(tmp_path / "slow", rounds, variant=False).folder,
         inference_deadline_s=0.1,
-        hang_timeout_s=5.0,
+        hang_timeout_s=7.0,
         max_restarts=0,
     )
     bench.subscribe("heatmap")
@@ -112,7 +113,7 @@ def test_a_node_that_is_frozen_for_longer_than_a_runtime_may_hang_restarts_nothi
     bench.image.publish(image)
     bench.wait_for_diagnostics(lambda s: "has been in work" in s.message, "the frame in work")
     os.kill(bench.process.pid, signal.SIGSTOP)
-    time.sleep(6.0)
+    time.sleep(8.0)
     os.kill(bench.process.pid, signal.SIGCONT)
     bench.spin_until(lambda: bench.received["heatmap"], "its heatmap")
     assert stamp_of(bench.received["heatmap"][0]) == stamp_of(image)

@@ -1,12 +1,13 @@
 """Engines come from the package or the cache while they fit, and otherwise are built; real TensorRT for RTX, no GPU."""
 
+import hashlib
 import logging
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.tiny_model import build_tiny_package
+from support.tiny_model import build_tiny_package, tiny_graph
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it has no wheel for this machine)")
 
@@ -16,6 +17,7 @@ from fishy_ros.runtimes.engine_cache import EngineCache
 from fishy_ros.runtimes.nvidia import count_gpus
 from fishy_ros.runtimes.options import RuntimeOptions
 from fishy_ros.runtimes.tensorrt_ahead import AheadEngine, compile_ahead
+from fishy_ros.runtimes.tensorrt_build import BuildPlan, build_engine
 from fishy_ros.runtimes.tensorrt_engine import Gpu, engine_key, fitting_engines, kernels_key, load_engine, parse_target
 from fishy_ros.runtimes.tensorrt_library import open_library
 from fishy_ros.runtimes.tensorrt_log import Messages
@@ -214,3 +216,19 @@ def test_what_a_missing_driver_causes_is_no_error_where_there_is_no_gpu(caplog):
         messages.take(logging.ERROR, "something else")
     assert [record.levelname for record in caplog.records] == ["DEBUG", "ERROR"]
     assert "cudaError 35" in messages.reason()
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1000])
+def test_a_graph_that_was_truncated_before_it_was_hashed_is_named(library, package, tmp_path, keep):
+    path = tmp_path / "other.onnx"
+    path.write_bytes(package.graph().read()[:keep])
+    broken = replace(package, graph_path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(ModelPackageError, match=r"other\.onnx"):
+        build_engine(library, broken, "fp32", BuildPlan(("8.6",)))
+
+
+def test_an_operator_that_nobody_has_is_named(library):
+    model = tiny_graph(64, 128)
+    next(node for node in model.graph.node if node.op_type == "Softsign").op_type = "Fishify"
+    with pytest.raises(ModelPackageError, match=r"other\.onnx: TensorRT for RTX \S+ cannot parse the graph: .*Fishify"):
+        library.parse(model.SerializeToString(), Path("other.onnx"))

@@ -23,8 +23,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RclpyParameter
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Float32, Header
+from visualization_msgs.msg import MarkerArray
 
 from support.sources import python_path
 
@@ -43,6 +44,9 @@ OUTPUTS = {
     "camera_info": CameraInfo,
     "latency": DiagnosticArray,
     "latency_ms": Float32,
+    "mask": Image,
+    "markers": MarkerArray,
+    "obstacles": PointCloud2,
 }
 
 
@@ -188,9 +192,18 @@ class DetectorBench:
 
 
 def node_command(**parameters: object) -> list[str]:
-    """Build the command line of a detector node with these parameters."""
+    """Build the command line of a detector node with these parameters; `remap` renames a topic, FROM:=TO."""
+    remap = parameters.pop("remap", None)
     arguments = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-    return [sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args", *arguments]
+    return [
+        sys.executable,
+        "-u",
+        "-m",
+        "fishy_ros.node.process",
+        "--ros-args",
+        *arguments,
+        *(["-r", str(remap)] if remap else []),
+    ]
 
 
 def header(index: int, frame_id: str = "camera") -> Header:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
+from fishy_ros.detector import AnomalyDetector
 from fishy_ros.model_package import (
     Calibration,
     ModelPackage,
@@ -68,6 +70,16 @@ def build_slow_package(folder: Path, rounds: int, variant: bool = True, reduced:
         size = _SIZE // 2
         package = add_reduced_graph(package, _save(folder / "small.onnx", quick, size), size, size)
     return package
+
+
+def rounds_that_take(seconds: float, folder: Path) -> int:
+    """Measure how many rounds a slow package has to count to take about so long on this machine, as busy as it is."""
+    rounds = 100_000
+    bright = np.full((_SIZE, _SIZE, 3), 250, np.uint8)
+    with AnomalyDetector(build_slow_package(folder, rounds, variant=False), "onnxruntime", "cpu", threads=1) as slow:
+        slow.detect(np.zeros_like(bright))
+        taken_s = slow.detect(bright).timings_ms["inference"] / 1000
+    return int(rounds * seconds / taken_s)
 
 
 def _count(at_least: int, when_bright: int) -> list[NodeProto]:

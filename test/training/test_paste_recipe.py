@@ -222,3 +222,29 @@ def test_patches_of_ground_become_darker_or_lighter_and_stay_flat_on_the_ground(
         lighter += changed.mean(axis=2).max() > 15
     assert darker > 12
     assert lighter > 12
+
+
+def test_the_grain_of_a_patch_has_no_light_of_its_own():
+    """The grain of a photograph of one color is nothing, so that patches with grain leave the road as it is."""
+    plain = np.full((64, 64, 3), 180, np.uint8)
+    changes = []
+    for seed in range(200):
+        scene = street(120)
+        paste_ground_patch(scene, [plain], np.random.default_rng(seed))
+        changes.append(np.abs(scene.image.astype(int) - 120).max())
+    assert 0.12 < np.mean(np.array(changes) <= 1) < 0.5
+
+
+def test_a_turned_object_is_whole():
+    """A turned square looks the same upside down; one that was cut off does not."""
+    turned = 0
+    for scene in populated(GROUNDED, block([250]), seeds=range(160)):
+        mask = scene.outlier == 1
+        touches_rim = mask[:, [0, -1]].any() or mask[[0, -1]].any()
+        if mask.sum() > 300 and not touches_rim and fill_of(mask) < 0.93:
+            turned += 1
+            rows, columns = np.nonzero(mask)
+            cut = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            assert (cut == cut[::-1, ::-1]).mean() > 0.9
+            assert fill_of(mask) > 0.5
+    assert turned > 5

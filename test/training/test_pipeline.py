@@ -127,6 +127,18 @@ def test_heads_are_compared_on_the_watched_sets(street, run, tmp_path):
     assert score_frames(lambda: maps).pixel.ap == pytest.approx(expected, abs=1e-6), "`fishy score` says the same"
 
 
+def test_a_variant_starts_from_the_weights_of_the_plain_network(street, run, tmp_path):
+    config = load_train_config(street)
+    plain = load_model(run / "weights.safetensors").net.state_dict()
+    trainer = Trainer(dataclasses.replace(config, size="s_void", data=str(street.parent)), tmp_path, "cpu")
+    trainer.start_from(run / "weights.safetensors")
+    assert all(torch.equal(trainer.model.net.state_dict()[name], value) for name, value in plain.items())
+    trainer.run(lambda *_: None)
+    model = load_model(tmp_path / "weights.safetensors")
+    assert model.net.variant == "void"
+    assert model.net.extra is not None
+
+
 def test_weights_that_name_no_network_are_refused(tmp_path):
     from safetensors.torch import save_file
 

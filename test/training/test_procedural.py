@@ -41,3 +41,46 @@ def test_they_are_shaded(objects):
         if pixels[:, 1].max() < 20:
             shading.append(pixels[:, 0].std() / pixels[:, 0].mean())
     assert np.median(shading) > 0.07
+
+
+class MeanDice:
+    """Throws the mean of everything, and the shape of a given number."""
+
+    def __init__(self, shape):
+        self._first = [shape]
+
+    def integers(self, low, high=None):
+        return self._first.pop() if self._first else (low + high) // 2
+
+    def random(self):
+        return 0.999
+
+    def uniform(self, low, high, size=None):
+        return np.full(() if size is None else size, (low + high) / 2)[()]
+
+    def normal(self, mean=0.0, spread=1.0, size=None):
+        return np.full(() if size is None else size, mean, float)[()]
+
+
+@pytest.mark.parametrize(
+    ("shape", "aspect", "fill", "greys"),
+    [
+        pytest.param(0, 0.97, 0.91, {(0.25, 0.5): 0.75, (0.8, 0.5): 0.55, (0.5, 0.08): 1.1}, id="box"),
+        pytest.param(2, 1 / 0.35, 1.0, {(0.5, 0.5): 0.8, (0.1, 0.5): 0.8}, id="board"),
+        pytest.param(3, 1.15, np.pi / 4, {(0.5, 0.5): 0.83, (0.5, 0.25): 0.974, (0.5, 0.75): 0.574}, id="ball"),
+        pytest.param(4, 1 / 0.7, np.pi / 4, {(0.5, 0.5): 0.244, (0.85, 0.5): 0.192}, id="tire"),
+        pytest.param(5, 0.9, 0.395, {(0.5, 0.3): 0.9, (0.5, 0.9): 0.9, (0.65, 0.5): 0.617}, id="cone"),
+        pytest.param(6, 0.575, 0.783, {(0.5, 0.7): 1.1, (0.75, 0.7): 0.962, (0.25, 0.7): 1.077}, id="bottle"),
+        pytest.param(7, 1 / 0.65, np.pi / 4, {(0.5, 0.5): 0.75, (0.5, 0.1): 0.835, (0.5, 0.9): 0.665}, id="heap"),
+    ],
+)
+def test_the_mean_of_each_shape_has_the_outline_and_the_shading_of_its_formula(shape, aspect, fill, greys):
+    """`greys`: at a share of the width and of the height, the light on paint of the mean grey of 127.5."""
+    found = random_object(MeanDice(shape), [])
+    height, width = found.alpha.shape
+    assert width / height == pytest.approx(aspect, rel=0.04)
+    assert (found.alpha > 0.5).mean() == pytest.approx(fill, abs=0.025)
+    for (x, y), light in greys.items():
+        color = found.color[int(y * height), int(x * width)]
+        assert np.ptp(color) <= 1
+        assert color.mean() == pytest.approx(127.5 * light, abs=5), (x, y)

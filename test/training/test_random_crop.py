@@ -1,5 +1,7 @@
 """A crop shows a piece of its street: mirrored half of the time, of every size, with labels and horizon that fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,16 @@ CONFIG = AugmentConfig(height=128, width=256, reference_width=1024)
 DRAWS = 150
 
 
+def training_image(image, labels):
+    return TrainingImage(
+        image=image,
+        labels=labels,
+        confidence=np.full((H, W), 255, np.uint8),
+        outlier=np.zeros((H, W), np.uint8),
+        horizon=HORIZON / H,
+    )
+
+
 @pytest.fixture(scope="module")
 def street():
     """Blue grows by 1 every 4 px to the right; green and the labels tell sky from road."""
@@ -22,8 +34,7 @@ def street():
     image[HORIZON:, :, 1] = 255
     labels = np.full((H, W), SKY, np.uint8)
     labels[HORIZON:] = ROAD
-    nothing = np.zeros((H, W), np.uint8)
-    return TrainingImage(image, labels, np.full((H, W), 255, np.uint8), nothing, HORIZON / H)
+    return training_image(image, labels)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +78,20 @@ def test_a_crop_has_the_classes_of_its_street_where_the_image_shows_them(crops):
         assert (shown == crop.labels).mean() > 0.99
 
 
-def test_thin_lines_are_averaged_when_a_street_is_reduced(street):
+def test_thin_lines_are_averaged_when_a_street_is_reduced():
     image = np.zeros((H, W, 3), np.uint8)
     image[:, ::4] = 200
     config = AugmentConfig(height=128, width=256, reference_width=256, scale=(1.0, 1.0), stretch=0.0)
-    nothing = np.zeros((H, W), np.uint8)
-    source = TrainingImage(image, nothing, np.full((H, W), 255, np.uint8), nothing, 0.5)
-    crop = random_crop(source, config, np.random.default_rng(0))
+    crop = random_crop(training_image(image, np.zeros((H, W), np.uint8)), config, np.random.default_rng(0))
     np.testing.assert_allclose(crop.image, 200 / 4, atol=1)
+
+
+def test_confidence_and_outliers_are_cut_out_like_the_labels(street):
+    """Both have a border where the labels have one, so they must stay together."""
+    outlier = np.where(street.labels == ROAD, 0, 255).astype(np.uint8)
+    confidence = np.where(street.labels == ROAD, 255, 60).astype(np.uint8)
+    source = replace(street, confidence=confidence, outlier=outlier)
+    for seed in range(20):
+        crop = random_crop(source, CONFIG, np.random.default_rng(seed))
+        np.testing.assert_array_equal(crop.confidence, np.where(crop.labels == ROAD, 255, 60))
+        np.testing.assert_array_equal(crop.outlier, np.where(crop.labels == ROAD, 0, 255))

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from fishy_ros.runtimes.options import default_threads
+from fishy_ros.runtimes.processors import default_threads
 from fishy_ros.runtimes.registry import why_not_installed
 
 _MATRIX = 2048

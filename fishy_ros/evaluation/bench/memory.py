@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from fishy_ros.evaluation.bench.bus_path import PathRequest
 from fishy_ros.evaluation.bench.measuring_process import run_measurement
 from fishy_ros.evaluation.bench.result import machine_line
 from fishy_ros.evaluation.environment import Environment, describe_environment
+from fishy_ros.files import write_json
 
 _MIB = 2**20
 
@@ -36,8 +36,7 @@ class MemoryResult:
 
     def write(self, path: Path) -> None:
         """Write the result as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"memory": asdict(self)}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"memory": asdict(self)})
 
     def summary(self) -> str:
         """Say the result in one line."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import DatasetError
 from fishy_ros.evaluation.environment import Environment, describe_environment
+from fishy_ros.files import write_json
 from fishy_ros.imaging import resize_score
 from fishy_ros.metrics.pixel import PixelAccumulator
 from fishy_ros.metrics.segmentation import SegmentationAccumulator
@@ -57,8 +57,7 @@ class QualityResult:
 
     def write(self, path: Path) -> None:
         """Write the result as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"precisions": asdict(self)}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"precisions": asdict(self)})
 
 
 def compare_precisions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from fishy_ros.evaluation.bench.sampling import Plan, Ratio, Samples, Summary
 from fishy_ros.evaluation.environment import Environment, describe_environment
+from fishy_ros.files import write_json
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ class BenchResult:
 
     def write(self, path: Path) -> None:
         """Write the result as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"bench": asdict(self)}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"bench": asdict(self)})
 
 
 def collect(

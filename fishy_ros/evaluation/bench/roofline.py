@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from fishy_ros.evaluation.bench.graph_cost import GraphCost, graph_cost
 from fishy_ros.evaluation.bench.machine_limits import MachineLimits
 from fishy_ros.evaluation.bench.sampling import Plan, Summary, sample
 from fishy_ros.evaluation.environment import Environment, describe_environment
+from fishy_ros.files import write_json
 from fishy_ros.model_package import load_model_package
 from fishy_ros.runtimes import Runtime, RuntimeInfo, create_runtime
 
@@ -41,8 +41,7 @@ class Roofline:
 
     def write(self, path: Path) -> None:
         """Write the result as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"roofline": asdict(self)}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"roofline": asdict(self)})
 
 
 def run_roofline(

@@ -15,7 +15,8 @@ from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.runtimes.base import Runtime
 from fishy_ros.runtimes.onnxruntime_settings import CPU_SETTINGS, CpuSettings
 from fishy_ros.runtimes.openvino_settings import OPENVINO_SETTINGS, OpenVinoSettings
-from fishy_ros.runtimes.options import RuntimeOptions, default_threads
+from fishy_ros.runtimes.options import RuntimeOptions
+from fishy_ros.runtimes.processors import default_threads
 
 Settings = CpuSettings | OpenVinoSettings
 ONE_THREAD = "one thread"

@@ -104,8 +104,8 @@ class Journal:
         if different:
             changes = ", ".join(f"{key} {before.get(key)!r} -> {self._settings.get(key)!r}" for key in different)
             raise ConfigError(
-                f"{self._path}: is of a run with other settings ({changes}); --overwrite begins anew, --out takes "
-                "another folder"
+                f"{self._path}: belongs to a run with other settings ({changes}); start over with --overwrite, or "
+                "choose another --out"
             )
         for line in lines[1:]:
             entry = _parse(line)  # the last line may be torn

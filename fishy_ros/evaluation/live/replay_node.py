@@ -12,15 +12,16 @@ from typing import Any
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
-from fishy_ros.errors import FishyError
+from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.live.run_replay import run_replay
 from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest
 from fishy_ros.evaluation.report.table import result_table
 from fishy_ros.evaluation.sources.open_source import SourceChoice
+from fishy_ros.failures import describe_failure
 from fishy_ros.node.dds import dds_environment
+from fishy_ros.node.ros_start import init_ros
 
 PARAMETERS: tuple[tuple[str, Any, str], ...] = (
     ("bag", "", "Bag to play: a folder, or an .mcap or .db3 file."),
@@ -67,7 +68,11 @@ def main(args: list[str] | None = None) -> None:
     """Play, score, print the table, and end; exit status 2 after an expected error, 130 when interrupted."""
     os.environ.update(dds_environment())
     signal.signal(signal.SIGTERM, _interrupt)
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        init_ros(sys.argv if args is None else args)
+    except ConfigError as error:
+        print(f"replay: {error}", file=sys.stderr)
+        sys.exit(2)
     node = rclpy.create_node("replay")
     logger = node.get_logger()
 
@@ -78,12 +83,15 @@ def main(args: list[str] | None = None) -> None:
     status = 0
     try:
         print(result_table(run_replay(read_request(node), start_stage)), flush=True)
-    except FishyError as error:
-        logger.error(str(error))
-        status = 2
     except KeyboardInterrupt:
         logger.warning("interrupted; no report was written")
         status = 130
+    except Exception as error:
+        reason = describe_failure(error)
+        if reason is None:
+            raise
+        logger.error(reason)
+        status = 2
     finally:
         node.destroy_node()
         try_shutdown()

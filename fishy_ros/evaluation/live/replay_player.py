@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -18,8 +17,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
@@ -27,6 +25,9 @@ from fishy_ros.errors import ImageError, ReplayError, describe_error
 from fishy_ros.evaluation.live.replay_messages import score_of, stages_of, stamp_of
 from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
+from fishy_ros.node.discovery import PATIENCE_S, discovery_problem
+from fishy_ros.node.ros_start import init_ros
+from fishy_ros.topics import camera_info_topic
 
 _MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
 _POLL_S = 0.02
@@ -51,11 +52,15 @@ class ReplayPlayer:
     """
 
     def __init__(self, address: NodeAddress, message_type: str) -> None:
-        """Join the bus and prepare to publish images of `message_type`."""
+        """Join the bus and prepare to publish images of `message_type`.
+
+        Raises:
+            ConfigError: ROS does not start, or does not accept a name.
+        """
         self._address = address
         self._listener: Listener | None = None
         self._context = Context()
-        rclpy.init(context=self._context, domain_id=address.domain_id, signal_handler_options=SignalHandlerOptions.NO)
+        init_ros((), self._context, address.domain_id)
         self._node = Node("fishy_replay", context=self._context, start_parameter_services=False)
         is_raw = message_type == IMAGE_TYPE
         self._images = self._node.create_publisher(
@@ -63,6 +68,7 @@ class ReplayPlayer:
             address.image_topic if is_raw else f"{address.image_topic}/compressed",
             QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE),
         )
+        self._calibrations = self._node.create_publisher(CameraInfo, camera_info_topic(address.image_topic), 5)
         self._get_state = self._node.create_client(GetState, f"{address.node}/get_state")
         self._change_state = self._node.create_client(ChangeState, f"{address.node}/change_state")
         self._status: Mapping[str, str] = {}
@@ -81,7 +87,9 @@ class ReplayPlayer:
         Raises:
             ReplayError: the node cannot be reached, is not alone with its name, or refuses a transition.
         """
-        self._wait(self._change_state.service_is_ready, check, timeout_s, "the lifecycle services of the node")
+        self._wait(
+            self._change_state.service_is_ready, check, timeout_s, f"the lifecycle services of {self._address.node}"
+        )
         namesakes = [f"{space.rstrip('/')}/{name}" for name, space in self._node.get_node_names_and_namespaces()]
         if namesakes.count(self._address.node) > 1:
             raise ReplayError(
@@ -106,7 +114,12 @@ class ReplayPlayer:
             ReplayError: the node refuses, or cannot be reached.
         """
         self._transition("deactivate", Transition.TRANSITION_DEACTIVATE, check, timeout_s)
-        self._wait(lambda: not self._is_heard(), check, timeout_s, f"no subscriber to {self._images.topic_name}")
+        self._wait(
+            lambda: not self._is_heard(),
+            check,
+            timeout_s,
+            f"{self._address.node} to unsubscribe from {self._images.topic_name}",
+        )
 
     def connect(self, check: Callable[[], None], timeout_s: float = 30.0) -> None:
         """Wait until the node is active and every topic is matched; then subscribe to what it publishes.
@@ -128,7 +141,9 @@ class ReplayPlayer:
         self._listener = listener
 
     def publish(self, frame: PlayFrame, stamp_ns: int) -> None:
-        """Publish the image of `frame` with `stamp_ns` in its header."""
+        """Publish the image of `frame`, after its calibration if it has one, with `stamp_ns` in their headers."""
+        if frame.camera_info is not None:
+            self._calibrations.publish(with_stamp(frame.camera_info, stamp_ns))
         self._images.publish(with_stamp(frame.message, stamp_ns))
 
     def node_status(self, timeout_s: float = 2.5) -> Mapping[str, str]:
@@ -228,11 +243,18 @@ class ReplayPlayer:
         return future.result()
 
     def _wait(self, is_done: Callable[[], bool], check: Callable[[], None], timeout_s: float, what: str) -> None:
-        deadline = time.monotonic() + timeout_s
+        started = time.monotonic()
+        deadline = started + timeout_s
         while not is_done():
             check()
+            problem = discovery_problem(self._node, time.monotonic() - started)
+            if problem:
+                raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
             if time.monotonic() > deadline:
-                raise ReplayError(f"waited {timeout_s:g} s for {what} in vain")
+                node, domain = self._address.node, self._context.get_domain_id()
+                raise ReplayError(
+                    f"timed out after {timeout_s:g} s waiting for {what}; is {node} running in ROS_DOMAIN_ID {domain}?"
+                )
             time.sleep(_POLL_S)
 
 

@@ -16,6 +16,7 @@ from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions
 from fishy_ros.node.compat import IS_HUMBLE
 from fishy_ros.node.dds import dds_environment, remove_abandoned, segments_in
+from fishy_ros.node.discovery import DISCOVERY_SERVER
 
 LOG_FILE = "detector.log"
 
@@ -58,8 +59,10 @@ def replay_session(
             precision=choice.precision,
             threads=choice.threads,
             trusted_key=choice.trusted_key,
+            fit=choice.fit,
             image_topic=options.image_topic,
             image_transport="raw" if message_type == IMAGE_TYPE else "compressed",
+            parameters=options.parameters,
         )
         detector = stack.enter_context(DetectorProcess(command, {}, log_folder / LOG_FILE))
         player = stack.enter_context(ReplayPlayer(NodeAddress(image_topic=options.image_topic), message_type))
@@ -73,9 +76,12 @@ def replay_session(
 
 
 def isolated_environment(domain_id: int) -> dict[str, str]:
-    """Return the variables of a domain that is heard on this machine only, fit for large images."""
+    """Return the variables of a domain that is heard on this machine only, fit for large images.
+
+    A discovery server elsewhere has no part in it.
+    """
     localhost = {"ROS_LOCALHOST_ONLY": "1"} if IS_HUMBLE else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    return {**dds_environment(), **localhost, "ROS_DOMAIN_ID": str(domain_id)}
+    return {**dds_environment(), **localhost, "ROS_DOMAIN_ID": str(domain_id), DISCOVERY_SERVER: ""}
 
 
 @contextmanager

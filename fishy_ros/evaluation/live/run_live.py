@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from fishy_ros.evaluation.live.replay_player import NodeAddress
 from fishy_ros.evaluation.live.replay_session import replay_session
+from fishy_ros.evaluation.live.topic_recorder import TopicRecorder, recording
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame, detected_frames
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import replay_live, time_live
@@ -19,7 +22,9 @@ from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescript
 from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
 from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
+from fishy_ros.node.dds import shared_memory_problem
 from fishy_ros.runtimes.base import RuntimeInfo
+from fishy_ros.topics import camera_info_topic
 from fishy_ros.types import ScoreMap
 
 
@@ -43,14 +48,21 @@ def run_live(
     Raises:
         FishyError: the node cannot be started or reached, stopped answering, or a frame cannot be scored.
     """
+    shared_memory = shared_memory_problem()  # before the session chooses a profile
+    if shared_memory:
+        start_stage(f"warning: {shared_memory}", 0)
     pacing = options.pacing(source.has_own_rate)
     extra: dict[str, object] = {}
+    notes: tuple[str, ...] = ()
     with HeatmapStore(folder) as store:
         start_stage("starting the detector" if options.attach is None else f"looking for {options.attach}", 0)
-        with replay_session(choice, options, source.message_type, folder) as session:
+        with replay_session(choice, options, source.message_type, folder) as session, _recording(options) as recorder:
             progress = start_stage("playing", len(source))
             playback = replay_live(source, session.player, pacing, store, progress, session.detector)
             status = session.player.node_status()
+            if recorder is not None:
+                extra["recorded"] = {"path": str(options.record), "messages": recorder.count}
+                notes = tuple(f"not recorded, because nobody publishes it: {topic}" for topic in recorder.left_out)
             if timing_frames:
                 timing_progress = start_stage(f"timing {timing_frames} frames", timing_frames)
                 timing = time_live(source, session.player, timing_frames, folder, timing_progress, session.detector)
@@ -61,7 +73,7 @@ def run_live(
             source=source.describe(),
             model=None if options.attach is not None else describe_model(choice.load()),
             runtime=_runtime_of(status),
-            warnings=(*source.warnings, *_warnings(playback)),
+            warnings=(*source.warnings, *filter(None, [shared_memory]), *_warnings(playback), *notes),
             extra={**extra, "node": dict(status), "play_seconds": playback.duration_s},
         )
         components = None
@@ -73,6 +85,15 @@ def run_live(
             progress = start_stage("scoring what had been published by then", len(source))
             result = replace(result, streaming=_score_streaming(source, playback, store, progress))
         return result
+
+
+@contextmanager
+def _recording(options: LiveOptions) -> Iterator[TopicRecorder | None]:
+    """Record what the node hears and publishes, where that is asked for."""
+    node = options.attach or NodeAddress().node
+    heard = (options.image_topic, f"{options.image_topic}/compressed", camera_info_topic(options.image_topic))
+    with recording(options.record, node, (*heard, "/diagnostics"), options.domain_id) as recorder:
+        yield recorder
 
 
 def _score_streaming(

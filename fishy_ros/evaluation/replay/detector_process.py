@@ -15,6 +15,7 @@ from typing import Protocol
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.package_path import with_package_path
 from fishy_ros.node.dds import remove_abandoned, segments_of
+from fishy_ros.topics import camera_info_topic
 
 LOG_LINES_SHOWN = 15
 _STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -36,6 +37,10 @@ class DetectorCommand:
     """`raw` or `compressed`."""
     trusted_key: str = ""
     """File of the public key that must have signed the model; empty if none must."""
+    fit: str = "stretch"
+    """How an image of another aspect ratio than the network's comes into it."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """More parameters of the node, name and value."""
 
     def arguments(self) -> list[str]:
         """Build the command line; the node waits for its lifecycle transitions."""
@@ -46,10 +51,16 @@ class DetectorCommand:
             "precision": self.precision,
             "threads": str(self.threads),
             "image_transport": self.image_transport,
+            "fit": self.fit,
             **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
+            **dict(self.parameters),
             "autostart": "false",
         }
-        remappings = {"image": self.image_topic, "image/compressed": f"{self.image_topic}/compressed"}
+        remappings = {
+            "image": self.image_topic,
+            "image/compressed": f"{self.image_topic}/compressed",
+            "camera_info": camera_info_topic(self.image_topic),
+        }
         return [
             *(sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args"),
             *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),

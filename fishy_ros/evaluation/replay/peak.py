@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from fishy_ros.evaluation.environment import describe_environment
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback, Recorder
 from fishy_ros.evaluation.replay.request import ReplayRequest
 from fishy_ros.evaluation.sources.source import FrameSource, PlayFrame, readable_frames
+from fishy_ros.files import write_json
 
 DROPPED_SHARE = 0.01
 """A rate counts as kept up with while fewer frames than this share are dropped."""
@@ -153,10 +151,7 @@ def write_peak(peak: Peak, request: ReplayRequest, out: Path) -> Path:
     }
     path = out / "peak.json"
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".peak-", dir=out) as scratch:
-            (Path(scratch) / path.name).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-            os.replace(Path(scratch) / path.name, path)
+        write_json(path, report)
     except OSError as error:
         raise ScoreError(f"{out}: the peak cannot be written: {error.strerror or error}") from error
     return path

@@ -13,6 +13,7 @@ from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.replay.play import Lockstep, Pacing, Progress, Timed
 from fishy_ros.evaluation.replay.region_pass import RegionRequest
 from fishy_ros.evaluation.sources.open_source import SourceChoice
+from fishy_ros.imaging import Fit
 from fishy_ros.metrics.component import find_track
 from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.model_package.finding import DEFAULT_MODEL
@@ -34,6 +35,8 @@ class DetectorChoice:
     """Processor threads of a CPU runtime; 0 takes all processors."""
     trusted_key: str = ""
     """File of the public key that must have signed the package; empty if none must."""
+    fit: Fit = "stretch"
+    """How an image of another aspect ratio than the network's comes into it."""
 
     def load(self) -> ModelPackage:
         """Load the package, without a runtime.
@@ -50,7 +53,7 @@ class DetectorChoice:
         Raises:
             FishyError: the model or the runtime cannot be loaded.
         """
-        return AnomalyDetector(self.load(), self.runtime, self.device, self.precision, self.threads)
+        return AnomalyDetector(self.load(), self.runtime, self.device, self.precision, self.threads, self.fit)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ class LiveOptions:
     """Name of a running node to score; None starts one."""
     image_topic: str = IMAGE_TOPIC
     """Where the node listens for images."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Parameters of a node that is started, name and value, beside those of the detector."""
+    record: Path | None = None
+    """File or folder of a bag of everything that the node publishes; None records nothing."""
 
     def __post_init__(self) -> None:
         if self.rate_hz is not None and not 0 < self.rate_hz <= 1000:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +11,7 @@ from fishy_ros.evaluation.report import plots
 from fishy_ros.evaluation.report.compare import Comparison, LoadedReport, MetricComparison
 from fishy_ros.evaluation.report.table import percent
 from fishy_ros.evaluation.scoring.bootstrap import Interval
+from fishy_ros.files import replacing, write_json
 
 _DRIVE_FIGURES = (
     ("streaming AP", "streaming.ap", 100.0, " %"),
@@ -61,12 +59,9 @@ def write_comparison(comparison: Comparison, out: Path) -> Path:
         "notes": list(comparison.notes),
     }
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".comparison-", dir=out) as scratch:
-            (Path(scratch) / "comparison.png").write_bytes(draw_comparison(comparison))
-            (Path(scratch) / "comparison.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            for name in ("comparison.png", "comparison.json"):
-                os.replace(Path(scratch) / name, out / name)
+        with replacing(out / "comparison.png") as picture:
+            picture.write_bytes(draw_comparison(comparison))
+        write_json(out / "comparison.json", content)
     except OSError as error:
         raise ScoreError(f"{out}: the comparison cannot be written: {error.strerror or error}") from error
     return out / "comparison.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -85,8 +86,9 @@ def plot_groups(groups: Sequence[GroupMetrics], title: str) -> Png:
     axes.set_yticks(rows, [f"{group.name}\n{group.objects} objects" for group in groups])
     axes.invert_yaxis()
     axes.set(xlabel="%", xlim=(0, 100))
-    axes.set_title(title, loc="left")
-    axes.legend(frameon=False, fontsize=8, ncol=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    axes.set_title(textwrap.fill(title, 48), loc="left")
+    # Below the axes, and drawn by the figure: beside the title it covers a long one.
+    figure.legend(frameon=False, fontsize=8, ncol=2, loc="outside lower right")
     return _png(figure)
 
 

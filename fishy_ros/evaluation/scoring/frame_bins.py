@@ -61,7 +61,7 @@ class FrameBins:
         try:
             names = tuple(frames.tolist())
         except ValueError as error:
-            raise ScoreError(f"{path}: the name of a frame is no text: {error}") from error
+            raise ScoreError(f"{path}: the name of a frame is not text: {error}") from error
         return cls(names, positives.astype(np.uint32), negatives.astype(np.uint32))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from fishy_ros.evaluation.environment import Environment
 from fishy_ros.evaluation.soak.soak_plan import PlannedFault
+from fishy_ros.files import write_json
 
 MAX_GROWTH: float = 0.01
 """Growth of the resident memory an hour, as a share, that breaks the contract."""
@@ -102,7 +102,7 @@ class SoakResult:
     def write(self, path: Path) -> None:
         """Write everything as JSON."""
         summary = {"growth_per_hour": self.growth_per_hour, "breaches": self.breaches()}
-        path.write_text(json.dumps({"soak": {**summary, **asdict(self)}}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"soak": {**summary, **asdict(self)}})
 
     def text(self) -> str:
         """Say in a few lines what was found."""

@@ -75,6 +75,7 @@ class BagSource:
                     due_s=frame.log_time_ns / 1e9,
                     stamp_ns=frame.stamp_ns if frame.stamped else 0,
                     message_type=frame.message_type,
+                    camera_info=frame.camera_info_message,
                 )
 
     def samples(self, start: int = 0, stop: int | None = None) -> Iterator[Sample | UnreadableFrame]:

@@ -23,7 +23,7 @@ def write_demo_bag(path: Path, frames: int, seed: int, progress: Progress) -> No
     """
     if path.exists():
         if not (path / "metadata.yaml").is_file():
-            raise BagError(f"{path}: is in the way and is no bag; choose another --out or move it")
+            raise BagError(f"{path}: exists and is not a bag; move it or choose another --out")
         shutil.rmtree(path)
     street = SyntheticStreet(frames, seed=seed)
     period_ns = round(1e9 / FRAME_RATE)

@@ -29,6 +29,8 @@ class PlayFrame:
     """The stamp in the recording, 0 where it was missing; None where nothing was recorded."""
     message_type: str = IMAGE_TYPE
     """The type of `message`."""
+    camera_info: bytes | None = field(default=None, repr=False)
+    """The serialised calibration that belongs to the image, CDR; None where the source has none."""
 
     def problem(self) -> str:
         """Decode the image, and say why that is impossible; empty if it can be decoded."""

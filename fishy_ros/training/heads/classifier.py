@@ -7,7 +7,6 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from fishy_ros.errors import ConfigError
-from fishy_ros.training.nets.fine_decoder import FineDecoder
 from fishy_ros.training.nets.fishy_net import FishyNet
 from fishy_ros.training.nets.network import Network
 
@@ -25,9 +24,8 @@ def classifier_of(net: Network) -> Classifier:
     Raises:
         ConfigError: the logits of this design are no linear function of the fine features alone.
     """
-    parts = [part for part in net.modules() if isinstance(part, FishyNet | FineDecoder)]
-    if parts and (parts[0] is net or isinstance(parts[0], FineDecoder)):
-        layer = parts[0].classifier
+    if isinstance(net, FishyNet):
+        layer = net.classifier
         if isinstance(layer, nn.Conv2d) and layer.bias is not None:
             return Classifier(layer.weight.detach()[:, :, 0, 0].clone(), layer.bias.detach().clone())
     raise ConfigError(f"{type(net).__name__}: its logits are no linear function of the fine features alone")

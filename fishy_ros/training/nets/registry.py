@@ -6,13 +6,8 @@ from collections.abc import Callable
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.nets.cascade import CascadeConfig, CascadeNet
-from fishy_ros.training.nets.ddrnet import DdrNet
 from fishy_ros.training.nets.fishy_net import FishyNet, FishyNetConfig
 from fishy_ros.training.nets.network import VARIANTS, Network
-from fishy_ros.training.nets.pidnet import PidNet
-from fishy_ros.training.nets.repvgg import RepVggNet
-from fishy_ros.training.nets.stdc import StdcNet
-from fishy_ros.training.nets.trainable_erfnet import TrainableErfNet
 
 
 def _variant(name: str) -> Callable[[], Network]:
@@ -23,13 +18,8 @@ NETWORKS: dict[str, Callable[[], Network]] = {
     "s": lambda: FishyNet(FishyNetConfig()),
     **{f"s_{name}": _variant(name) for name in VARIANTS},
     "m": lambda: CascadeNet(CascadeConfig()),
-    "ddrnet_slim": DdrNet,
-    "pidnet_s": PidNet,
-    "stdc": StdcNet,
-    "repvgg": RepVggNet,
-    "erfnet": TrainableErfNet,
 }
-"""This project's own, `s` for 512x1024 and `m`, which refines it, for 1024x2048; designs of others to compare with."""
+"""`s` for 512x1024, and `m`, which refines it, for 1024x2048; `experiments/designs` adds those of others."""
 
 BACKBONES: dict[str, str] = {"m": "s"}
 """For each cascade the network inside, whose trained weights it starts from."""

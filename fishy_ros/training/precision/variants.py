@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fishy_ros.detector import resize_into
 from fishy_ros.errors import ConfigError
+from fishy_ros.imaging import resize_into
 from fishy_ros.model_package import ModelPackage, add_variants
 from fishy_ros.training.config import load_train_config
 from fishy_ros.training.precision.half import to_half

@@ -101,7 +101,7 @@ def test_pickles_stacks_and_color_labels_are_refused(tmp_path):
         list(SavedMaps(scores, labels))
     np.save(scores / f"{frame.id}.npy", frame.score)
     (labels / f"{frame.id}.png").write_bytes(_png(np.arange(36, dtype=np.uint8).reshape(3, 4, 3)))
-    with pytest.raises(ScoreError, match="expected one label id per pixel"):
+    with pytest.raises(ScoreError, match="expected a single-channel image of label ids"):
         list(SavedMaps(scores, labels))
 
 
@@ -115,3 +115,16 @@ def test_a_one_bit_mask_of_pillow_counts_its_anomalies():
 
 def _png(picture: np.ndarray) -> bytes:
     return cv2.imencode(".png", picture)[1].tobytes()
+
+
+def test_the_picture_of_a_map_comes_with_it_where_there_is_one(tmp_path):
+    frames = scored_frames(2)
+    images = tmp_path / "images"
+    images.mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)
+    cv2.imwrite(str(images / "frame 01.png"), picture)
+
+    without, given = SavedMaps(*save_maps(frames, tmp_path), images)
+
+    assert without.image is None
+    np.testing.assert_array_equal(given.image, picture)

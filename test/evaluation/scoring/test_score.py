@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, jaccard_score
 from support.scored_frames import scored_frames
 
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.report.report_json import result_to_json
-from fishy_ros.evaluation.scoring.evaluate import score_frames
+from fishy_ros.evaluation.scoring.evaluate import score_components, score_frames
 from fishy_ros.evaluation.scoring.score import ScoredFrame, Scorer, prepare_frame
 from fishy_ros.evaluation.scoring.summary import ScoreSummary
 from fishy_ros.metrics.component import TRACKS
@@ -153,3 +155,38 @@ def test_classes_give_segmentation_and_misclassification_metrics():
 def test_what_cannot_be_scored_is_an_error_that_names_the_frame(score, labels, message):
     with pytest.raises(ScoreError, match=message):
         Scorer().update("a", score, labels)
+
+
+def frames_with_classes(count):
+    rng = np.random.default_rng(4)
+    for frame in scored_frames(count):
+        true = rng.choice(np.uint8([0, 1, 13, 255]), frame.labels.shape)
+        predicted = np.where(rng.random(true.shape) < 0.8, true, np.uint8(1))
+        yield replace(frame, predicted_classes=np.where(predicted == 255, np.uint8(0), predicted), true_classes=true)
+
+
+def test_segmentation_of_merged_parts_is_that_of_the_whole_and_of_scikit_learn():
+    frames = list(frames_with_classes(4))
+    merged = Scorer()
+    for part in (frames[:1], frames[1:]):
+        merged.merge(score_all(part))
+
+    summary = merged.compute()
+
+    true = np.concatenate([frame.true_classes.ravel() for frame in frames])
+    predicted = np.concatenate([frame.predicted_classes.ravel() for frame in frames])
+    expected = jaccard_score(true[true != 255], predicted[true != 255], average="macro")
+    assert summary.segmentation.miou == pytest.approx(expected)
+    assert numbers(summary) == numbers(score_all(frames).compute())
+
+
+def test_bins_keep_the_names_of_their_frames():
+    frames = scored_frames(3)
+    assert score_all(frames).compute().frame_bins.frames == tuple(frame.id for frame in frames)
+
+
+def test_components_of_a_frame_that_comes_twice_are_counted_once():
+    frames = scored_frames(2, skill=9)
+    once = score_components(frames, 0.5, TRACKS["obstacle"])
+    assert once.true_components > 0
+    assert score_components([*frames, frames[0]], 0.5, TRACKS["obstacle"]) == once

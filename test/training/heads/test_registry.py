@@ -7,12 +7,11 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from training.heads.made_up import CLASSES, DETAIL, H, W, made_up
+from training.heads.made_up import CLASSES, DETAIL, IMAGE, H, W, made_up, measure_everything, model_for
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.graph import OPSET
-from fishy_ros.training.heads import flow, oodmc
-from fishy_ros.training.heads.model import AnomalyModel, initialise
+from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.registry import (
     ALIASES,
     COMPOSED,
@@ -21,47 +20,18 @@ from fishy_ros.training.heads.registry import (
     measures_of,
     parse_head,
     require_in_graph,
-    usable_heads,
 )
 from fishy_ros.training.heads.spec import Statistics
 from fishy_ros.training.nets.network import VARIANTS, NetOutput
-from fishy_ros.training.statistics import PastedImage, load_statistics, measure_statistics, save_statistics
-
-IMAGE = 255 * torch.rand(1, 3, 4 * H + 16, 4 * W, generator=torch.Generator().manual_seed(0))
-
-
-def pasted():
-    image = IMAGE.clone()
-    image[:, :, 20:44, 8:40] = torch.tensor([250.0, 10, 250]).view(1, 3, 1, 1)
-    outlier = torch.zeros(1, IMAGE.shape[2] // 4, W, dtype=torch.uint8)
-    outlier[:, 5:11, 2:10] = 1
-    outlier[:, 0] = 255
-    return PastedImage(image, outlier)
+from fishy_ros.training.statistics import load_statistics, measure_statistics, save_statistics
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """Statistics of all heads, written to a file and read again; the flows learn for a moment only."""
-    found = Statistics()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flow.FlowMeasure.__init__, "__defaults__", (2,))
-        patch.setattr(oodmc.OodmcMeasure.__init__, "__defaults__", (2,))
-        for size in ("s", "s_bayesian"):
-            model = AnomalyModel(size)
-            initialise(model, 3)
-            names = [name for name in usable_heads(model) if name not in found and name != "meta"]
-            found.update(measure_statistics(model, names, [IMAGE, IMAGE.flip(3)], [pasted()]))
-    found.add("meta", {"weight": torch.linspace(-1, 1, 10), "bias": torch.zeros(1)})
+    """Statistics of all heads, written to a file and read again."""
     path = tmp_path_factory.mktemp("statistics") / "statistics.safetensors"
-    save_statistics(path, found)
+    save_statistics(path, measure_everything())
     return load_statistics(path)
-
-
-def model_for(name):
-    variant = parse_head(name)[0].variant
-    model = AnomalyModel(f"s_{variant}" if variant else "s")
-    initialise(model, 3)
-    return model.eval()
 
 
 @pytest.mark.parametrize("name", sorted({*HEADS, *COMPOSED, *ALIASES}))

@@ -24,6 +24,7 @@ from sensor_msgs.msg import Image
 from fishy_ros.model_package import load_model_package
 from fishy_ros.node.compat import with_info
 from fishy_ros.node.conversions import FrameHeader, latency_message
+from fishy_ros.node.ros_start import init_ros
 from fishy_ros.node.stamps import age_of, time_in_middleware_ms
 from fishy_ros.runtimes import Runtime, create_runtime
 from fishy_ros.types import ImageArray, ScoreMap
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     options = parser.parse_args(remove_ros_args(sys.argv)[1:])
     package = load_model_package(options.model)
-    rclpy.init()
+    init_ros(sys.argv)
     node = BaselineDetector(create_runtime(options.runtime, package, options.device, options.precision))
     try:
         rclpy.spin(node)

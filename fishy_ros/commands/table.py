@@ -1,0 +1,48 @@
+"""`fishy table`: all methods on one network in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the subcommand."""
+    app.command("table")(table)
+
+
+def table(
+    results: Annotated[list[Path], typer.Argument(help="Results of `fishy evaluate` on the same weights.")],
+    out: Annotated[Path, typer.Option(help="The table without ending: .md, .html and .json are written.")],
+    outliers: Annotated[
+        bool, typer.Option(help="Whether the network was trained with outliers; say --no-outliers where it was not.")
+    ] = True,
+    maps: Annotated[
+        Path | None, typer.Option(help="With --frame: maps of one set from `fishy evaluate --maps`.")
+    ] = None,
+    frame: Annotated[str | None, typer.Option(help="Also draw this frame under every method.")] = None,
+    image: Annotated[Path | None, typer.Option(help="With --frame: the frame itself.")] = None,
+) -> None:
+    """Write a table of all methods: what each needs, finds and costs, beside the published numbers."""
+    import cv2
+
+    from fishy_ros.datasets.images import read_image
+    from fishy_ros.errors import ConfigError
+    from fishy_ros.training.methods.picture import draw_methods
+    from fishy_ros.training.methods.table import read_table
+
+    if (maps is None) != (frame is None):
+        raise ConfigError("--maps and --frame go together")
+    found = read_table(results, outliers)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for ending, text in {".md": found.to_markdown(), ".html": found.to_html(), ".json": found.to_json()}.items():
+        path = out.with_name(out.name + ending)
+        path.write_text(text, encoding="utf-8")
+        typer.echo(str(path))
+    if maps is not None and frame is not None:
+        picture = draw_methods(maps, frame, None if image is None else read_image(image))
+        path = out.with_name(f"{out.name}-{frame}.png")
+        cv2.imwrite(str(path), picture)
+        typer.echo(str(path))

@@ -1,0 +1,99 @@
+"""What helps to place regions, where the node is told to listen to it: depth, odometry, tf."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+
+import numpy as np
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import Image
+
+from fishy_ros.errors import ImageError
+from fishy_ros.node.camera_geometry import GroundTransforms
+from fishy_ros.node.conversions import RawImage
+from fishy_ros.node.parameters import DetectorParameters
+
+DEPTH_TOLERANCE_S: float = 0.05
+"""A depth image belongs to an image whose stamp differs by no more than this."""
+
+KEPT_DEPTHS: int = 5
+"""Depth images that wait for their image: the network takes longer than the depth camera."""
+
+SPEED_AGE_S: float = 1.0
+"""A speed that is older than this is not known any more."""
+
+
+class ObstacleInputs:
+    """Keep the newest depth images and the newest speed; the executor's thread brings them, the worker reads them.
+
+    Raises:
+        ConfigError: a ground frame is asked for and tf2_ros is not installed.
+    """
+
+    def __init__(self, node: LifecycleNode, parameters: DetectorParameters) -> None:
+        """Subscribe to what the parameters ask for."""
+        self._node = node
+        self._depths: deque[tuple[int, RawImage]] = deque(maxlen=KEPT_DEPTHS)
+        self._unreadable = ""
+        self._speed = (0.0, -math.inf)
+        self._subscriptions: list[Subscription] = []
+        self.transforms: GroundTransforms | None = None
+        """The ground by tf, where a frame for it was given."""
+        if parameters.ground_frame:
+            error_rad = math.radians(parameters.camera_pitch_error_deg)
+            self.transforms = GroundTransforms(node, parameters.ground_frame, error_rad)
+        newest = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST, depth=KEPT_DEPTHS, reliability=ReliabilityPolicy.BEST_EFFORT
+        )
+        if parameters.use_depth:
+            self._subscriptions.append(node.create_subscription(Image, "depth", self._on_depth, newest, raw=True))
+        if parameters.use_odometry:
+            self._subscriptions.append(node.create_subscription(Odometry, "odom", self._on_odometry, newest))
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether depth images arrive."""
+        return bool(self._depths)
+
+    def depth_of(self, stamp_ns: int) -> NDArray[np.float32] | None:
+        """Return the depth image that belongs to an image, float32 `[H, W]` in m; None where there is none.
+
+        Raises:
+            ImageError: it, or the last one that came, cannot be read.
+        """
+        unreadable, self._unreadable = self._unreadable, ""
+        if unreadable:
+            raise ImageError(unreadable)
+        near = [one for one in tuple(self._depths) if abs(one[0] - stamp_ns) <= DEPTH_TOLERANCE_S * 1e9]
+        return min(near, key=lambda one: abs(one[0] - stamp_ns))[1].to_depth() if near else None
+
+    def speed_m_s(self) -> float | None:
+        """Return how fast the car drives ahead, in m/s; None where that is not known."""
+        speed, noted_at = self._speed
+        return speed if time.monotonic() - noted_at <= SPEED_AGE_S else None
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        if self.transforms is not None:
+            self.transforms.close()
+
+    def _on_depth(self, message: bytes) -> None:
+        try:
+            image = RawImage.deserialize(message)
+        except ImageError as error:
+            self._unreadable = str(error)
+            return
+        self._depths.append((image.header.stamp_ns, image))
+
+    def _on_odometry(self, message: Odometry) -> None:
+        speed = float(message.twist.twist.linear.x)
+        if math.isfinite(speed):
+            self._speed = (speed, time.monotonic())

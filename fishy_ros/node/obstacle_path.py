@@ -1,0 +1,99 @@
+"""From the detection of a frame to its mask, detections, markers and points: parameters in, messages out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from fishy_ros.errors import describe_error
+from fishy_ros.node.obstacle_finder import ObstacleSettings
+from fishy_ros.node.obstacle_publishers import ThresholdMeaning
+from fishy_ros.node.parameters import MODEL_THRESHOLD, SAME_THRESHOLD, DetectorParameters
+from fishy_ros.node.state import DetectorState
+from fishy_ros.node.subscriptions import Frame
+from fishy_ros.obstacles import PersistenceRules, RegionRules
+from fishy_ros.types import Detection
+
+
+class ObstaclePath:
+    """Publish everything about the regions of a frame, on the worker's thread, once its heatmap is out.
+
+    Whatever fails here costs the messages about regions, never a heatmap.
+    """
+
+    def __init__(self, state: DetectorState) -> None:
+        """Take over what the node has made at its activation."""
+        assert state.levels is not None, "engines are loaded before a loop starts"
+        assert state.outputs is not None, "a node that is not configured has no outputs"
+        assert state.finder is not None, "the finder is made before a loop starts"
+        self._levels, self._finder, self._outputs = state.levels, state.finder, state.outputs.obstacles
+        self._logger = state.node.get_logger()
+        self._topic = state.node.resolve_topic_name("image")
+        self._failure = ""
+        self._outputs.forget_description()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why regions are not published, or not placed, though somebody waits for that."""
+        unplaced = self._finder.problem if self._outputs.wants_places() else ""
+        return tuple(filter(None, (self._failure, unplaced)))
+
+    def threshold(self, parameters: DetectorParameters) -> float:
+        """Return the threshold in force, in [0, 1]."""
+        if parameters.threshold == MODEL_THRESHOLD:
+            return self._levels.current.package.calibration.default_threshold
+        return parameters.threshold
+
+    def meaning(self, parameters: DetectorParameters) -> ThresholdMeaning:
+        """Return what the threshold in force means."""
+        calibration = self._levels.current.package.calibration
+        threshold = self.threshold(parameters)
+        low = _low(parameters, threshold)
+        return ThresholdMeaning(threshold, low, calibration.share_above(threshold), calibration.meaning)
+
+    def publish(self, frame: Frame, detection: Detection, parameters: DetectorParameters) -> Mapping[str, float]:
+        """Publish what somebody wants; returns the ms that it took as the stage `regions`, if there was anything."""
+        header = frame.image.header
+        try:
+            self._outputs.describe(header, self.meaning(parameters), self._finder.classes)
+            settings = self._settings(parameters)
+            size = frame.image.size()
+            took_ms = self._outputs.publish(header, detection, size, frame.camera_info, self._finder, settings)
+        except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
+            self._failure = f"no regions for a frame: {describe_error(error)}"
+            self._logger.error(self._failure, throttle_duration_sec=1.0)
+            return {}
+        self._failure = ""
+        return {"regions": took_ms} if took_ms else {}
+
+    def publish_unknown(self, frame: Frame, score_size: tuple[int, int], parameters: DetectorParameters) -> None:
+        """Publish that everything is unknown.
+
+        Raises:
+            ImageError: the size of the image cannot be read.
+        """
+        settings, info = self._settings(parameters), frame.camera_info
+        self._outputs.publish_unknown(frame.image.header, score_size, frame.image.size(), info, self._finder, settings)
+
+    def _settings(self, parameters: DetectorParameters) -> ObstacleSettings:
+        threshold = self.threshold(parameters)
+        drivable = self._levels.current.package.class_ids(parameters.drivable_classes)
+        rules = RegionRules(threshold, _low(parameters, threshold), parameters.smallest_region_px, drivable)
+        persistence = PersistenceRules(parameters.confirm_hits, parameters.confirm_window, parameters.max_gap_s)
+        is_rectified = "rect" in self._topic if parameters.image_rectified == "auto" else None
+        return ObstacleSettings(
+            rules,
+            persistence,
+            mask_has_image_size=parameters.heatmap_size == "image",
+            is_rectified=parameters.image_rectified == "true" if is_rectified is None else is_rectified,
+            camera_height_m=parameters.camera_height_m,
+            camera_pitch_rad=math.radians(parameters.camera_pitch_deg),
+            camera_roll_rad=math.radians(parameters.camera_roll_deg),
+            pitch_error_rad=math.radians(parameters.camera_pitch_error_deg),
+            max_distance_m=parameters.max_obstacle_distance_m,
+        )
+
+
+def _low(parameters: DetectorParameters, threshold: float) -> float:
+    """Return the low threshold in force: never above the other one, which may be the model's."""
+    return threshold if parameters.threshold_low == SAME_THRESHOLD else min(parameters.threshold_low, threshold)

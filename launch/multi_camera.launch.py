@@ -1,0 +1,74 @@
+"""Launch one process that serves several cameras with one engine, each with topics and diagnostics of its own."""
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from fishy_ros.node import launching
+from fishy_ros.node.dds import dds_environment
+
+NODE_PARAMETERS = ("model", "runtime", "device", "precision", "threads", "image_transport", "threshold", "heatmap_size")
+"""Parameters of every node that are arguments too; one that is not given keeps its value in the parameters file."""
+
+OTHER_ARGUMENTS = {
+    "cameras": (None, "Names of the cameras, separated by commas, such as front,rear; each is a namespace"),
+    "image_topic": ("/{camera}/image_raw", "Topic of a camera's raw images; {camera} is its name"),
+    "camera_info_topic": ("/{camera}/camera_info", "Topic of a camera's calibration; {camera} is its name"),
+    "params_file": ("", "YAML file with parameters, for all nodes (/**) or for one (/front/detector)"),
+    "use_sim_time": ("", "Take the time from /clock: true or false (default: as an including launch file has set it)"),
+    "respawn": ("false", "Start the process anew when it ends by itself: true or false"),
+    "log_level": ("info", "Lowest level that is logged: debug, info, warn, error or fatal"),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments, then start the process."""
+    scope = launching.IncludeScope((*NODE_PARAMETERS, *OTHER_ARGUMENTS))
+    return LaunchDescription(
+        [
+            scope.begin(),
+            *(
+                DeclareLaunchArgument(name, default_value="", description=f"Parameter {name} of every node")
+                for name in NODE_PARAMETERS
+            ),
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=text)
+                for name, (default, text) in OTHER_ARGUMENTS.items()
+            ),
+            *(SetEnvironmentVariable(name, value) for name, value in dds_environment().items()),
+            OpaqueFunction(function=_start),
+            scope.end(),
+        ]
+    )
+
+
+def _start(context: LaunchContext) -> list[Node]:
+    values = {name: LaunchConfiguration(name).perform(context) for name in (*NODE_PARAMETERS, *OTHER_ARGUMENTS)}
+    cameras = [name.strip() for name in values["cameras"].split(",") if name.strip()]
+    if not cameras:
+        raise ValueError("argument cameras is empty; expected names such as front,rear")
+    files = [launching.existing_file("params_file", values["params_file"])] if values["params_file"] else []
+    given = {key: launching.typed_parameter(key, values[key]) for key in NODE_PARAMETERS if values[key]}
+    if values["use_sim_time"]:
+        given["use_sim_time"] = launching.is_true(values["use_sim_time"])
+    topics = ["--image-topic", values["image_topic"], "--camera-info-topic", values["camera_info_topic"]]
+    levels = [
+        part
+        for camera in cameras
+        for part in ("--log-level", f"{launching.logger_name(context, camera, 'detector')}:={values['log_level']}")
+    ]
+    return [
+        Node(
+            package="fishy_ros",
+            executable="detector",
+            arguments=["--cameras", *(launching.full_namespace(context, camera) for camera in cameras), *topics],
+            output="both",
+            emulate_tty=True,
+            parameters=[*files, *([launching.parameters_file(given)] if given else [])],
+            ros_arguments=levels,
+            respawn=launching.is_true(values["respawn"]),
+            respawn_delay=launching.RESPAWN_DELAY_S,
+            on_exit=launching.fail_on_bad_parameters,
+        )
+    ]

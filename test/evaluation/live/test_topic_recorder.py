@@ -1,0 +1,77 @@
+"""`fishy replay --record`: everything the node hears and publishes, as readers see it that nobody here wrote."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+
+from fishy_ros.bags import BagWriter
+from fishy_ros.datasets.synthetic import SyntheticStreet
+from fishy_ros.errors import BagError
+from fishy_ros.evaluation.live.run_replay import run_replay
+from fishy_ros.evaluation.live.topic_recorder import TopicRecorder
+from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
+from fishy_ros.evaluation.sources.open_source import SourceChoice
+
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def recorded(tiny_package, tmp_path_factory):
+    """A rendered drive with its calibration, played through the node and recorded."""
+    folder = tmp_path_factory.mktemp("recorded")
+    street = SyntheticStreet(FRAMES, height=96, width=192, seed=3)
+    with BagWriter(folder / "street", intrinsics=street.intrinsics) as writer:
+        for index, sample in enumerate(street):
+            writer.write(sample, 10_000_000_000 + index * 100_000_000)
+    out = folder / "drive.mcap"
+    parameters = (("camera_height_m", str(street.camera_height)), ("threshold", "0.45"))
+    live = LiveOptions(lockstep=True, parameters=parameters, record=out)
+    choice = DetectorChoice(model=str(tiny_package.folder), runtime="onnxruntime")
+    request = ReplayRequest(SourceChoice(bag=folder / "street"), choice, live=live)
+    return out, run_replay(request, lambda stage, total: lambda done: None)
+
+
+def test_the_official_reader_finds_every_topic_decoded_and_in_step(recorded):
+    reader = pytest.importorskip("mcap_ros2.reader", reason="mcap-ros2-support is not installed")
+    path, result = recorded
+    messages = [(one.channel.topic, one.ros_msg) for one in reader.read_ros2_messages(str(path))]
+    counts = Counter(topic for topic, _ in messages)
+    for name in ("heatmap", "mask", "markers", "obstacles", "overlay/compressed", "segmentation", "camera_info"):
+        assert counts[f"/detector/{name}"] >= FRAMES, (name, counts)
+    assert counts["/detector/latency"] >= FRAMES
+    assert counts["/detector/threshold"] == 1
+    assert counts["/diagnostics"] >= 1
+    assert counts["/camera/image_raw"] >= FRAMES
+    by_topic = {topic: [m for name, m in messages if name == topic] for topic in counts}
+    heatmaps = {(m.header.stamp.sec, m.header.stamp.nanosec): m for m in by_topic["/detector/heatmap"]}
+    for mask in by_topic["/detector/mask"]:
+        heatmap = heatmaps[mask.header.stamp.sec, mask.header.stamp.nanosec]
+        score = np.frombuffer(bytes(heatmap.data), np.float32)
+        assert np.array_equal(np.frombuffer(bytes(mask.data), np.uint8) == 255, score >= np.float32(0.45))
+    assert any(cloud.width for cloud in by_topic["/detector/obstacles"])
+    assert result.extra["recorded"]["messages"] == sum(counts.values())
+
+
+def test_rerun_converts_the_recording(recorded, tmp_path):
+    pytest.importorskip("rerun", reason="rerun-sdk is not installed")
+    command = Path(sys.executable).with_name("rerun")
+    done = subprocess.run(
+        [str(command), "mcap", "convert", str(recorded[0]), "-o", str(tmp_path / "drive.rrd")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "drive.rrd").stat().st_size > 10_000
+
+
+def test_what_is_there_already_is_not_overwritten(tmp_path):
+    (tmp_path / "there.mcap").write_bytes(b"")
+    with pytest.raises(BagError, match="exists already"):
+        TopicRecorder(tmp_path / "there.mcap", "/detector", (), None)

@@ -1,0 +1,108 @@
+"""Turns at a shared engine, and engines that are opened once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fishy_ros.node.engine_pool import EnginePool, EngineTurns
+from fishy_ros.node.parameters import DetectorParameters
+from fishy_ros.node.worker import Worker
+
+
+def test_a_worker_that_asks_all_the_time_gets_no_more_turns_than_the_others():
+    turns, counts, ends = EngineTurns(), {"fast": 0, "slow": 0}, time.monotonic() + 1.0
+
+    def work(name: str, pause_s: float) -> None:
+        ticket = object()
+        while time.monotonic() < ends:
+            time.sleep(pause_s)
+            with turns.turn(ticket):
+                counts[name] += 1
+                time.sleep(0.005)
+
+    threads = [threading.Thread(target=work, args=one) for one in (("fast", 0.0), ("slow", 0.001))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts["slow"] > 20
+    assert counts["fast"] <= 1.3 * counts["slow"] + 2
+
+
+def test_a_turn_that_is_given_up_lets_the_next_one_go_on_and_is_not_given_up_twice():
+    turns, hanging, released = EngineTurns(), object(), threading.Event()
+    holds = threading.Event()
+
+    def hang() -> None:
+        with turns.turn(hanging):
+            holds.set()
+            released.wait(10.0)
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    assert holds.wait(5.0)
+    turns.give_up(hanging)
+    other = object()
+    with turns.turn(other):
+        released.set()
+        thread.join(5.0)  # whoever comes back late takes nobody's turn
+        third = threading.Thread(target=lambda: turns.turn(object()).__enter__(), daemon=True)
+        third.start()
+        third.join(0.2)
+        assert third.is_alive()
+
+
+def test_a_worker_takes_the_newest_item_when_its_turn_comes():
+    turns, handled, ticket = EngineTurns(), [], object()
+    worker = Worker[int]("test", handled.append, lambda item, error: None, lambda: turns.turn(ticket))
+    blocking = object()
+    with turns.turn(blocking):
+        worker.start()
+        for item in range(5):
+            worker.offer(item)
+            time.sleep(0.02)
+        assert worker.busy_s == 0.0  # waiting for a turn is no work
+    deadline = time.monotonic() + 5.0
+    while not handled and time.monotonic() < deadline:
+        time.sleep(0.01)
+    worker.stop()
+    assert handled == [4]
+
+
+@pytest.fixture
+def parameters(tiny_package):
+    return DetectorParameters(model=str(tiny_package.folder), runtime="onnxruntime", threads=1)
+
+
+def test_nodes_share_an_engine_and_the_last_one_closes_it(tiny_package, parameters):
+    pool = EnginePool()
+    first, second = (pool.open(tiny_package, parameters, "fp32") for _ in range(2))
+    other = pool.open(tiny_package, replace(parameters, threads=2), "fp32")
+    image = np.random.default_rng(0).integers(0, 255, (64, 128, 3), np.uint8)
+    assert first._used is second._used
+    assert other._used is not first._used
+    assert np.array_equal(first.detect(image).score, second.detect(image).score)
+    first.close()
+    assert second.detect(image).score.shape == second.score_size
+    second.close()
+    again = pool.open(tiny_package, parameters, "fp32")
+    assert again._used is not second._used
+    again.close()
+    other.close()
+
+
+def test_an_abandoned_engine_is_replaced_for_every_node(tiny_package, parameters):
+    pool = EnginePool()
+    first, second = (pool.open(tiny_package, parameters, "fp32") for _ in range(2))
+    hanging = first._used
+    first.abandon()
+    image = np.zeros((64, 128, 3), np.uint8)
+    second.detect(image)
+    assert second._used is not hanging
+    third = pool.open(tiny_package, parameters, "fp32")
+    assert third._used is second._used

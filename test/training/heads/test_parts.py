@@ -1,0 +1,52 @@
+"""Parts that many heads share."""
+
+import pytest
+import torch
+from training.heads.made_up import H, W, made_up
+
+from fishy_ros.training.heads.combined import WeightedSumHead
+from fishy_ros.training.heads.model import MEAN_BGR, STD_BGR
+from fishy_ros.training.heads.registry import HEADS, create_head
+from fishy_ros.training.heads.spec import Statistics
+from fishy_ros.training.nets.network import NetOutput
+
+UNFITTED = sorted(name for name, spec in HEADS.items() if spec.in_graph and spec.measure is None and not spec.variant)
+
+
+@pytest.mark.parametrize("name", UNFITTED)
+def test_each_image_of_a_batch_is_scored_as_if_it_were_alone(name, model, features):
+    head = create_head(name, model, Statistics()).eval()
+    other = NetOutput(*(None if part is None else part.flip(-1) * 0.7 for part in made_up(6)))
+    both = NetOutput(
+        *(None if one is None else torch.cat([one, two]) for one, two in zip(features, other, strict=True))
+    )
+    image = torch.zeros(2, 3, 4 * H, 4 * W)
+    with torch.no_grad():
+        together = head(both.logits, both, image)
+        alone = torch.cat([head(one.logits, one, image[:1]) for one in (features, other)])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+
+
+class Constant(torch.nn.Module):
+    """A head that scores every pixel the same."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, logits, features, image):
+        return torch.full(logits[:, 0].shape, self.value)
+
+
+def test_a_weighted_sum_weighs_each_head(features):
+    head = WeightedSumHead([Constant(3.0), Constant(5.0), Constant(7.0)], [2.0, -1.0, 0.5])
+    found = head(features.logits, features, features.logits)
+    torch.testing.assert_close(found, torch.full((1, H, W), 2 * 3.0 - 5.0 + 0.5 * 7.0))
+
+
+def test_an_image_is_normalized_channel_by_channel(model):
+    image = torch.tensor([10.0, 100.0, 200.0]).view(1, 3, 1, 1).expand(2, 3, 4, 6)
+    found = model.normalise(image)
+    assert found.shape == image.shape
+    expected = (torch.tensor([10.0, 100.0, 200.0]) - torch.tensor(MEAN_BGR)) / torch.tensor(STD_BGR)
+    torch.testing.assert_close(found[1, :, 2, 3], expected)

@@ -1,0 +1,81 @@
+"""All methods in one table: every head has its row, and numbers stand where they were measured."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+
+from training.street import run_commands  # noqa: E402
+
+from fishy_ros.commands import table  # noqa: E402
+from fishy_ros.errors import ConfigError  # noqa: E402
+from fishy_ros.training.heads.registry import COMPOSED, HEADS  # noqa: E402
+from fishy_ros.training.methods.catalogue import METHODS  # noqa: E402
+
+
+def study(path, names, weights="a" * 64):
+    heads = [
+        {
+            "head": name,
+            "sets": {"eval/one": {"AP": 0.25 + number / 100, "FPR95": 0.5, "AUROC": 0.75}},
+            "misclassification": {"x/images": {"max_J": 0.4, "AP": 0.6}},
+            "cost": {"latency_ms": 2.0, "ratio": 1.5, "engine": "torch" if name == "odin" else "onnxruntime"},
+        }
+        for number, name in enumerate(names)
+    ]
+    content = {
+        "weights_sha256": weights,
+        "prevalence": {"eval/one": 0.013},
+        "segmentation": {"x/images": 0.4},
+        **{"command": "fishy evaluate", "environment": {}, "network_alone_ms": 9.0, "every": 1, "rounds": 5},
+        "heads": heads,
+    }
+    path.write_text(json.dumps({"heads": content}))
+    return path
+
+
+def test_every_head_has_a_row():
+    rows = [method.head for method in METHODS]
+    assert len(set(rows)) == len(rows)
+    missing = {*HEADS, *COMPOSED} - {*rows} - {"dissimilarity+ground+smooth"}
+    assert not missing
+
+
+def test_results_are_joined_and_what_is_missing_is_said(tmp_path):
+    one, two = study(tmp_path / "1.json", ["msp", "knn"]), study(tmp_path / "2.json", ["msp", "odin"])
+    run_commands([table], [one, two, "--out", tmp_path / "t"])
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    row = {line.split("|")[2].strip(): line for line in lines if line.startswith("| ")}
+    assert "| 25.0 / 50.0 / 75.0 | 40.0 / 60.0 | 1.50 |" in row["`msp`"]
+    assert "| 26.0 / 50.0 / 75.0 | 40.0 / 60.0 | 1.50 (t) |" in row["`odin`"]
+    assert "| not trained |" in row["`void`"]
+    assert "| not measured |" in row["`energy`"]
+    assert any(line.startswith("| Random |") and "| 1.3 / 95.0 / 50.0 |" in line for line in lines)
+    content = json.loads((tmp_path / "t.json").read_text())["methods"]
+    assert len(content["rows"]) == len(METHODS)
+    assert [run["network_alone_ms"] for run in content["runs"]] == [9.0, 9.0]
+    assert "<td>Max softmax</td>" in (tmp_path / "t.html").read_text()
+
+
+def test_one_frame_is_drawn_under_every_method(tmp_path):
+    result = study(tmp_path / "1.json", ["msp"])
+    for name in ("msp", "knn", "sml+vde"):
+        (tmp_path / "maps" / name).mkdir(parents=True)
+        np.save(tmp_path / "maps" / name / "f.npy", np.random.default_rng(0).random((64, 128), np.float32))
+    arguments = [result, "--out", tmp_path / "t", "--maps", tmp_path / "maps"]
+    run_commands([table], [*arguments, "--frame", "f"])
+    assert cv2.imread(str(tmp_path / "t-f.png")).shape == (148, 4 * 258, 3)
+    with pytest.raises(ConfigError, match=r"no HEAD/g\.npy"):
+        run_commands([table], [*arguments, "--frame", "g"])
+
+
+def test_other_weights_and_other_files_are_refused(tmp_path):
+    one, other = study(tmp_path / "1.json", ["msp"]), study(tmp_path / "2.json", ["knn"], "b" * 64)
+    with pytest.raises(ConfigError, match="other weights than"):
+        run_commands([table], [one, other, "--out", tmp_path / "t"])
+    (tmp_path / "3.json").write_text("{}")
+    with pytest.raises(ConfigError, match="no result of `fishy evaluate`"):
+        run_commands([table], [tmp_path / "3.json", "--out", tmp_path / "t"])
