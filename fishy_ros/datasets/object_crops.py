@@ -55,8 +55,10 @@ def find_object_crops(folder: Path, split: str = "all") -> tuple[Path, ...]:
         raise DatasetError(f"object crops: {folder} {'is not a folder' if folder.exists() else 'does not exist'}")
     opaque = {".jpg", ".jpeg", ".bmp"}
     found = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES - opaque]
-    if split != "all":
-        found = [path for path in found if _for_validation(path) == (split == "validation")]
+    if found and split != "all":
+        every, found = len(found), [path for path in found if _for_validation(path) == (split == "validation")]
+        if not found:
+            raise DatasetError(f"object crops: none of the {every} under {folder} is for {split}; add some")
     if not found:
         raise DatasetError(f"object crops: no .png, .webp or .tif under {folder}; found {describe_folder(folder)}")
     return tuple(sorted(found, key=lambda path: natural_key(str(path))))

@@ -32,7 +32,7 @@ from fishy_ros.training.heads.logit_heads import EnergyHead  # noqa: E402
 from fishy_ros.training.loop import Trainer  # noqa: E402
 from fishy_ros.training.provenance import data_sha256  # noqa: E402
 from fishy_ros.training.reduced import parse_size  # noqa: E402
-from fishy_ros.training.statistics import to_tensor  # noqa: E402
+from fishy_ros.training.statistics import load_statistics, to_tensor  # noqa: E402
 
 SIZE = ("--height", "64", "--width", "128")
 
@@ -125,6 +125,24 @@ def test_heads_are_compared_on_the_watched_sets(street, run, tmp_path):
     assert result["heads"][1]["misclassification"]["images"] == {"max_J": wrong["x"].max_j, "AP": wrong["x"].ap}
     maps = SavedMaps(tmp_path / "maps/watched/energy", street.parent / "watched/labels")
     assert score_frames(lambda: maps).pixel.ap == pytest.approx(expected, abs=1e-6), "`fishy score` says the same"
+
+
+def test_weights_of_an_ensemble_are_searched_on_pasted_objects_and_become_part_of_the_calibration(
+    street, run, tmp_path
+):
+    (tmp_path / "objects").mkdir()
+    for number in range(4):
+        crop = np.full((20, 30, 4), (10, 250, 40 * number, 255), np.uint8)
+        cv2.imwrite(str(tmp_path / f"objects/thing_{number}.png"), crop)
+    objects = ("--objects", tmp_path / "objects", "--out", tmp_path)
+    call("calibrate", street, run / "last.pt", "--images", 3, *SIZE, "--head", "ensemble+ground", *objects)
+    found = load_statistics(tmp_path / "statistics.safetensors")
+    assert float(found.of("ensemble")["weights"].sum()) == pytest.approx(1)
+    assert load_calibration(tmp_path / "calibration.json").head == "ensemble+ground"
+    with pytest.raises(ConfigError, match="name objects with --objects"):
+        call("calibrate", street, run / "last.pt", "--images", 3, *SIZE, "--head", "ensemble", "--out", tmp_path)
+    with pytest.raises(ConfigError, match=r"odin.* cannot be exported: it runs the network"):
+        call("calibrate", street, run / "last.pt", "--images", 3, *SIZE, "--head", "odin", "--out", tmp_path)
 
 
 def test_a_variant_starts_from_the_weights_of_the_plain_network(street, run, tmp_path):

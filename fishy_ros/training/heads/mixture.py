@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fishy_ros.errors import TrainingError
+from fishy_ros.training.heads.class_moments import ClassMoments
 from fishy_ros.training.heads.gaussian import whitening
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.pixel_bank import PER_IMAGE, pick
@@ -21,19 +21,21 @@ PIXELS_PER_COMPONENT: int = 20
 
 
 class MixtureMeasure:
-    """Draw pixels at 1/8 resolution evenly over the predicted classes, then fit K Gaussians (see `fit_mixture`)."""
+    """Draw pixels at 1/8 resolution evenly over the predicted classes, then fit K Gaussians (see `fit_mixture`).
+
+    They are whitened by the covariance within classes of all pixels at 1/4, that of `ClassMoments`.
+    """
 
     def __init__(self, model: AnomalyModel, statistics: Statistics) -> None:
+        self.moments = ClassMoments(model, statistics)
         self.generator = torch.Generator().manual_seed(0)
         self.pixels: list[Tensor] = []
-        self.classes: list[Tensor] = []
 
     def observe(self, seen: Observation) -> None:
         """Draw pixels of an image."""
+        self.moments.observe(seen)
         classes = halve(seen.net.logits).argmax(dim=1).flatten()
-        chosen = pick(classes, PER_IMAGE, self.generator)
-        self.pixels.append(halve(seen.net.detail)[0].flatten(1)[:, chosen].T)
-        self.classes.append(classes[chosen])
+        self.pixels.append(halve(seen.net.detail)[0].flatten(1)[:, pick(classes, PER_IMAGE, self.generator)].T)
 
     def finish(self) -> dict[str, Tensor]:
         """Fit.
@@ -41,13 +43,8 @@ class MixtureMeasure:
         Raises:
             TrainingError: no image was seen.
         """
-        if not self.pixels:
-            raise TrainingError("no image was given to fit a mixture to")
-        pixels, classes = torch.cat(self.pixels).float(), torch.cat(self.classes)
-        centred = pixels.clone()
-        for value in classes.unique():
-            centred[classes == value] -= pixels[classes == value].mean(0)
-        return fit_mixture(pixels, centred.T @ centred / len(centred))
+        covariance = self.moments.finish()["covariance"]
+        return fit_mixture(torch.cat(self.pixels).float(), covariance)
 
 
 def fit_mixture(pixels: Tensor, covariance: Tensor) -> dict[str, Tensor]:

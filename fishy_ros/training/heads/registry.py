@@ -8,6 +8,7 @@ from torch import nn
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.heads.activation_shaping import AshHead, ReactHead
+from fishy_ros.training.heads.autoencoder import AutoencoderHead, AutoencoderMeasure
 from fishy_ros.training.heads.boundary_suppression import BoundarySuppression
 from fishy_ros.training.heads.class_moments import ClassMoments
 from fishy_ros.training.heads.classifier import classifier_of
@@ -37,6 +38,7 @@ from fishy_ros.training.heads.nearest_neighbours import DeepKnnHead, KnnClassDen
 from fishy_ros.training.heads.oodmc import OodmcHead, OodmcMeasure
 from fishy_ros.training.heads.outlier_detectors import OutlierDetectorHead, isolation_forest, local_outlier_factor
 from fishy_ros.training.heads.pixel_bank import PixelBank
+from fishy_ros.training.heads.resynthesis import ResynthesisHead, ResynthesisMeasure
 from fishy_ros.training.heads.road_context import RoadContextHead
 from fishy_ros.training.heads.road_rows import RoadRowsHead
 from fishy_ros.training.heads.spec import HeadSpec, MeasureSpec, Statistics, WrapperSpec, simple
@@ -59,6 +61,8 @@ MEASURES: dict[str, MeasureSpec] = {
     "mixture": MeasureSpec(MixtureMeasure),
     "posteriors": MeasureSpec(MeanPosteriors),
     "bank": MeasureSpec(PixelBank),
+    "autoencoder": MeasureSpec(AutoencoderMeasure),
+    "resynthesis": MeasureSpec(ResynthesisMeasure),
     **{f"flow_{layer}": _flow(layer) for layer in LAYERS},
     "flow_regression": MeasureSpec(FlowRegression, ALL_FLOWS, pasted=True),
     "ensemble": MeasureSpec(EnsembleSearch, ("class_moments",), pasted=True),
@@ -104,6 +108,8 @@ HEADS: dict[str, HeadSpec] = {
     "flow": HeadSpec(lambda m, s: FlowHead("semantic", s.of("flow_semantic")), ("flow_semantic",)),
     "flow_minimum": HeadSpec(lambda m, s: FlowLayersHead(s), ALL_FLOWS),
     "flow_regression": HeadSpec(lambda m, s: FlowLayersHead(s, **s.of("flow_regression")), ("flow_regression",)),
+    "autoencoder": HeadSpec(lambda m, s: AutoencoderHead(s.of("autoencoder")), ("autoencoder",)),
+    "resynthesis": HeadSpec(lambda m, s: ResynthesisHead(m, s.of("resynthesis")), ("resynthesis",)),
     "dissimilarity": HeadSpec(lambda m, s: m.head),
     "dense_hybrid": HeadSpec(lambda m, s: DenseHybridHead(m.head)),
     "combined_probability": HeadSpec(lambda m, s: CombinedProbabilityHead(m.head)),

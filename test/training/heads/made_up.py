@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fishy_ros.training.heads import flow, oodmc
+from fishy_ros.training.heads import autoencoder, flow, oodmc, resynthesis
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.heads.registry import parse_head, usable_heads
 from fishy_ros.training.heads.spec import Statistics
@@ -13,12 +13,12 @@ from fishy_ros.training.statistics import PastedImage, measure_statistics
 CLASSES, SEMANTIC, DETAIL, H, W = 19, 64, 40, 12, 16
 
 
-def made_up(seed: int, batch: int = 1, extra: bool = False) -> NetOutput:
-    """Random logits and features of an image of 48x64 px."""
+def made_up(seed: int, batch: int = 1, extra: bool = False, rows: int = H) -> NetOutput:
+    """Random logits and features of an image of 4 `rows` x 64 px."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(channels: int, factor: int):
-        return torch.randn(batch, channels, H // factor, W // factor, generator=generator)
+        return torch.randn(batch, channels, rows // factor, W // factor, generator=generator)
 
     linear = LinearFeatures(draw(SEMANTIC, 4), draw(SEMANTIC, 2), draw(DETAIL, 1))
     return NetOutput(
@@ -56,6 +56,8 @@ def measure_everything() -> Statistics:
     found = Statistics()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow.FlowMeasure.__init__, "__defaults__", (2,))
+        patch.setattr(autoencoder.AutoencoderMeasure.__init__, "__defaults__", (2,))
+        patch.setattr(resynthesis.ResynthesisMeasure.__init__, "__defaults__", (2,))
         patch.setattr(oodmc.OodmcMeasure.__init__, "__defaults__", (2,))
         for model in (model_for("msp"), model_for("oodmc")):
             names = [name for name in usable_heads(model) if name != "meta"]

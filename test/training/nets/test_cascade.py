@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.checkpoint import load_model  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
+from fishy_ros.training.heads.autoencoder import AutoencoderMeasure  # noqa: E402
 from fishy_ros.training.heads.flow import FlowMeasure  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters, initialise  # noqa: E402
 from fishy_ros.training.heads.registry import COMPOSED, HEADS, create_head, usable_heads  # noqa: E402
@@ -99,8 +100,9 @@ UNFIT = {"vim": "no linear", "react": "no linear", "ash": "no linear", "odin": "
 
 def test_every_head_scores_a_cascade_or_says_why_not(model, image, monkeypatch):
     monkeypatch.setattr(FlowMeasure.__init__, "__defaults__", (2,))
+    monkeypatch.setattr(AutoencoderMeasure.__init__, "__defaults__", (2,))
     model.eval()
-    names = [name for name in usable_heads(model, (*HEADS, *COMPOSED)) if name != "meta"]
+    names = [name for name in usable_heads(model, (*HEADS, *COMPOSED)) if name not in ("meta", "resynthesis")]
     pasted = PastedImage(image, (torch.arange(H // 4 * W // 4).view(1, H // 4, W // 4) % 5 == 0).to(torch.uint8))
     statistics = measure_statistics(model, names, [image], [pasted])
     with torch.no_grad():
