@@ -13,7 +13,8 @@ from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import BagError
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
-PACKED = ".zstd"
+PACKED = (".zstd", ".zst")
+"""Endings of files that rosbag2 and the command `zstd` have compressed."""
 MAX_METADATA_BYTES = 1024 * 1024
 
 
@@ -42,7 +43,9 @@ def find_storage_files(path: Path) -> StorageFiles:
     if path.is_file():
         if not _is_storage(path):
             refuse_foreign(path)
-            raise BagError(f"{path}: expected a bag folder, or a file ending in .mcap or .db3 (or these and .zstd)")
+            raise BagError(
+                f"{path}: expected a bag folder, or a file ending in .mcap or .db3 (or these in .zstd or .zst)"
+            )
         return StorageFiles((path,))
     if (path / "metadata.yaml").exists():
         return _files_of_metadata(path)
@@ -60,7 +63,7 @@ def find_storage_files(path: Path) -> StorageFiles:
 
 def unpack(file: Path, stack: ExitStack) -> Path:
     """Decompress a `.zstd` file to a temporary one that lives as long as `stack`; return others as they are."""
-    if file.suffix != PACKED:
+    if file.suffix not in PACKED:
         return file
     folder = stack.enter_context(TemporaryDirectory(prefix="fishy-bag-"))
     target = Path(folder) / file.stem
@@ -95,14 +98,15 @@ def _files_of_metadata(path: Path) -> StorageFiles:
 
 def _packed_or_not(file: Path) -> Path | None:
     """Return the file, or where it is missing the same one unpacked or packed."""
-    other = file.with_suffix("") if file.suffix == PACKED else file.with_name(file.name + PACKED)
-    return next((candidate for candidate in (file, other) if candidate.is_file() and _is_storage(candidate)), None)
+    plain = _unpacked(file)
+    candidates = (file, plain, *(plain.with_name(plain.name + ending) for ending in PACKED))
+    return next((candidate for candidate in candidates if candidate.is_file() and _is_storage(candidate)), None)
 
 
 def _files_of_folder(path: Path) -> tuple[Path, ...]:
     """List the storage files of a folder; of one that lies there packed and unpacked, the unpacked one."""
     files = sorted(file for file in path.iterdir() if _is_storage(file) and file.is_file())
-    return tuple(file for file in files if file.suffix != PACKED or file.with_suffix("") not in files)
+    return tuple(file for file in files if file.suffix not in PACKED or _unpacked(file) not in files)
 
 
 def _describe(path: Path) -> str:
@@ -113,10 +117,14 @@ def _describe(path: Path) -> str:
 
 
 def _is_storage(file: Path) -> bool:
-    return file.name.removesuffix(PACKED).endswith(STORAGE_SUFFIXES) and not file.name.startswith(
+    return _unpacked(file).name.endswith(STORAGE_SUFFIXES) and not file.name.startswith(
         "._"
     )  # macOS leaves such files beside each
 
 
 def _plain_suffix(file: Path) -> str:
-    return PurePath(file.name.removesuffix(PACKED)).suffix
+    return _unpacked(file).suffix
+
+
+def _unpacked(file: Path) -> Path:
+    return file.with_suffix("") if file.suffix in PACKED else file

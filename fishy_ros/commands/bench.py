@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     group.command("memory")(memory)
     group.command("precisions")(precisions)
     group.command("metrics")(metrics)
+    group.command("training")(training)
     app.add_typer(group, name="bench")
 
 
@@ -285,6 +286,39 @@ def metrics(
     if out is not None:
         document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
         write_json(out, document)
+
+
+def training(
+    config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
+    data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
+    size: Annotated[str, typer.Option(help="Size of the crops, HEIGHTxWIDTH.")] = "512x1024",
+    batch: Annotated[int, typer.Option(help="Crops in a step.", min=1)] = 4,
+    device_augment: Annotated[
+        str | None, typer.Option(help="Where crops are made, instead of as configured: auto, always or never.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long each part is measured.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
+) -> None:
+    """Measure crops a second: cut, augmented, through the network, and all of it as a training runs."""
+    import dataclasses
+
+    from fishy_ros.evaluation.environment import describe_environment
+    from fishy_ros.training.config import load_train_config
+    from fishy_ros.training.schedule import StageConfig
+    from fishy_ros.training.speed import measure_training_speed
+
+    settings = load_train_config(config)
+    settings = dataclasses.replace(
+        settings, data=data or settings.data, device_augment=device_augment or settings.device_augment
+    )
+    height, width = _parse_size(size)
+    stage = StageConfig(1, height, width, batch, settings.stages[-1].scale)
+    result = measure_training_speed(settings, device, stage, seconds)
+    for part, rate in result.crops_per_second.items():
+        _console().print(f"{part:10} {rate:10.2f} crops/s", highlight=False)
+    if out is not None:
+        result.write(out, dataclasses.asdict(describe_environment()))
 
 
 class _Turns:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey
+from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.detect.run import DetectSummary
@@ -70,6 +70,7 @@ def detect(
     from fishy_ros.model_package import load_model_package
     from fishy_ros.obstacles import RegionRules
 
+    check_output_folder(out)
     kinds = tuple(dict.fromkeys(write or ()))
     choose_kinds(kinds, moves=False)
     sources = open_sources(source, image_topic)

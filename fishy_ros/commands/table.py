@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import check_output
+
 
 def register(app: typer.Typer) -> None:
     """Add the subcommand."""
@@ -36,7 +38,7 @@ def table(
     if (maps is None) != (frame is None):
         raise ConfigError("--maps and --frame go together")
     found = read_table(results, outliers)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    check_output(out.with_name(f"{out.name}.md"))
     for ending, text in {".md": found.to_markdown(), ".html": found.to_html(), ".json": found.to_json()}.items():
         path = out.with_name(out.name + ending)
         path.write_text(text, encoding="utf-8")
@@ -44,5 +46,5 @@ def table(
     if maps is not None and frame is not None:
         picture = draw_methods(maps, frame, None if image is None else read_image(image))
         path = out.with_name(f"{out.name}-{frame}.png")
-        cv2.imwrite(str(path), picture)
+        path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
         typer.echo(str(path))

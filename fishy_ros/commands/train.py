@@ -66,6 +66,9 @@ def train(
         float | None, typer.Option(help="Length of the run; its schedule is scaled to the speed of the machine.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start from scratch instead of resuming.")] = False,
+    validate_every: Annotated[
+        float | None, typer.Option(help="Epochs between validations instead of the configured; the end has one, too.")
+    ] = None,
     validation: Annotated[
         bool, typer.Option(help="Score the validation sets named in the configuration during the run.")
     ] = True,
@@ -76,8 +79,8 @@ def train(
     settings = with_larger_batches(load_train_config(config), batch_factor)
     if data is not None:
         settings = dataclasses.replace(settings, data=data)
-    if not validation:
-        settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=0))
+    every = (settings.validation.every if validate_every is None else validate_every) if validation else 0
+    settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=every))
     check_output_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     start = Start(weights, new_head, averaged, fresh)

@@ -46,6 +46,11 @@ class CompressedFormat:
         return self.source in {"16uc1", "32fc1"} or "compresseddepth" in self.text.lower()
 
     @property
+    def has_lost_colors(self) -> bool:
+        """Whether a color camera's image was compressed as grey, as compressed_image_transport does with YUV."""
+        return self.source.startswith(("yuv", "uyvy", "yuyv", "nv")) and self.target == "mono8"
+
+    @property
     def has_color_target(self) -> bool:
         """Whether a color picture was handed to the codec."""
         return bool(_COLOR.fullmatch(self.target))

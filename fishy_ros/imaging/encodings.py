@@ -74,6 +74,9 @@ _LAYOUTS: dict[str, _Packed | _TwoPlanes] = {
 ENCODINGS: frozenset[str] = frozenset(_LAYOUTS)
 """Encodings that `to_bgr` accepts."""
 
+_BY_LOWER_CASE = {name.lower(): layout for name, layout in _LAYOUTS.items()}
+"""Some drivers write `RGB8`; nothing else can be meant."""
+
 DEPTH_ENCODINGS: frozenset[str] = frozenset({"16UC1", "32FC1"})
 """Encodings in which depth cameras publish distances (REP 118). Some thermal cameras publish 16UC1 too, so it is read,
 with a warning; a grey camera of 16 bit publishes mono16."""
@@ -101,7 +104,7 @@ def to_bgr(
     Raises:
         ImageError: the encoding is unknown, or the sizes contradict each other or exceed `MAX_PIXELS`.
     """
-    layout = _LAYOUTS.get(encoding)
+    layout = _LAYOUTS.get(encoding) or _BY_LOWER_CASE.get(encoding.strip().lower())
     if layout is None:
         raise ImageError(f"unknown image encoding {encoding[:40]!r}; known are {', '.join(sorted(ENCODINGS))}")
     check_size(height, width)

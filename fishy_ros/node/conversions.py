@@ -79,6 +79,11 @@ class CameraImage(Protocol):
         """Whether its encoding is one of those in which depth cameras publish distances (REP 118)."""
         ...
 
+    @property
+    def has_lost_colors(self) -> bool:
+        """Whether a color camera's image was compressed as grey."""
+        ...
+
     def to_bgr(self, at_least: tuple[int, int] | None = None, channel_order: ChannelOrder = "auto") -> ImageArray:
         """Decode the pixels, uint8 `[H, W, 3]`; a smaller image where `at_least` rows and columns are enough.
 
@@ -123,6 +128,11 @@ class RawImage:
     def is_depth(self) -> bool:
         """Whether its encoding is one of those in which depth cameras publish distances (REP 118)."""
         return self.encoding in DEPTH_ENCODINGS
+
+    @property
+    def has_lost_colors(self) -> bool:
+        """Whether a color camera's image was compressed as grey; never."""
+        return False
 
     def to_bgr(self, at_least: tuple[int, int] | None = None, channel_order: ChannelOrder = "auto") -> ImageArray:
         """Convert the pixels, uint8 `[H, W, 3]`, all of them whatever is enough; a view of the message if it is bgr8.
@@ -171,6 +181,11 @@ class CompressedCameraImage:
     def is_depth(self) -> bool:
         """Whether its `format` is one of those in which depth cameras publish distances (REP 118)."""
         return parse_format(self.format).is_depth
+
+    @property
+    def has_lost_colors(self) -> bool:
+        """Whether a color camera's image was compressed as grey."""
+        return parse_format(self.format).has_lost_colors
 
     def to_bgr(self, at_least: tuple[int, int] | None = None, channel_order: ChannelOrder = "auto") -> ImageArray:
         """Decode the file, uint8 `[H, W, 3]`; a JPEG at 1/2, 1/4 or 1/8 where that is `at_least` as large.

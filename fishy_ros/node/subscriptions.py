@@ -27,6 +27,9 @@ _IMAGES: dict[str, tuple[str, type, type[RawImage] | type[CompressedCameraImage]
 }
 
 _RELIABILITIES = {"best_effort": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
+_GREY_WORDS = (
+    "is compressed as grey, though its camera has colors (image_transport cannot compress YUV); use raw images"
+)
 _DEPTH_WORDS = "is encoded as depth cameras publish distances (REP 118); expected a color or grey camera"
 
 QUEUE_DEPTH: int = 5
@@ -73,7 +76,7 @@ class CameraSubscriptions:
         self._mismatches = QosMismatches(state.node)
         topic, message_type, self._image_class = _IMAGES[state.parameters.image_transport]
         self._group = MutuallyExclusiveCallbackGroup()
-        self._is_depth = False
+        self._is_depth = self._has_lost_colors = False
         self._images = self._subscribe(
             message_type, topic, with_info(self._on_image), QUEUE_DEPTH, _RELIABILITIES[state.parameters.reliability]
         )
@@ -87,8 +90,9 @@ class CameraSubscriptions:
         """What keeps publishers from being heard, one line a topic."""
         cameras = self._count_cameras()
         crowd = (f"{cameras} publishers share {self._images.topic_name}; expected one camera",) if cameras > 1 else ()
-        depth = (f"{self._images.topic_name} {_DEPTH_WORDS}",) if self._is_depth else ()
-        return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd, *depth)
+        states = {_DEPTH_WORDS: self._is_depth, _GREY_WORDS: self._has_lost_colors}
+        odd = tuple(f"{self._images.topic_name} {words}" for words, holds in states.items() if holds)
+        return (*filter(None, [self._unreadable]), *self._mismatches.problems, *crowd, *odd)
 
     def silence(self) -> str:
         """Say what keeps images from coming, as far as the graph knows."""
@@ -129,7 +133,7 @@ class CameraSubscriptions:
             self._counters.note_bad(str(error))
             self._node.get_logger().warning(f"bad image dropped: {error}", throttle_duration_sec=1.0)
             return
-        self._is_depth = image.is_depth
+        self._is_depth, self._has_lost_colors = image.is_depth, image.has_lost_colors
         self._on_frame(Frame(image, receive_ms, received_at, self._camera_info))
 
     def _count_lost(self, info: Mapping[str, int]) -> None:

@@ -83,10 +83,10 @@ def evaluate_heads(
     for sample in open_dataset("folder", root):
         if sample.labels is None:
             continue
-        image = to_tensor(sample.image, height, width)
+        image = to_tensor(sample.image, height, width).to(model.mean.device)
         net = model.net(model.normalise(image))
         for name, head in heads.items():
-            half = resize_score(head(net.logits, net, image)[0].numpy(), height // 2, width // 2)
+            half = resize_score(head(net.logits, net, image)[0].cpu().numpy(), height // 2, width // 2)
             if maps is not None:
                 np.save(maps / name / f"{sample.id}.npy", half)
             whole = resize_score(half, *sample.labels.shape)
@@ -119,13 +119,14 @@ def evaluate_segmentation(
     wrong = {name: MisclassificationAccumulator() for name in heads or {} if labelled.classes == "cityscapes"}
     for path in image_files(root / labelled.images):
         truth = np.asarray(read_map(root / labelled.labels / f"{path.stem}.png"), np.uint8)
-        image = to_tensor(np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8), *size)
+        picture = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
+        image = to_tensor(picture, *size).to(model.mean.device)
         net = model.net(model.normalise(image))
-        classes = np.asarray(net.logits[0].argmax(dim=0).to(torch.uint8).numpy(), np.uint8)
+        classes = np.asarray(net.logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy(), np.uint8)
         predicted = np.asarray(cv2.resize(names[classes], truth.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
         pool.update(predicted, truth, path.stem)
         for name, accumulator in wrong.items():
-            raw = (heads or {})[name](net.logits, net, image)[0].numpy()
+            raw = (heads or {})[name](net.logits, net, image)[0].cpu().numpy()
             score = resize_score(raw, *truth.shape)
             part = np.s_[::every, ::every]
             accumulator.update(score[part], predicted[part], truth[part], path.stem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
@@ -39,7 +39,6 @@ from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.parallel import agree, distributed, processes, rank
 from fishy_ros.training.pictures import write_prediction_picture
 from fishy_ros.training.schedule import StageConfig
-from fishy_ros.training.sources import TrainingSource
 from fishy_ros.training.time_budget import TimeBudget
 from fishy_ros.training.watch import Watch
 
@@ -136,7 +135,7 @@ class Trainer:
         """
         model = distributed(self.model)
         scheduler = LambdaLR(self.optimiser, lambda _: self.schedule.rate(self.crops, self.crops - self.first_crop))
-        weights = self._class_weights(self.sources)
+        weights = self.class_weights()
         watch = Watch(self.config, self.out, self.epoch) if rank() == 0 else None
         budget = None if minutes is None else TimeBudget(self.schedule, 60 * minutes)
         stage: StageConfig | None = None
@@ -145,8 +144,8 @@ class Trainer:
         self.model.train()
         while self.crops < self.schedule.total:
             if stage != (stage := self.schedule.stage(self.crops)):
-                batches = self._batches(stage)
-            terms, batch = self._optimise(model, next(batches), weights)
+                batches = self.batches(stage)
+            terms, batch = self.optimise(model, next(batches), weights)
             self._advance(stage.batch * processes(), budget)
             self.averaged.update_parameters(self.model)
             scheduler.step()
@@ -185,11 +184,15 @@ class Trainer:
         average = get_ema_multi_avg_fn(self.config.optimiser.ema)
         return AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
 
-    def _class_weights(self, sources: Sequence[TrainingSource]) -> Tensor | None:
+    def class_weights(self) -> Tensor | None:
+        """Return the weight of each class in the loss, None where all weigh the same."""
         constant, classes = self.config.loss.rare_classes, self.model.net.classes
-        return None if constant is None else class_weights(class_shares(sources, classes), constant).to(self.device)
+        if constant is None:
+            return None
+        return class_weights(class_shares(self.sources, classes), constant).to(self.device)
 
-    def _optimise(self, model: nn.Module, batch: Crop, weights: Tensor | None) -> tuple[dict[str, Tensor], Crop]:
+    def optimise(self, model: nn.Module, batch: Crop, weights: Tensor | None) -> tuple[dict[str, Tensor], Crop]:
+        """Take one step; return the terms of the loss and the batch, both on the device."""
         self.optimiser.zero_grad(set_to_none=True)
         batch = Crop(*(tensor.to(self.device, non_blocking=True) for tensor in batch))
         image = batch.image.float().contiguous(memory_format=torch.channels_last)
@@ -201,7 +204,8 @@ class Trainer:
         self.optimiser.step()
         return terms, batch
 
-    def _batches(self, stage: StageConfig) -> Iterator[Crop]:
+    def batches(self, stage: StageConfig) -> Iterator[Crop]:
+        """Yield batches of crops for ever."""
         config = self.config
         augment = dataclasses.replace(config.augment, height=stage.height, width=stage.width, scale=stage.scale)
         # A resumed run draws new crops instead of repeating the first ones, and every process draws its own.

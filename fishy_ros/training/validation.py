@@ -137,8 +137,9 @@ def score_pasted(model: AnomalyModel, config: TrainConfig, source_config: Source
         rng = np.random.default_rng([SEED, index])
         scene = random_crop(source.load(index), whole, rng)
         populate(scene, bank, config.paste, rng)
-        image = torch.from_numpy(np.ascontiguousarray(scene.image.transpose(2, 0, 1))).float()[None]
-        pool.update(model(image).outlier[0].float().numpy(), thin_out(scene.outlier), str(index))
+        image = torch.from_numpy(np.ascontiguousarray(scene.image.transpose(2, 0, 1)))[None]
+        score = model(image.to(model.mean.device).float()).outlier[0].float()
+        pool.update(score.cpu().numpy(), thin_out(scene.outlier), str(index))
     return pool.compute()
 
 

@@ -20,6 +20,8 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 """What is kept up to date; decision records and the changelog speak of their time."""
 COMMAND = re.compile(r"(?:^ *|`|&& |ros2 run fishy_ros )(fishy [^`\n]*)", re.MULTILINE)
+QUOTED = re.compile(r"<!-- (\w+): written by .*?<!-- end of \1 -->", re.DOTALL)
+"""Results with the commands that made them, which may be of an earlier release."""
 LAUNCH = re.compile(r"ros2 launch fishy_ros (\w+\.launch\.py)([^\n`]*)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
@@ -32,7 +34,8 @@ def named(page: Path) -> str:
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Yield (page, words) of every command line of `fishy`."""
     for page in PAGES:
-        for line in COMMAND.findall(page.read_text(encoding="utf-8")):
+        text = QUOTED.sub("", page.read_text(encoding="utf-8"))
+        for line in COMMAND.findall(text):
             yield named(page), shlex.split(line.removesuffix("..."), comments=True)[1:]
 
 

@@ -186,6 +186,30 @@ def test_encodings_of_distances_are_told_from_those_of_cameras(text, is_depth):
     assert parse_format(text).is_depth is is_depth
 
 
+@pytest.mark.parametrize("text", ["png", "mono16; png compressed ", "16UC1; png compressed "])
+def test_grey_of_16_bit_keeps_its_upper_8(text):
+    wide = scene()[..., 1].astype(np.uint16) * np.uint16(257)
+    image = decode_compressed(packed(wide, ".png"), image_format=text)
+    np.testing.assert_array_equal(image, cv2.cvtColor(scene()[..., 1], cv2.COLOR_GRAY2BGR))
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "L"])
+def test_jpegs_of_other_color_models_are_read_as_pillow_reads_them(mode):
+    file = io.BytesIO()
+    Image.fromarray(scene()[..., ::-1]).convert(mode).save(file, "JPEG", quality=98)
+    with Image.open(file) as picture:
+        expected = np.asarray(picture.convert("RGB"))[..., ::-1]
+    assert far_from(decode_compressed(np.frombuffer(file.getvalue(), np.uint8)), expected) < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "is_lost"),
+    [("yuv422_yuy2; jpeg compressed mono8", True), ("yuv422; jpeg compressed bgr8", False), ("mono8; jpeg", False)],
+)
+def test_a_color_camera_that_was_compressed_as_grey_is_known(text, is_lost):
+    assert parse_format(text).has_lost_colors is is_lost
+
+
 @pytest.mark.skipif(not CASES.is_dir(), reason=f"needs {CASES}")
 @pytest.mark.parametrize(("name", "kind"), [("bayer_rggb8.png", "png"), ("bayer_rggb8.jpg", "jpeg")])
 def test_the_mosaic_from_the_field_is_what_the_camera_saw(name, kind):

@@ -92,3 +92,13 @@ def test_overlay_is_tinted_by_the_cube_of_the_score_over_the_threshold(score, we
 def test_overlay_is_60_percent_heatmap_unless_told_otherwise():
     image, heatmap = np.full((16, 16, 3), 90, np.uint8), np.full((16, 16), 0.5, np.float32)
     np.testing.assert_array_equal(render_overlay(image, heatmap, 0.5), render_overlay(image, heatmap, 0.5, opacity=0.6))
+
+
+@pytest.mark.parametrize("name", COLOR_MAPS)
+def test_a_color_map_is_the_one_of_opencv_in_the_overlay_too(name):
+    levels = np.arange(256, dtype=np.uint8)[None]
+    expected = cv2.applyColorMap(levels, getattr(cv2, f"COLORMAP_{name.upper()}"))
+    np.testing.assert_array_equal(colorize(levels.astype(np.float32) / 255, name), expected)
+    image, heatmap = np.zeros((8, 8, 3), np.uint8), np.full((8, 8), 0.8, np.float32)
+    overlay = render_overlay(image, heatmap, threshold=0.8, opacity=1.0, color_map=name)
+    np.testing.assert_allclose(overlay[4, 4], expected[0, 204].astype(float), atol=1)

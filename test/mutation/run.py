@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = "fishy_ros/training"
+SPINNER = tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 KILLED_BY_TIME = 36
 """How mutmut notes a mutant whose tests did not come to an end."""
 
@@ -43,7 +44,7 @@ AREAS = {
         tuple(f"{TRAINING}/{name}.py" for name in ("augment", "paste", "procedural", "object_crops")),
         tuple(
             f"test/training/test_{name}.py"
-            for name in ("photometry", "random_crop", "paste_recipe", "procedural", "pasting")
+            for name in ("photometry", "random_crop", "paste_recipe", "procedural", "object_crops", "pasting")
         ),
     ),
 }
@@ -104,6 +105,10 @@ def mutate(name: str, area: Area, size: int, seed: int) -> Outcome:
         sample = random.Random(seed).sample(every, min(size or len(every), len(every)))
         mutmut(folder, "run", *sample)
         results = read_results(folder)
+        if any(results[one] is None for one in sample):
+            raise SystemExit(
+                f"{name}: the tests of this area fail without any mutant, or mutmut ended early; see above"
+            )
         killed = [one for one in sample if results[one] not in (0, None) and is_killed(results[one])]
         survivors = {one: mutmut(folder, "show", one) for one in sample if one not in killed}
         return Outcome(name, len(every), len(sample), len(killed), round(time.monotonic() - start, 1), survivors)
@@ -149,7 +154,9 @@ def mutmut(folder: Path, *arguments: str) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     expected = "Filtered for specific mutants, but nothing matches"
     if done.returncode and expected not in done.stderr:
-        print((done.stdout + done.stderr)[-4000:], file=sys.stderr)
+        lines = (done.stdout + done.stderr).replace("\r", "\n").splitlines()
+        said = [line for line in lines if line.strip() and not line.startswith(SPINNER)]
+        print("\n".join(said[-60:]), file=sys.stderr)
     return done.stdout
 
 

@@ -70,6 +70,20 @@ def test_contrast_of_an_object_is_pulled_towards_that_of_flat_surroundings():
     assert 0.3 < np.mean(kept) < 0.88
 
 
+def test_contrast_of_an_object_grows_by_two_fifths_at_most_where_the_street_is_rough():
+    spread = []
+    for seed in SEEDS:
+        scene = street()
+        scene.image[:] = np.where(np.arange(W)[None, :, None] // 4 % 2, 40, 220)
+        populate(scene, ObjectBank([[block([120, 150])]], [[]], []), GROUNDED, np.random.default_rng(seed))
+        inside = core(scene.outlier == 1)
+        if inside.sum() > 200:
+            spread.append(scene.image[inside][:, 1].std() / 15)
+    assert len(spread) > 10
+    assert max(spread) < 1.4 * 1.2 * 1.1, "1.2 is the most that the light of the object grows by"
+    assert max(spread) > 1.1
+
+
 def darkened(scene, brightness):
     """Count the road pixels away from any object that are clearly darker than before."""
     near = cv2.dilate((scene.outlier != 0).astype(np.uint8), np.ones((7, 7))) > 0
@@ -206,6 +220,7 @@ def test_markings_are_light_paint_on_the_road_only():
     red, excess, _ = np.array(found).T
     assert len(found) > 8
     assert np.median(red) > 140, "paint is light even where it is worn"
+    assert red.min() < 215, "and not always white: what is worn lets the road through"
     assert 0 < np.mean(excess > 30) < 0.6, "some lines are yellow, most are white"
 
 

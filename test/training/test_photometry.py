@@ -118,3 +118,10 @@ def test_gamma_bends_the_tone_curve_both_ways():
         bends.append(across[stripes == 96].mean() - (across[stripes == 48].mean() + across[stripes == 144].mean()) / 2)
     assert np.mean(np.array(bends) > 3) > 0.08
     assert np.mean(np.array(bends) < -3) > 0.08
+
+
+def test_noise_has_a_spread_of_at_most_nine_levels():
+    for seed in range(DRAWS):
+        image = change_photometry(flat(110, 110, 110), 1.0, np.random.default_rng(seed)).astype(float)
+        grain = image - cv2.GaussianBlur(image, (0, 0), 1.5)
+        assert grain.std() < 14, "compression may add to it"

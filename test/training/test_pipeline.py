@@ -16,7 +16,7 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: trainin
 
 from training.street import run_commands, write_street  # noqa: E402
 
-from fishy_ros.commands import baseline, calibrate, evaluate, export, pack, train  # noqa: E402
+from fishy_ros.commands import baseline, bench, calibrate, evaluate, export, pack, train  # noqa: E402
 from fishy_ros.detector import AnomalyDetector  # noqa: E402
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
 from fishy_ros.evaluation.scoring.evaluate import score_frames  # noqa: E402
@@ -306,3 +306,20 @@ def test_missing_images_are_named(street, tmp_path):
     config = dataclasses.replace(load_train_config(street), data=str(tmp_path))
     with pytest.raises(TrainingError, match="no images"):
         Trainer(config, tmp_path, "cpu").run(lambda *_: None)
+
+
+@pytest.mark.parametrize("choice", ["always", "never"])
+def test_the_speed_of_each_part_of_training_is_measured(street, tmp_path, choice, monkeypatch):
+    from fishy_ros.training import loop
+    from fishy_ros.training.device_augment.stream import DeviceCrops
+
+    monkeypatch.setattr(loop, "DeviceCrops", lambda *a: DeviceCrops(*a, object_side=64, procedural_objects=4))
+    out = tmp_path / "speed.json"
+    options = ("--size", "64x128", "--batch", 2, "--seconds", 0.05, "--device-augment", choice, "--out", out)
+    said = run_commands((bench,), ("bench", "training", street, *options))
+    speed = json.loads(out.read_text())["training_speed"]
+    assert speed["on_device"] == (choice == "always")
+    rates = speed["crops_per_second"]
+    assert set(rates) == {"cut", "augmented", "network", "all"}
+    assert 0 < rates["all"] < rates["cut"]
+    assert f"{rates['all']:.2f} crops/s" in said

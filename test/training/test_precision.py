@@ -28,7 +28,7 @@ from fishy_ros.training.precision.selection import Kind, feature_convolutions, t
 
 LOW = ("fp16", "int8")
 STRAYS = {"fp16": (0.0005, 0.99), "int8": (0.03, 0.93), "int8-tensorrt": (0.015, 0.92)}
-"""Bounds of what a precision costs a network of 30 steps: the mean difference of a score in [0, 1] from that of the
+"""Bounds of what a precision costs a network of 60 steps: the mean difference of a score in [0, 1] from that of the
 float32 graph, and the share of pixels that keep their class."""
 ROUNDING = {"fp16": 0.0005, "int8": 0.008, "int8-tensorrt": 0.008}
 """Bound of the mean difference between two engines that compute the same graph. In float they differ in the last bit,
@@ -47,7 +47,7 @@ def street(tmp_path_factory) -> Path:
     path = write_street(tmp_path_factory.mktemp("street"))
     content = yaml.safe_load(path.read_text())
     content["stages"] = [{"epochs": 1, "height": 64, "width": 128, "batch": 2, "scale": [0.65, 1.5]}]
-    content |= {"epoch_crops": 60, "optimiser": {"warmup_epochs": 0.1, "ema": 0.8}}
+    content |= {"epoch_crops": 120, "optimiser": {"learning_rate": 0.003, "warmup_epochs": 0.1, "ema": 0.8}}
     path.write_text(yaml.safe_dump(content))
     return path
 

@@ -10,7 +10,7 @@ from fishy_ros.training.procedural import random_object  # noqa: E402
 MAGENTA = np.tile(np.uint8([200, 0, 200]), (64, 64, 1))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def objects():
     return [random_object(np.random.default_rng(seed), [MAGENTA]) for seed in range(250)]
 
@@ -84,3 +84,12 @@ def test_the_mean_of_each_shape_has_the_outline_and_the_shading_of_its_formula(s
         color = found.color[int(y * height), int(x * width)]
         assert np.ptp(color) <= 1
         assert color.mean() == pytest.approx(127.5 * light, abs=5), (x, y)
+
+
+def test_more_than_half_of_the_paints_have_a_color():
+    colored = []
+    for seed in range(120):
+        found = random_object(np.random.default_rng(seed), [])
+        middle = np.median(found.color[found.alpha > 0.5], axis=0)
+        colored.append(np.ptp(middle) > 3)
+    assert 0.45 < np.mean(colored) < 0.85

@@ -26,7 +26,7 @@ def training_image(image, labels):
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def street():
     """Blue grows by 1 every 4 px to the right; green and the labels tell sky from road."""
     image = np.zeros((H, W, 3), np.uint8)
@@ -37,7 +37,7 @@ def street():
     return training_image(image, labels)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def crops(street):
     return [random_crop(street, CONFIG, np.random.default_rng(seed)) for seed in range(DRAWS)]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import itertools
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -158,11 +160,26 @@ def _bag(text: str, path: Path, image_topic: str | None, taken: set[str]) -> Sou
 
 def _video(text: str, path: Path, taken: set[str]) -> Source:
     name = _unique(path.stem, path.name, taken)
-    capture = _capture(str(path), text)
-    rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
+    with _plain_name(path) as plain:
+        capture = _capture(plain, text)
+        rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        capture.release()
     rate = rate if 0 < rate <= 1000 else CAMERA_RATE_HZ
-    return Source(text, count if count > 0 else None, lambda: _frames(str(path), text, name, rate), rate, name)
+
+    def frames() -> Iterator[NamedImage]:
+        with _plain_name(path) as plain:
+            yield from _frames(plain, text, name, rate)
+
+    return Source(text, count if count > 0 else None, frames, rate, name)
+
+
+@contextmanager
+def _plain_name(path: Path) -> Iterator[str]:
+    """Give a file a plain name while the context is open: OpenCV ends the process over one that is not UTF-8."""
+    with tempfile.TemporaryDirectory(prefix="fishy-video-") as folder:
+        link = Path(folder, f"video{path.suffix if path.suffix.isascii() else ''}")
+        link.symlink_to(path.resolve())
+        yield str(link)
 
 
 def _camera(index: int, taken: set[str]) -> Source:

@@ -11,18 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import get_types_from_msg
 
 from fishy_ros.bags.messages import typestore
 from fishy_ros.bags.writer import METADATA_VERSION
 from fishy_ros.errors import BagError
+from fishy_ros.node.ros_start import init_ros
 
 OUTPUTS: tuple[str, ...] = (
     *("heatmap", "mask", "detections", "markers", "obstacles", "overlay/compressed", "segmentation", "camera_info"),
@@ -60,7 +59,7 @@ class TopicRecorder:
         self._writer = Writer(self._folder, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
+        init_ros((), self._context, domain_id)
         self._node = Node("fishy_recorder", context=self._context, start_parameter_services=False)
         wanted = {f"{node}/{name}": name in LATCHED for name in OUTPUTS} | dict.fromkeys(others, False)
         self.left_out = self._subscribe(wanted)

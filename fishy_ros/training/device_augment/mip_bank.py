@@ -14,6 +14,10 @@ from torch import Tensor
 from fishy_ros.training.object_crops import ObjectCrop
 
 SMALLEST_LEVEL_PX: int = 8
+SHARPNESS: float = 0.2
+"""Added to the level before it is rounded down. The nearest level left 0.7 of the local contrast that area
+interpolation leaves when shrinking to 1/3 or 1/6; this leaves 0.98 to 0.99 (12 objects), 1.09 at most elsewhere."""
+
 HULL_POINTS: int = 24
 """Corners of the convex hull that are kept of each mask, to know the box of the object when it is turned."""
 
@@ -36,16 +40,18 @@ class MipBank:
         self._levels = levels
 
     def sample(self, which: Tensor, x: Tensor, y: Tensor, size: Tensor, texels: Tensor) -> Tensor:
-        """Sample pictures `which`, `[K]`, at coordinates `x`, `y` `[K, H, W]` in px of their full size.
+        """Sample pictures `which`, `[K]`, at coordinates `x`, `y` in px of their full size, which broadcast to
+        `[K, H, W]`.
 
         `size` are their widths and heights, `[2, K]`, `texels` how many px of the full size lie in one px that is
         sampled, `[K]`. Coordinates outside a picture are those of its border. Returns float32 `[K, C, H, W]`.
         """
-        level = texels.clamp_min(1.0).log2().round().long().clamp_max(self._levels - 1)
+        level = (texels.clamp_min(1.0).log2() + SHARPNESS).floor().long().clamp(0, self._levels - 1)
         scale = torch.exp2(-level.float())[:, None, None]
         last = (size[:, :, None, None] * scale - 0.5).clamp_min(0.5)
         left = self._left[level][:, None, None] + torch.minimum((x * scale).clamp_min(0.5), last[0])
         top = self._top[level][:, None, None] + torch.minimum((y * scale).clamp_min(0.5), last[1])
+        left, top = torch.broadcast_tensors(left, top)
         atlas = self.atlases[which].float()
         places = torch.stack([left * (2 / atlas.shape[3]) - 1, top * (2 / atlas.shape[2]) - 1], dim=-1)
         return F.grid_sample(atlas, places, mode="bilinear", padding_mode="border", align_corners=False)

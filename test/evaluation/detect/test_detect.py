@@ -1,6 +1,7 @@
 """`fishy detect`: from pictures, videos and bags to files, the same as the library finds them."""
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -84,6 +85,15 @@ def test_videos_and_bags_become_videos_and_lines_with_stamps(fishy, street, tmp_
     stamps = {line["image"]: line["stamp_s"] for line in lines(tmp_path)}
     assert stamps["drive/000003"] == pytest.approx(0.3)
     assert stamps["bag/000003"] == pytest.approx(1.3)
+
+
+def test_a_video_whose_name_is_not_utf_8_is_read_and_written(fishy, street, tmp_path):
+    video = tmp_path / os.fsdecode(b"drive \xff.mp4")
+    video.write_bytes((street / "drive.mp4").read_bytes())
+    done = fishy(video, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert len(lines(tmp_path / "out")) == FRAMES
+    assert len(list((tmp_path / "out" / "video").iterdir())) == 1
 
 
 def test_a_stopped_run_goes_on_and_ends_with_the_files_of_an_uninterrupted_one(fishy, street, tmp_path):

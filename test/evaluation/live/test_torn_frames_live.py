@@ -14,6 +14,8 @@ from fishy_ros.evaluation.live.run_live import run_live
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions
 from fishy_ros.evaluation.sources.bag_source import BagSource
 
+pytestmark = pytest.mark.live
+
 
 @pytest.mark.parametrize("options", [LiveOptions(lockstep=True), LiveOptions(rate_hz=5.0)], ids=["lockstep", "timed"])
 def test_a_replay_with_torn_frames_is_played_to_the_end_and_scored(street, tiny_package, tmp_path, no_stages, options):

@@ -105,3 +105,11 @@ def test_an_interval_holds_the_central_95_percent_of_the_samples():
     samples = np.repeat(np.arange(1001)[:, None] / 1000, 3, axis=1)
     found = intervals(samples)["AP"]
     assert (found.low, found.high) == pytest.approx((0.025, 0.975))
+
+
+def test_a_sample_with_one_kind_of_pixel_only_has_no_metrics_and_one_pixel_of_either_is_enough():
+    positives, negatives = np.array([[1, 0], [0, 0], [3, 0]]), np.array([[0, 1], [0, 5], [0, 0]])
+    bins = FrameBins(frames=("both", "normal", "anomalous"), positives=positives, negatives=negatives)
+    found = resample(bins, [np.eye(3, dtype=np.int64)])
+    assert np.isfinite(found).all(axis=1).tolist() == [True, False, False]
+    assert np.isnan(found[1:]).all()

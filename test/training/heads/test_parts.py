@@ -4,7 +4,6 @@ import pytest
 import torch
 from training.heads.made_up import H, W, made_up
 
-from fishy_ros.training.heads.combined import WeightedSumHead
 from fishy_ros.training.heads.model import MEAN_BGR, STD_BGR
 from fishy_ros.training.heads.registry import HEADS, create_head
 from fishy_ros.training.heads.spec import Statistics
@@ -25,23 +24,6 @@ def test_each_image_of_a_batch_is_scored_as_if_it_were_alone(name, model, featur
         together = head(both.logits, both, image)
         alone = torch.cat([head(one.logits, one, image[:1]) for one in (features, other)])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
-
-
-class Constant(torch.nn.Module):
-    """A head that scores every pixel the same."""
-
-    def __init__(self, value):
-        super().__init__()
-        self.value = value
-
-    def forward(self, logits, features, image):
-        return torch.full(logits[:, 0].shape, self.value)
-
-
-def test_a_weighted_sum_weighs_each_head(features):
-    head = WeightedSumHead([Constant(3.0), Constant(5.0), Constant(7.0)], [2.0, -1.0, 0.5])
-    found = head(features.logits, features, features.logits)
-    torch.testing.assert_close(found, torch.full((1, H, W), 2 * 3.0 - 5.0 + 0.5 * 7.0))
 
 
 def test_an_image_is_normalized_channel_by_channel(model):

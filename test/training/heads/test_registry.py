@@ -24,6 +24,7 @@ from fishy_ros.training.heads.registry import (
 from fishy_ros.training.heads.spec import Statistics
 from fishy_ros.training.nets.network import VARIANTS, NetOutput
 from fishy_ros.training.statistics import load_statistics, measure_statistics, save_statistics
+from fishy_ros.training.tensorrt_rules import check_for_tensorrt
 
 
 @pytest.fixture(scope="module")
@@ -63,23 +64,56 @@ def from_tensors(logits, semantic, detail, deep, linear_semantic, linear_detail,
     return NetOutput(logits, semantic, detail, linear=LinearFeatures(deep, linear_semantic, linear_detail), extra=extra)
 
 
-@pytest.mark.parametrize("name", sorted(name for name in (*HEADS, *COMPOSED) if parse_head(name)[0].in_graph))
-def test_the_graph_of_a_head_equals_torch(name, measured, tmp_path):
-    head = create_head(name, model_for(name), measured).eval()
-    net = made_up(5, extra=True, rows=IMAGE.shape[2] // 4)
+def made_up_tensors():
+    net = made_up(5, extra=True, rows=ROWS)
     net.logits[:, 0, H // 3 :] += 6  # mostly road
-    tensors = (*net[:3], *net.linear, net.extra, IMAGE)
-    names = ["logits", "semantic", "detail", "deep", "linear_semantic", "linear_detail", "extra", "image"]
-    path = str(tmp_path / "head.onnx")
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        settings = {"input_names": names, "opset_version": OPSET, "dynamo": False}
-        torch.onnx.export(HeadAlone(head, from_tensors).eval(), tensors, path, **settings)
+    return net, (*net[:3], *net.linear, net.extra, IMAGE)
+
+
+NAMES = ["logits", "semantic", "detail", "deep", "linear_semantic", "linear_detail", "extra", "image"]
+ROWS = IMAGE.shape[2] // 4
+IN_GRAPH = sorted(name for name in (*HEADS, *COMPOSED) if parse_head(name)[0].in_graph)
+
+
+@pytest.fixture(scope="module")
+def graph_of(measured, tmp_path_factory):
+    """Export the graph of a head from what it reads; a second time it is there already."""
+    folder = tmp_path_factory.mktemp("graphs")
+
+    def export(name):
+        path = folder / f"{name}.onnx"
+        if not path.exists():
+            head = create_head(name, model_for(name), measured).eval()
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter("ignore")
+                settings = {"input_names": NAMES, "opset_version": OPSET, "dynamo": False}
+                torch.onnx.export(HeadAlone(head, from_tensors).eval(), made_up_tensors()[1], str(path), **settings)
+        return path
+
+    return export
+
+
+@pytest.mark.parametrize("name", IN_GRAPH)
+def test_tensorrt_compiles_the_graph_of_a_head(name, graph_of):
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it has no wheel for this machine)")
+    from support.tensorrt_compiler import compile_for_all
+
+    path = graph_of(name)
+    check_for_tensorrt(onnx.load(path), path)
+    assert compile_for_all(path)[-1].endswith(f"float32 [1, {ROWS}, {W}]")
+
+
+@pytest.mark.parametrize("name", IN_GRAPH)
+def test_the_graph_of_a_head_equals_torch(name, measured, graph_of):
+    path = graph_of(name)
+    net, tensors = made_up_tensors()
+    with torch.no_grad():
+        head = create_head(name, model_for(name), measured).eval()
         expected = head(net.logits, net, IMAGE)[0].numpy()
     operators = {node.op_type for node in onnx.load(path).graph.node}
     assert not operators & {"If", "Loop", "Shape", "NonZero", "Lgamma"}, "everything is decided on export"
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    given = dict(zip(names, tensors, strict=True))
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    given = dict(zip(NAMES, tensors, strict=True))
     (got,) = session.run(None, {read.name: given[read.name].numpy() for read in session.get_inputs()})
     np.testing.assert_allclose(got[0], expected, atol=2e-3 * max(1, np.abs(expected).max()))
 
