@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.arrays import read_npy
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.methods.catalogue import METHODS
 from fishy_ros.types import ImageArray
@@ -26,13 +27,15 @@ def draw_methods(maps: Path, frame: str, image: ImageArray | None = None) -> Ima
     """Draw the maps `HEAD/FRAME.npy` that `fishy evaluate --maps` wrote for one set, the frame itself first.
 
     Raises:
-        ConfigError: there is no map of that frame.
+        ConfigError: there is no map of that frame, or one cannot be read.
     """
     tiles = [] if image is None else [_tile(image, "image")]
     for method in METHODS:
         path = maps / method.head / f"{frame}.npy"
         if path.is_file():
-            tiles.append(_tile(_colored(np.load(path, allow_pickle=False)), method.head))
+            with path.open("rb") as file:
+                score = read_npy(file, path.stat().st_size, path, ConfigError)
+            tiles.append(_tile(_colored(score), method.head))
     if len(tiles) == (image is not None):
         raise ConfigError(f"{maps}: no HEAD/{frame}.npy; run `fishy evaluate` with --maps")
     rows = math.ceil(len(tiles) / COLUMNS)
