@@ -61,6 +61,11 @@ class MisclassificationAccumulator:
         """Add all frames of `other`."""
         self._pixels.merge(other._pixels)
 
+    @property
+    def tells_apart(self) -> bool:
+        """Whether there are both wrong and right pixels, so that `compute` has an answer."""
+        return bool(self._pixels.positives.total and self._pixels.negatives.total)
+
     def compute(self) -> MisclassificationMetrics:
         """Evaluate all frames so far.
 

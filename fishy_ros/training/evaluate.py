@@ -110,7 +110,7 @@ def evaluate_segmentation(
     """Compare the predicted classes of whole images with a labelled set below `root`.
 
     The network reads images at `height` x `width` unless the set says otherwise. Where the set has the classes of the
-    network, also return how well each of `heads` finds the pixels that are predicted wrongly.
+    network, and some pixels are right and some wrong, also return how well each of `heads` finds the wrong ones.
     """
     model.eval()
     size = labelled.height or height, labelled.width or width
@@ -131,7 +131,9 @@ def evaluate_segmentation(
             part = np.s_[::every, ::every]
             accumulator.update(score[part], predicted[part], truth[part], path.stem)
         progress()
-    return pool.compute(), {name: accumulator.compute() for name, accumulator in wrong.items()}
+    # A network that gets everything right, or nothing, leaves nothing to tell apart.
+    found = {name: accumulator.compute() for name, accumulator in wrong.items() if accumulator.tells_apart}
+    return pool.compute(), found
 
 
 def predict_labels(model: AnomalyModel, picture: ImageArray, height: int, width: int) -> LabelMap:

@@ -121,7 +121,9 @@ class HeadStudy:
         pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
         statistics = measure_statistics(model, names, images, pasted)
         heads = {name: create_head(name, model, statistics).eval() for name in names}
-        scores = score_sets(model, heads, self._watched, self._root, progress, self._maps, self._every)
+        scores = score_sets(
+            model, heads, self._watched, self._root, progress, self._maps, self._every, misclassified=True
+        )
         costs = measure_head_costs(model, heads, *self._size, progress, self._rounds) if self._rounds else None
         return StudyResult(
             network=model.size,

@@ -75,11 +75,13 @@ def score_sets(
     progress: Progress,
     maps: Path | None = None,
     every: int = 1,
+    misclassified: bool = False,
 ) -> SetScores:
     """Score heads and segmentation on every set below `root`; `progress` is called `count_watched` times.
 
     `maps` gets a folder of score maps for each set, named after the last part of its path. Of every
-    `every` rows and columns one counts, but all for the mean IoU.
+    `every` rows and columns one counts, but all for the mean IoU. How well heads find wrong classes takes longer than
+    the rest on large sets, so it is scored only where `misclassified` says so.
     """
     size = config.height, config.width
     scores: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
@@ -95,7 +97,9 @@ def score_sets(
             }
             prevalence[folder] = pixel.positives / (pixel.positives + pixel.negatives)
     for labelled in config.segmentation:
-        whole, by_head = evaluate_segmentation(model, root, labelled, *size, progress, heads, every)
+        whole, by_head = evaluate_segmentation(
+            model, root, labelled, *size, progress, heads if misclassified else None, every
+        )
         segmentation[labelled.images] = whole.miou
         for name, metrics in by_head.items():
             wrong[name][labelled.images] = {"max_J": metrics.max_j, "AP": metrics.ap}

@@ -2,27 +2,25 @@
 
 import pytest
 import torch
+from torch.utils._pytree import tree_map
 from training.heads.made_up import H, W, made_up
 
 from fishy_ros.training.heads.model import MEAN_BGR, STD_BGR
 from fishy_ros.training.heads.registry import HEADS, create_head
 from fishy_ros.training.heads.spec import Statistics
-from fishy_ros.training.nets.network import NetOutput
 
-UNFITTED = sorted(name for name, spec in HEADS.items() if spec.in_graph and spec.measure is None and not spec.variant)
+UNFITTED = sorted(name for name, spec in HEADS.items() if spec.in_graph and not spec.measures and not spec.variant)
 
 
 @pytest.mark.parametrize("name", UNFITTED)
-def test_each_image_of_a_batch_is_scored_as_if_it_were_alone(name, model, features):
+def test_each_image_of_a_batch_is_scored_as_if_it_were_alone(name, model):
     head = create_head(name, model, Statistics()).eval()
-    other = NetOutput(*(None if part is None else part.flip(-1) * 0.7 for part in made_up(6)))
-    both = NetOutput(
-        *(None if one is None else torch.cat([one, two]) for one, two in zip(features, other, strict=True))
-    )
+    both = made_up(6, batch=2)
+    one, other = (tree_map(lambda part, at=at: None if part is None else part[at : at + 1], both) for at in (0, 1))
     image = torch.zeros(2, 3, 4 * H, 4 * W)
     with torch.no_grad():
         together = head(both.logits, both, image)
-        alone = torch.cat([head(one.logits, one, image[:1]) for one in (features, other)])
+        alone = torch.cat([head(net.logits, net, image[:1]) for net in (one, other)])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
 
 
