@@ -13,6 +13,7 @@ NEEDS = {
         *(f"fishy_ros/evaluation/soak/{name}.py" for name in ("run_soak", "soak_driver", "soak_faults")),
         *("test/node", "test/evaluation/live", "test/faults"),
     ),
+    "launch_ros": ("fishy_ros/node/launching.py",),
     "openvino": ("fishy_ros/runtimes/openvino*",),
     "cuda": ("fishy_ros/runtimes/cuda_*", "fishy_ros/runtimes/tensorrt_runtime.py"),
 }

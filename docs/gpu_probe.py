@@ -224,7 +224,7 @@ def path(runs: int) -> dict[str, Any]:
 
 def whole_way(frames: list[Any], runs: int) -> dict[str, Any]:
     """Time a raw 2048x1024 image to its score, shrunk on the processor or by the engine, and compare the scores."""
-    from fishy_ros.detector import resize_into
+    from fishy_ros.imaging import resize_into
     from fishy_ros.model_package import load_model_package
     from fishy_ros.runtimes.options import RuntimeOptions
     from fishy_ros.runtimes.tensorrt_library import installed_libraries, open_library

@@ -10,8 +10,9 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 from support.tiny_model import tiny_graph
 
-from fishy_ros.detector import AnomalyDetector, resize_into
+from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ImageError, InferenceError
+from fishy_ros.imaging import resize_into
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.types import ImageArray
 

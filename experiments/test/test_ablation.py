@@ -81,7 +81,7 @@ def test_each_variant_is_trained_for_the_same_crops_and_scored_on_the_watched_se
         assert len(row["scores"]["data_sha256"]) == 64
     assert set(found["s"]["scores"]["heads"]) == {"msp", "dissimilarity", "dissimilarity+ground"}
     assert set(found["no_outliers"]["scores"]["heads"]) == {"msp"}, "the learned head was not trained"
-    assert set(found["s"]["scores"]["heads"]["msp"]["watched"]) == {"AP", "FPR95", "AUROC"}
+    assert set(found["s"]["scores"]["heads"]["msp"]["watched"]) >= {"AP", "FPR95", "AUROC"}
 
 
 def test_costs_are_those_of_the_network_alone_and_relative_to_the_first(study):

@@ -84,19 +84,22 @@ def bag(
         jpeg_quality=jpeg_quality,
     )
     with writer:
-        labelled = _write(source, count, writer, options.period_ns)
+        written, labelled = _write(source, count, writer, options.period_ns)
     size = sum(file.stat().st_size for file in out.iterdir())
-    typer.echo(f"{out}: {count} frames ({labelled} with labels), {count / rate:.1f} s, {size / 1e6:.1f} MB, {storage}")
+    typer.echo(
+        f"{out}: {written} frames ({labelled} with labels), {count / rate:.1f} s, {size / 1e6:.1f} MB, {storage}"
+    )
 
 
-def _write(source: Dataset, count: int, writer: BagWriter, period_ns: int) -> int:
+def _write(source: Dataset, count: int, writer: BagWriter, period_ns: int) -> tuple[int, int]:
+    """Write the frames that can be read; returns how many these are, and how many of them have labels."""
     from rich.console import Console
     from rich.progress import track
 
     from fishy_ros.errors import UnreadableFileError
     from fishy_ros.terminal import printable
 
-    labelled = 0
+    written = labelled = 0
     for index in track(range(count), "writing", console=Console(stderr=True), transient=True):
         try:
             sample = source[index]
@@ -104,5 +107,6 @@ def _write(source: Dataset, count: int, writer: BagWriter, period_ns: int) -> in
             typer.echo(f"frame {index} was left out: {printable(str(error))}", err=True)
             continue
         writer.write(sample, FIRST_STAMP_NS + index * period_ns)
+        written += 1
         labelled += sample.labels is not None
-    return labelled
+    return written, labelled

@@ -122,11 +122,14 @@ def test_overlay_pastes_object_crops_by_the_seed(run, tmp_path):
     assert all(more > less for more, less in zip(marked, plain, strict=True))
 
 
-def test_an_unreadable_frame_leaves_no_bag(run, tmp_path, folder):
+def test_an_unreadable_frame_is_named_and_left_out(run, tmp_path, folder):
     (folder / "images" / "3.png").write_bytes(b"")
-    with pytest.raises(FishyError, match=r"3\.png"):
-        run("bag", "--dataset", "folder", "--root", folder, "--out", tmp_path / "bag")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
+    output = run("bag", "--dataset", "folder", "--root", folder, "--out", tmp_path / "bag")
+    assert "was left out" in output
+    assert "3.png" in output
+    assert f"{tmp_path / 'bag'}: 4 frames" in output
+    with BagReader(tmp_path / "bag") as reader:
+        assert len(list(reader)) == 4
 
 
 def test_the_list_names_every_dataset_with_license_and_source(run):
