@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,9 +45,32 @@ def with_write_ahead_log(file: Path, stack: ExitStack) -> tuple[Path, str]:
     shutil.copyfile(original, copy)
     shutil.copyfile(log, copy.with_name("bag.db3-wal"))
     with closing(sqlite3.connect(copy)) as database:
+        _, pages, _ = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.execute("PRAGMA journal_mode=DELETE")
+    if pages <= 0:
+        return copy, f"{file}: its recorder was killed, and {log.name} holds nothing whole: messages are lost"
     return copy, f"{file}: its recorder was killed; the messages in {log.name} are read too"
+
+
+def describe_lost_logs(path: Path, files: Sequence[Path]) -> list[str]:
+    """Name the write-ahead logs in a bag folder that belong to none of its `files`, which were renamed or packed.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    read = {f"{file.name}-wal" for file in files}
+    logs = sorted(path.glob("*.db3-wal")) if path.is_dir() else []
+    return [
+        f"{log}: holds messages of a killed recorder, but there is no {log.name.removesuffix('-wal')} to which they "
+        "belong, and they were not read; give both files the same name"
+        for log in logs
+        if log.name not in read and log.stat().st_size > WAL_HEADER_BYTES and not _has_file(log)
+    ]
+
+
+def _has_file(log: Path) -> bool:
+    return log.with_name(log.name.removesuffix("-wal")).exists()
 
 
 def _refuse_journal(original: Path) -> None:

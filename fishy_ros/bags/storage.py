@@ -12,7 +12,7 @@ from fishy_ros.bags.bounded_reader import BoundedReader
 from fishy_ros.bags.foreign import is_cut_off, refuse_foreign
 from fishy_ros.bags.mcap_index import check_index
 from fishy_ros.bags.sqlite_tables import check_tables, with_plain_name
-from fishy_ros.bags.sqlite_wal import with_write_ahead_log
+from fishy_ros.bags.sqlite_wal import describe_lost_logs, with_write_ahead_log
 from fishy_ros.bags.storage_files import find_storage_files, unpack
 from fishy_ros.bags.topics import Topic
 from fishy_ros.bags.unpacking import unpack_zstd
@@ -96,7 +96,9 @@ class BagStorage:
     def _find(self) -> list[Path]:
         found = find_storage_files(self.path)
         self._note(found.warning)
-        self._is_guessed = bool(found.warning)
+        self._is_guessed = found.is_guessed
+        for warning in describe_lost_logs(self.path, found.files):
+            self._note(warning)
         whole = [file for file in found.files if not is_cut_off(file)]
         if whole and len(whole) < len(found.files):
             for file in (file for file in found.files if file not in whole):

@@ -25,14 +25,16 @@ class StorageFiles:
     files: tuple[Path, ...]
     warning: str = ""
     """What a reader has to know about the choice; empty if it was clear."""
+    is_guessed: bool = False
+    """Whether the files may be no parts of one recording."""
 
 
 def find_storage_files(path: Path) -> StorageFiles:
     """Find the storage files of a bag.
 
-    `path` is such a file, or a folder: then the files that `metadata.yaml` names, or, where it is missing (the recorder
-    was killed) or names others (they were renamed or unpacked), those in the folder. Nothing else in the metadata
-    matters, so it may be of any version, or edited by hand.
+    `path` is such a file, or a folder: then the files that `metadata.yaml` names, or, where it is missing or empty (the
+    recorder was killed) or names others (they were renamed or unpacked), those in the folder. Nothing else in the
+    metadata matters, so it may be of any version, or edited by hand.
 
     Raises:
         BagError: there is no bag, or one of its files is missing.
@@ -47,17 +49,20 @@ def find_storage_files(path: Path) -> StorageFiles:
                 f"{path}: expected a bag folder, or a file ending in .mcap or .db3 (or these in .zstd or .zst)"
             )
         return StorageFiles((path,))
-    if (path / "metadata.yaml").exists():
+    metadata = path / "metadata.yaml"
+    is_blank = metadata.is_file() and not read_limited(metadata, MAX_METADATA_BYTES, BagError).strip(b"\0 \r\n")
+    if metadata.exists() and not is_blank:
         return _files_of_metadata(path)
     files = _files_of_folder(path)
     if not files:
         raise BagError(f"{path}: expected metadata.yaml, .mcap or .db3 files; found {_describe(path)}")
+    lack = "an empty metadata.yaml" if is_blank else "no metadata.yaml"
     if len({_plain_suffix(file) for file in files}) > 1:
-        raise BagError(f"{path}: holds .mcap and .db3 files and no metadata.yaml; choose one of them")
+        raise BagError(f"{path}: holds .mcap and .db3 files and {lack}; choose one of them")
     if len(files) == 1:
         return StorageFiles(files)
     return StorageFiles(
-        files, f"{path}: has no metadata.yaml, so its {len(files)} files are read in the order of their start times"
+        files, f"{path}: has {lack}, so its {len(files)} files are read in the order of their start times", True
     )
 
 
@@ -84,14 +89,19 @@ def _files_of_metadata(path: Path) -> StorageFiles:
         raise BagError(f"{path}: metadata.yaml names no storage files")
     found = {file: _packed_or_not(file) for file in listed}
     missing = [file.name for file in listed if found[file] is None]
-    if not missing:
-        return StorageFiles(tuple(file for file in found.values() if file is not None))
     there = _files_of_folder(path)
+    if not missing:
+        files = tuple(file for file in found.values() if file is not None)
+        others = [file.name for file in there if _unpacked(file) not in map(_unpacked, files)]
+        told = f"{path}: metadata.yaml does not name {', '.join(others[:8])}, which was not read" if others else ""
+        return StorageFiles(files, told)
     are_names = all(_is_storage(Path(name)) and ".." not in PurePath(name).parts and name[0] != "/" for name in names)
     if are_names and len(there) == len(listed):
         taken = ", ".join(file.name for file in there[:8])
         return StorageFiles(
-            there, f"{path}: metadata.yaml names {', '.join(missing[:8])}, which are missing; read instead: {taken}"
+            there,
+            f"{path}: metadata.yaml names {', '.join(missing[:8])}, which are missing; read instead: {taken}",
+            True,
         )
     raise BagError(f"{path}: metadata.yaml names {', '.join(missing)}, which are missing; found {_describe(path)}")
 

@@ -96,6 +96,25 @@ def test_a_file_that_lies_there_packed_and_unpacked_is_read_once(tmp_path, has_m
     assert read(tmp_path / "bag") == ([0, 1], ())
 
 
+@pytest.mark.parametrize("content", [b"", b"\n", bytes(4096)])
+def test_metadata_that_a_power_cut_left_empty_count_as_missing(tmp_path, content):
+    for place, name in enumerate(("b", "a")):
+        write_part(tmp_path / "bag", name, 2 * place)
+    (tmp_path / "bag" / "metadata.yaml").write_bytes(content)
+    frames, warnings = read(tmp_path / "bag")
+    assert frames == [0, 1, 2, 3]
+    assert "has an empty metadata.yaml, so its 2 files are read in the order of their start times" in warnings[0]
+
+
+def test_a_part_that_the_metadata_do_not_name_is_told_of(tmp_path):
+    for place in range(2):
+        write_part(tmp_path / "bag", f"bag_{place}", 2 * place)
+    write_metadata(tmp_path / "bag", "bag_0.mcap")
+    frames, (warning,) = read(tmp_path / "bag")
+    assert frames == [0, 1]
+    assert warning.endswith("metadata.yaml does not name bag_1.mcap, which was not read")
+
+
 def test_a_part_that_is_lost_is_named(tmp_path):
     write_part(tmp_path / "bag", "bag_0", 0)
     write_metadata(tmp_path / "bag", "bag_0.mcap", "bag_1.mcap")

@@ -112,6 +112,24 @@ def test_of_a_torn_log_as_much_is_read_as_sqlite_reads(tmp_path, share):
     assert stamps(file) == expected
 
 
+@pytest.mark.parametrize("content", [bytes(5000), b"\x37\x7f\x06\x82" + bytes(range(250)) * 20])
+def test_a_log_of_which_nothing_can_be_read_is_not_said_to_be_read(tmp_path, content):
+    file = killed_recorder(tmp_path / "bag")
+    file.with_name(f"{file.name}-wal").write_bytes(content)
+    with BagReader(file) as reader:
+        assert [frame.stamp_ns for frame in reader] == [10]
+        assert "-wal holds nothing whole: messages are lost" in reader.warnings[0]
+
+
+def test_a_log_whose_file_was_renamed_is_named(tmp_path):
+    file = killed_recorder(tmp_path / "bag")
+    file.rename(file.with_name("drive.db3"))
+    with BagReader(file.parent) as reader:
+        assert [frame.stamp_ns for frame in reader] == [10]
+        (warning,) = reader.warnings
+    assert warning.startswith(f"{file}-wal: holds messages of a killed recorder")
+
+
 def test_a_journal_that_has_to_be_played_back_is_refused_with_advice(tmp_path):
     file = killed_recorder(tmp_path / "bag")
     file.with_name(f"{file.name}-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(504))
