@@ -16,6 +16,9 @@ from fishy_ros.imaging.limits import check_decoded
 from fishy_ros.imaging.picture_files import decode_picture
 
 _TIFF_BITS, _TIFF_SUBFILE, _REDUCED = 258, 254, 1
+_TIFF_LOSSY = frozenset({"jpeg", "tiff_jpeg", "webp"})
+"""Compressions of a TIFF file that change samples, as Pillow calls them."""
+_LOSSY = "it is compressed with loss, which changes the samples; expected a PNG"
 
 
 def decode_samples(content: bytes) -> NDArray[Any]:
@@ -33,12 +36,14 @@ def decode_samples(content: bytes) -> NDArray[Any]:
     data = np.frombuffer(content, np.uint8)
     height, width = picture_size(data)
     if content.startswith(JPEG_START) or _is_lossy_webp(content):
-        raise ImageError("it is compressed with loss, which changes the samples; expected a PNG")
+        raise ImageError(_LOSSY)
     try:
         with Image.open(io.BytesIO(content)) as picture:
             if _has_more_pictures(picture):
                 raise ImageError("it holds several pictures; expected one")
             picture.seek(0)
+            if picture.format == "TIFF" and picture.info.get("compression") in _TIFF_LOSSY:
+                raise ImageError(_LOSSY)
             stored = _narrow_samples(picture, content)
     except ImageError:
         raise

@@ -96,6 +96,17 @@ def test_jpeg_labels_are_refused_by_name(tmp_path):
         read_label_ids(tmp_path / "a.jpg")
 
 
+@pytest.mark.parametrize("compression", ["jpeg", "tiff_lzw", "tiff_deflate", "packbits"])
+def test_a_tiff_is_read_unless_it_is_compressed_with_loss(compression):
+    ids = some_ids(2, (16, 16)).astype(np.uint8)
+    content = saved(Image.fromarray(ids), "TIFF", compression=compression)
+    if compression != "jpeg":
+        np.testing.assert_array_equal(decode_samples(content), ids)
+        return
+    with pytest.raises(ImageError, match="compressed with loss"):
+        decode_samples(content)
+
+
 def test_several_pages_are_refused_and_a_thumbnail_is_not():
     ids = Image.fromarray(some_ids(200).astype(np.uint8))
     with pytest.raises(ImageError, match="several pictures"):
