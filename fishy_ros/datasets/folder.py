@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fishy_ros.datasets.files import FileDataset, FrameFiles, nothing_found, require_root
@@ -37,12 +38,15 @@ def open_images_and_labels(name: str, root: Path, mapping: LabelMapping) -> File
     """Open `images/NAME.*` with `labels/NAME.png` as the dataset `name`.
 
     Raises:
-        DatasetError: there is no image, or there are labels but none belongs to an image.
+        DatasetError: there is no image, two files share a name, or there are labels but none belongs to an image.
     """
     images = image_files(root / "images")
     if not images:
         raise nothing_found(name, root, "images/NAME.png (or .jpg, .webp, .bmp, .tif)")
-    labels = {path.stem: path for path in image_files(root / "labels")}
+    label_files = image_files(root / "labels")
+    for files in (images, label_files):
+        _refuse_twins(name, files)
+    labels = {path.stem: path for path in label_files}
     frames = [FrameFiles(path.stem, path, labels.get(path.stem)) for path in images]
     if labels and not any(frame.labels for frame in frames):
         raise DatasetError(
@@ -50,6 +54,15 @@ def open_images_and_labels(name: str, root: Path, mapping: LabelMapping) -> File
             f"is named after one of the {len(images)} images (such as {images[0].stem})"
         )
     return FileDataset(name, frames, mapping)
+
+
+def _refuse_twins(name: str, files: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for path in files:
+        if path.stem in seen:
+            both = f"{seen[path.stem].name} and {path.name}"
+            raise DatasetError(f"dataset {name}: {path.parent} holds {both}; expected one file a name")
+        seen[path.stem] = path
 
 
 FOLDER = DatasetInfo(

@@ -14,7 +14,8 @@ from fishy_ros.datasets.images import natural_key, read_image
 from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping, parse_label_mapping
 from fishy_ros.datasets.registry import DATASETS, open_dataset
-from fishy_ros.errors import ConfigError, DatasetError
+from fishy_ros.errors import ConfigError, DatasetError, UnreadableFileError
+from fishy_ros.evaluation.sources.dataset_source import DatasetSource
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "eval"
 
@@ -52,6 +53,32 @@ def test_nothing_is_read_before_it_is_asked_for(tmp_path):
 
 def test_a_folder_without_labels_has_none(tmp_path):
     assert [sample.labels for sample in open_dataset("folder", _folder(tmp_path, ["a"]))] == [None]
+
+
+def test_hidden_files_are_no_frames_and_links_to_nothing_are(tmp_path):
+    root = _folder(tmp_path, ["a"])
+    (root / "images" / "._a.png").write_bytes(b"left by macOS")
+    (root / "images" / "b.png").symlink_to(tmp_path / "not fetched")
+    dataset = open_dataset("folder", root)
+    assert [frame.id for frame in dataset.frames] == ["a", "b"]
+    with pytest.raises(UnreadableFileError, match=r"b\.png: cannot be read: No such file"):
+        dataset[1]
+
+
+@pytest.mark.parametrize("kind", ["images", "labels"])
+def test_two_files_of_one_name_are_refused(tmp_path, kind):
+    root = _folder(tmp_path, ["a"], ["a"])
+    (root / kind / "a.tiff").write_bytes(b"")
+    with pytest.raises(DatasetError, match=rf"{kind} holds a\.png and a\.tiff; expected one file a name"):
+        open_dataset("folder", root)
+
+
+def test_frames_without_labels_among_others_are_told_of(tmp_path):
+    some = DatasetSource(open_dataset("folder", _folder(tmp_path / "some", ["a", "b", "c"], ["a"])))
+    assert some.warnings == ("2 of 3 frames have no labels and are not scored; the first is b",)
+    none = DatasetSource(open_dataset("folder", _folder(tmp_path / "none", ["a", "b"])))
+    every = DatasetSource(open_dataset("folder", _folder(tmp_path / "every", ["a"], ["a"])))
+    assert none.warnings == every.warnings == ()
 
 
 def test_a_custom_mapping(tmp_path):

@@ -22,7 +22,6 @@ class DatasetSource:
     """The frames of a dataset as a `FrameSource`."""
 
     message_type = IMAGE_TYPE
-    warnings: tuple[str, ...] = ()
     has_own_rate = False
 
     def __init__(self, dataset: Dataset) -> None:
@@ -32,6 +31,15 @@ class DatasetSource:
     def name(self) -> str:
         """The name of the dataset."""
         return self._dataset.name
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the numbers has to know: frames without labels among others with."""
+        frames = self._dataset.frames if isinstance(self._dataset, FileDataset) else ()
+        bare = [frame.id for frame in frames if frame.labels is None]
+        if not 0 < len(bare) < len(frames):
+            return ()
+        return (f"{len(bare)} of {len(frames)} frames have no labels and are not scored; the first is {bare[0]}",)
 
     @property
     def dataset(self) -> Dataset:
