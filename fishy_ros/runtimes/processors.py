@@ -65,7 +65,8 @@ def _mounts(root: Path) -> list[tuple[str, tuple[PurePosixPath, PurePosixPath]]]
             found.append(("cpu", place))
     if not found:  # without mountinfo, the usual places
         found = [("", (PurePosixPath("/"), PurePosixPath("/sys/fs/cgroup")))]
-        found.append(("cpu", (PurePosixPath("/"), PurePosixPath("/sys/fs/cgroup/cpu"))))
+        for name in ("cpu", "cpu,cpuacct", "cpuacct,cpu"):
+            found.append(("cpu", (PurePosixPath("/"), PurePosixPath("/sys/fs/cgroup", name))))
     return found
 
 

@@ -86,3 +86,10 @@ def test_this_machine_allows_at_least_one_and_no_more_than_its_affinity(monkeypa
     monkeypatch.undo()
     assert 1 <= default_threads() <= len(os.sched_getaffinity(0))
     assert Path("/") == processors.ROOT
+
+
+@pytest.mark.parametrize("name", ["cpu", "cpu,cpuacct", "cpuacct,cpu"])
+def test_without_a_list_of_mounts_the_usual_places_of_version_1_are_looked_at(tmp_path, name):
+    group = f"sys/fs/cgroup/{name}/a"
+    files = {f"{group}/cpu.cfs_quota_us": "300000", f"{group}/cpu.cfs_period_us": "100000"}
+    assert default_threads(machine(tmp_path, f"4:{name}:/a", "", files)) == 3
