@@ -72,11 +72,11 @@ def decode_compressed(
     _check_density(data, height, width)
     described = parse_format(image_format)
     if described.bayer:
-        mosaic = _mosaic_of(_decode(data, cv2.IMREAD_UNCHANGED, height, width), described)
+        mosaic = _mosaic_of(_decode(data, cv2.IMREAD_UNCHANGED, height, width, described), described)
         if mosaic is not None:
             return _demosaic(mosaic, described)
     divisor = _divisor(data, height, width, at_least)
-    image = _decode(data, _MODES[divisor], -(-height // divisor), -(-width // divisor))
+    image = _decode(data, _MODES[divisor], -(-height // divisor), -(-width // divisor), described)
     if image.dtype != np.uint8:
         raise ImageError(
             f"a compressed image of {width}x{height} holds {image.dtype} samples (format {image_format[:60]!r}); "
@@ -87,13 +87,14 @@ def decode_compressed(
     return np.asarray(image, np.uint8)
 
 
-def _decode(data: NDArray[np.uint8], mode: int, height: int, width: int) -> NDArray[Any]:
+def _decode(data: NDArray[np.uint8], mode: int, height: int, width: int, described: CompressedFormat) -> NDArray[Any]:
+    name = f"a compressed image of {width}x{height} with format {described.text[:60]!r}"
     try:
         image = cv2.imdecode(data, mode | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
-        raise ImageError(f"a compressed image of {width}x{height} cannot be decoded: {error.err}") from error
+        raise ImageError(f"{name} cannot be decoded: {error.err}") from error
     if image is None:
-        raise ImageError(f"a compressed image of {width}x{height} ({data.size} bytes) is damaged")
+        raise ImageError(f"{name} ({data.size} bytes) is damaged, or holds samples that no camera has")
     check_decoded(image, height, width)
     return image
 

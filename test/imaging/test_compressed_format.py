@@ -158,6 +158,13 @@ def test_what_cannot_be_read_names_the_format_of_the_message(text):
         decode_compressed(np.frombuffer(b"\0\0\0\1\x67" + bytes(200), np.uint8), image_format=text)
 
 
+def test_what_is_damaged_names_the_format_of_the_message():
+    whole = packed(scene(), ".png")
+    whole[60:70] = 255
+    with pytest.raises(ImageError, match=r"with format 'bgr8; png compressed bgr8' .*damaged"):
+        decode_compressed(whole, image_format="bgr8; png compressed bgr8")
+
+
 def test_compressed_depth_is_named_for_what_it_is():
     depth = np.frombuffer(bytes(12) + packed(np.full((8, 8), 900, np.uint16), ".png").tobytes(), np.uint8)
     with pytest.raises(ImageError, match=r"16UC1; compressedDepth png.*holds distances"):
