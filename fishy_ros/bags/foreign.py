@@ -38,6 +38,11 @@ def refuse_foreign(file: Path) -> None:
             _refuse_profile(file, opened)
 
 
+def is_ros1_bag(file: Path) -> bool:
+    """Tell whether a file is called as ROS 1 calls its bags."""
+    return file.name.endswith((".bag", ".bag.active"))
+
+
 def ros1_advice(file: Path) -> str:
     """Say how a ROS 1 bag becomes a ROS 2 bag."""
     if file.name.endswith(".active"):

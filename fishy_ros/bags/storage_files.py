@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
-from fishy_ros.bags.foreign import refuse_foreign, ros1_advice
+from fishy_ros.bags.foreign import is_ros1_bag, refuse_foreign, ros1_advice
 from fishy_ros.bags.unpacking import unpack_file
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import BagError
@@ -43,7 +43,7 @@ def find_storage_files(path: Path) -> StorageFiles:
     if not path.exists():
         raise BagError(f"{path}: no such bag")
     if path.is_file():
-        if not _is_storage(path):
+        if not is_storage(path):
             refuse_foreign(path)
             raise BagError(
                 f"{path}: expected a bag folder, or a file ending in .mcap or .db3 (or these in .zstd or .zst)"
@@ -95,7 +95,7 @@ def _files_of_metadata(path: Path) -> StorageFiles:
         others = [file.name for file in there if _unpacked(file) not in map(_unpacked, files)]
         told = f"{path}: metadata.yaml does not name {', '.join(others[:8])}, which was not read" if others else ""
         return StorageFiles(files, told)
-    are_names = all(_is_storage(Path(name)) and ".." not in PurePath(name).parts and name[0] != "/" for name in names)
+    are_names = all(is_storage(Path(name)) and ".." not in PurePath(name).parts and name[0] != "/" for name in names)
     if are_names and len(there) == len(listed):
         taken = ", ".join(file.name for file in there[:8])
         return StorageFiles(
@@ -110,26 +110,25 @@ def _packed_or_not(file: Path) -> Path | None:
     """Return the file, or where it is missing the same one unpacked or packed."""
     plain = _unpacked(file)
     candidates = (file, plain, *(plain.with_name(plain.name + ending) for ending in PACKED))
-    return next((candidate for candidate in candidates if candidate.is_file() and _is_storage(candidate)), None)
+    return next((candidate for candidate in candidates if candidate.is_file() and is_storage(candidate)), None)
 
 
 def _files_of_folder(path: Path) -> tuple[Path, ...]:
     """List the storage files of a folder; of one that lies there packed and unpacked, the unpacked one."""
-    files = sorted(file for file in path.iterdir() if _is_storage(file) and file.is_file())
+    files = sorted(file for file in path.iterdir() if is_storage(file) and file.is_file())
     return tuple(file for file in files if file.suffix not in PACKED or _unpacked(file) not in files)
 
 
 def _describe(path: Path) -> str:
     names = sorted(entry.name for entry in path.iterdir())
-    old = next((path / name for name in names if name.endswith((".bag", ".bag.active"))), None)
+    old = next((path / name for name in names if is_ros1_bag(path / name)), None)
     there = ", ".join(names[:8]) or "nothing"
     return f"{there}: {old.name} is a ROS 1 bag; {ros1_advice(old)}" if old is not None else there
 
 
-def _is_storage(file: Path) -> bool:
-    return _unpacked(file).name.endswith(STORAGE_SUFFIXES) and not file.name.startswith(
-        "._"
-    )  # macOS leaves such files beside each
+def is_storage(file: Path) -> bool:
+    """Tell whether a file is called like a storage file of a bag, packed or not; macOS leaves `._` files beside."""
+    return _unpacked(file).name.endswith(STORAGE_SUFFIXES) and not file.name.startswith("._")
 
 
 def _plain_suffix(file: Path) -> str:

@@ -42,16 +42,21 @@ def decode_file(path: Path, flags: int) -> NDArray[Any]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """List the image files directly in a folder, in natural order; empty where the folder is missing.
+    """List the image files directly in a folder, in natural order; empty where the folder is missing."""
+    if not folder.is_dir():
+        return []
+    return sorted(filter(is_image_file, folder.iterdir()), key=lambda path: natural_key(path.name))
+
+
+def is_image_file(path: Path) -> bool:
+    """Tell whether a file counts as an image by its name.
 
     A link that leads nowhere, as of a file that was not fetched yet, counts, so that it is named when it is read.
     Hidden files, as macOS leaves beside each, do not.
     """
-    if not folder.is_dir():
-        return []
-    named = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != ".")
-    files = [path for path in named if path.is_file() or (path.is_symlink() and not path.exists())]
-    return sorted(files, key=lambda path: natural_key(path.name))
+    if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+        return False
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:

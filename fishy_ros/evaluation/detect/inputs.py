@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.bags import BagReader
-from fishy_ros.datasets.images import IMAGE_SUFFIXES, natural_key, read_image
+from fishy_ros.bags.foreign import is_ros1_bag
+from fishy_ros.bags.storage_files import STORAGE_SUFFIXES, is_storage
+from fishy_ros.datasets.images import IMAGE_SUFFIXES, is_image_file, natural_key, read_image
 from fishy_ros.errors import ConfigError, DatasetError
 from fishy_ros.types import ImageArray
 
 VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
-BAG_SUFFIXES: frozenset[str] = frozenset({".mcap", ".db3"})
 CAMERA_RATE_HZ: float = 30.0
 """Rate of the video of a camera that does not state its own."""
 
@@ -82,7 +83,9 @@ def open_sources(texts: Iterable[str], image_topic: str | None = None, root: Pat
 def _open(text: str, image_topic: str | None, root: Path, taken: set[str]) -> Source:
     path = root / text
     if path.is_dir() and not _is_bag(path):
-        files = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        files = list(filter(is_image_file, path.rglob("*")))
+        if not files and any(map(is_ros1_bag, path.iterdir())):
+            return _bag(text, path, image_topic, taken)  # which says how to convert it
         if not files:
             raise ConfigError(f"{text}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))}), and no bag")
         return _pictures(text, sorted(files, key=lambda file: natural_key(str(file))), path, taken)
@@ -92,7 +95,7 @@ def _open(text: str, image_topic: str | None, root: Path, taken: set[str]) -> So
         return _camera(int(text), taken)
     if glob.has_magic(text):
         found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda file: natural_key(str(file)))
-        files = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        files = list(filter(is_image_file, found))
         if not files:
             raise ConfigError(f"{text}: no picture fits this pattern")
         return _pictures(text, files, _fixed_part(path), taken)
@@ -109,14 +112,14 @@ def _open_file(text: str, path: Path, image_topic: str | None, taken: set[str]) 
         return _pictures(text, [path], path.parent, taken)
     if suffix in VIDEO_SUFFIXES:
         return _video(text, path, taken)
-    known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | BAG_SUFFIXES))
+    known = ", ".join(sorted({*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *STORAGE_SUFFIXES}))
     raise ConfigError(f"{text}: expected a picture, a video or a bag ({known})")
 
 
 def _is_bag(path: Path) -> bool:
     if path.is_dir():
-        return (path / "metadata.yaml").is_file() or any(file.suffix in BAG_SUFFIXES for file in path.iterdir())
-    return path.suffix.lower() in BAG_SUFFIXES
+        return (path / "metadata.yaml").is_file() or any(map(is_storage, path.iterdir()))
+    return path.suffix.lower() in STORAGE_SUFFIXES or is_storage(path) or is_ros1_bag(path)
 
 
 def _fixed_part(pattern: Path) -> Path:

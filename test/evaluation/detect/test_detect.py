@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pytest
 import typer
+from backports import zstd
 from typer.testing import CliRunner
 
 from fishy_ros.bags.writer import BagWriter
 from fishy_ros.commands import detect
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.errors import ConfigError
+from fishy_ros.errors import BagError, ConfigError
 from fishy_ros.evaluation.detect.inputs import open_sources
 from fishy_ros.imaging import resize_score
 from fishy_ros.obstacles import RegionRules, find_regions
@@ -167,6 +168,29 @@ def test_what_is_no_source_is_refused_by_name(tmp_path, text, expected):
     with pytest.raises(ConfigError, match=expected) as failure:
         open_sources([text], root=tmp_path)
     assert text in str(failure.value)
+
+
+@pytest.mark.parametrize("ending", [".zstd", ".zst"])
+def test_packed_bags_are_read(street, tmp_path, ending):
+    (file,) = (street / "bag").glob("*.mcap")
+    (tmp_path / f"drive.mcap{ending}").write_bytes(zstd.compress(file.read_bytes()))
+    for text in (".", f"drive.mcap{ending}"):
+        (source,) = open_sources([text], root=tmp_path)
+        assert source.count == FRAMES
+
+
+def test_a_ros_1_bag_is_named_with_its_converter(tmp_path):
+    (tmp_path / "drive.bag").write_bytes(b"#ROSBAG V2.0\n")
+    for text in (".", "drive.bag"):
+        with pytest.raises(BagError, match=r"is a ROS 1 bag; convert it: .*rosbags-convert --src"):
+            open_sources([text], root=tmp_path)
+
+
+def test_hidden_files_are_no_pictures_and_links_to_nothing_are(tmp_path):
+    (tmp_path / "._a.png").write_bytes(b"left by macOS")
+    (tmp_path / "b.png").symlink_to(tmp_path / "not fetched")
+    (source,) = open_sources(["."], root=tmp_path)
+    assert [image.name for image in source.images()] == ["b"]
 
 
 def test_drivable_classes_that_the_model_does_not_have_are_refused(fishy, street, tmp_path):
