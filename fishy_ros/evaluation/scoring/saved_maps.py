@@ -65,6 +65,7 @@ class SavedMaps:
         self._digests: dict[str, str] = {}
         self._stretched: dict[str, str] = {}
         self._whole: dict[str, None] = {}
+        self._crowded: dict[str, None] = {}
         self._pictures: dict[Path, str] = {}
         self.unreadable: dict[str, str] = {}
         """Names that `readable` left out, and why."""
@@ -106,6 +107,8 @@ class SavedMaps:
         self._check_shapes(name, score_path, saved.score.shape, labels.shape)
         if saved.is_whole:
             self._whole[name] = None
+        if saved.is_crowded:
+            self._crowded[name] = None
         return ScoredFrame(name, saved.score, labels, self._read_image(image_path))
 
     def _read_image(self, path: Path | None) -> ImageArray | None:
@@ -143,6 +146,11 @@ class SavedMaps:
             warnings.append(
                 f"{len(self._whole)} score maps hold whole numbers, the first is {next(iter(self._whole))}: "
                 "equal values cost accuracy (0.7 points of AP with 256 levels)"
+            )
+        if self._crowded:
+            warnings.append(
+                f"{len(self._crowded)} score maps hold numbers that float32 cannot tell apart, the first is "
+                f"{next(iter(self._crowded))}: pixels count as equal that are not; shift, scale or take the logarithm"
             )
         torn = list(self.unreadable.items())[:_NAMED]
         warnings += [f"{name} cannot be read and counts as without map: {reason}" for name, reason in torn]

@@ -21,6 +21,7 @@ SCORE_SUFFIXES: tuple[str, ...] = (".npy", ".npz", *HDF5_SUFFIXES, ".tiff", ".ti
 """File name endings of score maps."""
 _USUAL_NAMES = ("value", "score", "scores", "anomaly_score", "anomaly_scores", "heatmap", "arr_0")
 """What methods call the score map among several arrays of a file; `value` is the name of SegmentMeIfYouCan."""
+_LEVELS = 1000
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class SavedScore:
     """float32 `[h, w]`."""
     is_whole: bool
     """Whether the file holds whole numbers or truth values, of which many are equal."""
+    is_crowded: bool = False
+    """Whether the file holds numbers that differ by too little, or are too large or small, for float32."""
 
 
 def decode_score(content: bytes, path: Path) -> SavedScore:
@@ -48,7 +51,25 @@ def decode_score(content: bytes, path: Path) -> SavedScore:
     is_number = is_real or np.issubdtype(score.dtype, np.integer) or score.dtype == np.bool_
     if score.ndim != 2 or score.size == 0 or not is_number:
         raise ScoreError(f"{path}: the score map is {score.dtype} {score.shape}, expected numbers [h, w]")
-    return SavedScore(np.asarray(score, np.float32), not is_real)
+    with np.errstate(over="ignore"):
+        narrow = np.asarray(score, np.float32)
+    return SavedScore(narrow, not is_real, _is_crowded(score, narrow))
+
+
+def _is_crowded(score: NDArray[Any], narrow: ScoreMap) -> bool:
+    """Tell whether float32 has fewer than `_LEVELS` values for the range of a map, or none for a number of it."""
+    if score.dtype.itemsize <= narrow.itemsize and np.issubdtype(score.dtype, np.floating):
+        return False
+    finite = score[np.isfinite(score)]
+    if finite.size == 0 or finite.min() == finite.max():
+        return False
+    low, high = np.longdouble(finite.min()), np.longdouble(finite.max())
+    farthest = max(abs(low), abs(high))
+    if farthest > np.finfo(np.float32).max:
+        return True
+    return bool(high - low < min(_LEVELS, finite.size) * np.spacing(np.float32(farthest))) and len(
+        np.unique(narrow)
+    ) < len(np.unique(score))
 
 
 def _decode(content: bytes, path: Path) -> NDArray[Any]:

@@ -74,6 +74,28 @@ def test_whole_numbers_are_scored_as_they_are_with_a_warning(tmp_path, dtype):
     assert "1 score maps hold whole numbers" in maps["whole"].warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("score", "is_told"),
+    [
+        (1 - 1e-9 * SCORE, True),
+        (SCORE * 1e300, True),
+        (SCORE * 1e-60, True),
+        ((2**40 + 1000 * SCORE).astype(np.int64), True),
+        (SCORE, False),
+        (np.where(SCORE > 0.5, np.inf, SCORE), False),
+        (np.full_like(SCORE, np.nan), False),
+        ((255 * SCORE).astype(np.int64), False),
+        (1 - np.float32(1e-6) * SCORE.astype(np.float32), False),
+    ],
+)
+def test_numbers_that_single_precision_cannot_tell_apart_are_told_of(tmp_path, score, is_told):
+    (tmp_path / "scores").mkdir()
+    np.save(tmp_path / "scores" / "a.npy", score)
+    maps = SavedMaps(tmp_path / "scores", write_labels(tmp_path / "labels", "a"))
+    list(maps)
+    assert any("float32 cannot tell apart" in warning for warning in maps.warnings) is is_told
+
+
 SCHEMES = {
     "equal": ("a", "a"),
     "segment me if you can": ("validation0003_labels_semantic", "validation0003"),
