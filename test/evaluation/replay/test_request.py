@@ -1,11 +1,12 @@
 """What may be asked of a replay, and what follows from it."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from fishy_ros.errors import ConfigError
-from fishy_ros.evaluation.replay.domain import DOMAINS, private_domain
+from fishy_ros.evaluation.replay.domain import DOMAINS, FIRST_PORT, PORTS_PER_DOMAIN, private_domain
 from fishy_ros.evaluation.replay.play import Lockstep, Timed
 from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest, model_names
 from fishy_ros.evaluation.sources.open_source import SourceChoice
@@ -45,6 +46,15 @@ def test_every_model_of_a_comparison_has_a_report_of_its_own():
     assert request.for_model("models/a", in_folder=True).out == Path("out/a")
     assert request.for_model("a", in_folder=False).out == Path("out")
     assert request.for_model("a", in_folder=True).detector.model == "a"
+
+
+def test_a_domain_in_which_somebody_is_left_is_not_taken():
+    with private_domain() as usual:
+        pass
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
+        participant.bind(("", FIRST_PORT + PORTS_PER_DOMAIN * usual))
+        with private_domain() as other:
+            assert other != usual
 
 
 def test_two_replays_at_once_get_different_domains():
