@@ -137,7 +137,7 @@ def test_metadata_edited_by_hand_or_of_a_future_version(tmp_path, edit, value):
     assert [int(frame.labels[0, 0]) for frame in _frames(path)] == [1, 2]
 
 
-@pytest.mark.parametrize("content", ["", "{", "rosbag2_bagfile_information: 3", "\x00"])
+@pytest.mark.parametrize("content", ["{", "rosbag2_bagfile_information: 3"])
 def test_damaged_metadata_is_named(tmp_path, content):
     path = _write(tmp_path / "bag", _labelled(1))
     (path / "metadata.yaml").write_text(content)
