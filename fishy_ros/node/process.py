@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fishy_ros.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rclpy.executors import Executor
     from rclpy.lifecycle import LifecycleNode
 
     from fishy_ros.node.node import DetectorNode
@@ -161,12 +162,9 @@ class LogBridge(logging.Handler):
         super().close()
 
 
-def spin_until_shutdown(nodes: Sequence[DetectorNode]) -> None:
+def spin_until_shutdown(executor: Executor, nodes: Sequence[DetectorNode]) -> None:
     """Run callbacks until the context is shut down; every node survives what a callback raises, and tells of it."""
-    from rclpy.executors import SingleThreadedExecutor
-
     context = nodes[0].context
-    executor = SingleThreadedExecutor(context=context)
     for node in nodes:
         executor.add_node(node)
     try:
@@ -203,6 +201,7 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
 
 def run_node() -> None:
     """Run the node, or one for each camera, until interrupted; exit status 2 if an argument is not allowed."""
+    from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions, install_signal_handlers
     from rclpy.utilities import try_shutdown
 
@@ -219,6 +218,8 @@ def run_node() -> None:
     # The handlers of rclpy end its context. KeyboardInterrupt as well would come at any point, within libraries that
     # are being loaded, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Before the handlers: one that is made while a signal ends the context leaves a traceback behind.
+    executor = SingleThreadedExecutor()
     install_signal_handlers(SignalHandlerOptions.ALL)
     nodes: list[DetectorNode] = []
     try:
@@ -228,7 +229,7 @@ def run_node() -> None:
             for node in nodes:
                 if node.starts_by_itself:
                     node.start()
-            spin_until_shutdown(nodes)
+            spin_until_shutdown(executor, nodes)
     except ConfigError as error:
         print(f"detector: {error}", file=sys.stderr)
         sys.exit(2)
