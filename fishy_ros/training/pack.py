@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path, PurePath
 
 from fishy_ros.datasets.archives import extract
 from fishy_ros.errors import DatasetError, TrainingError
+from fishy_ros.files import file_sha256
 
 INDEX_FILE = "index.json"
 MIB: int = 1 << 20
@@ -20,7 +20,6 @@ MAX_SHARD_BYTES: int = 60 * MIB
 MEMBER_OVERHEAD_BYTES: int = 1024
 """What a zip needs for the name and place of a file, at most."""
 
-HASH_BLOCK_BYTES: int = MIB
 
 Report = Callable[[str], None]
 """Called with the name of every shard that was written or unpacked."""
@@ -51,7 +50,7 @@ def pack_files(files: Iterable[Path], root: Path, out: Path, max_bytes: int, rep
         for number, group in enumerate(_groups(files, max_bytes)):
             path = out / f"shard-{number:03}.zip"
             _write_shard(path, group, root)
-            shards.append(Shard(path.name, path.stat().st_size, sha256_of(path)))
+            shards.append(Shard(path.name, path.stat().st_size, file_sha256(path)))
             report(path.name)
         temporary = out / f"{INDEX_FILE}.tmp"
         temporary.write_text(json.dumps({"shards": [asdict(shard) for shard in shards]}, indent=1) + "\n")
@@ -85,15 +84,6 @@ def unpack_files(packed: Path, root: Path, report: Report) -> None:
         os.replace(partial, root)
     except (OSError, DatasetError) as error:
         raise TrainingError(f"{root}: cannot unpack: {error}") from error
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file without reading it whole into memory."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK_BYTES):
-            total.update(block)
-    return total.hexdigest()
 
 
 def _groups(files: Iterable[Path], max_bytes: int) -> Iterator[list[Path]]:
@@ -142,4 +132,4 @@ def _fault(packed: Path, shard: Shard) -> str | None:
     size = path.stat().st_size
     if size != shard.bytes:
         return f"{shard.name} has {size} bytes, expected {shard.bytes}"
-    return None if sha256_of(path) == shard.sha256 else f"{shard.name} has a wrong SHA-256"
+    return None if file_sha256(path) == shard.sha256 else f"{shard.name} has a wrong SHA-256"

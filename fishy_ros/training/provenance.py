@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from fishy_ros.files import file_sha256
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.data_files import training_files
 
@@ -29,7 +30,7 @@ def note_run(
         {
             "command": shlex.join(["fishy", *sys.argv[1:]]),
             "first_crop": first_crop,
-            "started_from_sha256": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
+            "started_from_sha256": file_sha256(weights) if weights else None,
             "data_sha256": data_sha256(config),
             "configuration": asdict(config),
             "environment": dict(environment),
@@ -43,5 +44,5 @@ def data_sha256(config: TrainConfig) -> str:
     root = Path(config.data)
     total = hashlib.sha256()
     for path in training_files(config, root):
-        total.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        total.update(f"{path.relative_to(root)}\0{file_sha256(path)}\n".encode())
     return total.hexdigest()
