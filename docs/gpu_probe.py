@@ -37,6 +37,8 @@ def main() -> int:
     node = parts.add_parser("node")
     node.add_argument("--rate", type=float, action="append", required=True)
     node.add_argument("--seconds", type=float, default=10.0)
+    node.add_argument("--height", type=int, default=1024)
+    node.add_argument("--width", type=int, default=2048)
     for name, value in (("runtime", "auto"), ("device", "auto"), ("precision", "fp16"), ("model", "fishy-s")):
         node.add_argument(f"--{name}", default=value)
     collect = parts.add_parser("collect")
@@ -253,7 +255,7 @@ def whole_way(frames: list[Any], runs: int) -> dict[str, Any]:
 
 
 def node_at_rates(options: argparse.Namespace) -> dict[str, Any]:
-    """Play raw 2048x1024 images to the node over DDS at fixed rates, and say what came back and how late."""
+    """Play raw images to the node over DDS at fixed rates, and say what came back and how late."""
     from fishy_ros.evaluation.live.replay_session import replay_session
     from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
     from fishy_ros.evaluation.replay.live import watched
@@ -264,7 +266,7 @@ def node_at_rates(options: argparse.Namespace) -> dict[str, Any]:
     from fishy_ros.evaluation.sources.open_source import SourceChoice
     from fishy_ros.evaluation.sources.source import repeat
 
-    size = (("frames", 4), ("height", 1024), ("width", 2048))
+    size = (("frames", 4), ("height", options.height), ("width", options.width))
     source = SourceChoice(dataset="synthetic", options=size).open()
     frames = hold_in_memory(source)
     choice = DetectorChoice(options.model, options.runtime, options.device, options.precision)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from support.street_package import build_street_package
 from support.tiny_model import build_tiny_package
 
+from fishy_ros.evaluation.replay.detector_process import DetectorProcess
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.node.dds import remove_abandoned, segments_in
 from fishy_ros.types import ImageArray
@@ -40,6 +41,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture(autouse=True)
+def live_tests_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse a node of the harness to a test without the mark, which would run beside three others."""
+
+    def refuse(*_: object) -> None:
+        pytest.fail(f"{request.node.nodeid} starts a node: mark it with `pytest.mark.live`")
+
+    if request.node.get_closest_marker("live") is None:
+        monkeypatch.setattr(DetectorProcess, "__init__", refuse)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -62,11 +62,19 @@ def test_a_refusal_is_kept_in_the_librarys_own_words(probe):
     assert probe.attempt(refuse) == {"refused": "RuntimeError: compute capability 9.0 is not supported"}
 
 
+@pytest.mark.live
 def test_the_node_is_measured_at_every_rate(probe, tmp_path):
     pytest.importorskip("rclpy", reason="rclpy is not installed")
     package = build_tiny_package(tmp_path / "tiny")
     options = Namespace(
-        rate=[4.0, 8.0], seconds=1.0, runtime="onnxruntime", device="cpu", precision="fp32", model=str(package.folder)
+        rate=[4.0, 8.0],
+        seconds=1.0,
+        height=1024,
+        width=2048,
+        runtime="onnxruntime",
+        device="cpu",
+        precision="fp32",
+        model=str(package.folder),
     )
     result = probe.node_at_rates(options)
     assert [row["asked_hz"] for row in result["rates"]] == [4.0, 8.0]

@@ -15,7 +15,7 @@ from fishy_ros.evaluation.replay.detector_process import DetectorCommand, Detect
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions
 from fishy_ros.node.compat import IS_HUMBLE
-from fishy_ros.node.dds import dds_environment, remove_abandoned, segments_in
+from fishy_ros.node.dds import dds_environment, remove_abandoned, segments_in, shared_memory_problem
 from fishy_ros.node.discovery import DISCOVERY_SERVER
 
 LOG_FILE = "detector.log"
@@ -36,7 +36,8 @@ def replay_session(
     """Connect to the node that `options` name; a node of our own is started, activated and stopped in the end.
 
     Its log goes to `LOG_FILE` in `log_folder`. It runs in a domain of its own that is heard on this machine only.
-    Shared memory that killed processes have left is removed first: the profile for large images needs the space.
+    Shared memory that killed processes have left is removed first: the profile for large images needs the space. Where
+    there is too little all the same, images go through sockets, and the node asks again for those that are lost.
 
     Raises:
         ReplayError: the node cannot be started, activated or reached.
@@ -51,6 +52,7 @@ def replay_session(
             return
         remove_abandoned(segments_in())
         domain = options.domain_id if options.domain_id is not None else stack.enter_context(private_domain())
+        lossless = (("reliability", "reliable"),) if shared_memory_problem() else ()
         stack.enter_context(_environment(isolated_environment(domain)))
         command = DetectorCommand(
             model=choice.model,
@@ -62,7 +64,7 @@ def replay_session(
             fit=choice.fit,
             image_topic=options.image_topic,
             image_transport="raw" if message_type == IMAGE_TYPE else "compressed",
-            parameters=options.parameters,
+            parameters=(*lossless, *options.parameters),
         )
         detector = stack.enter_context(DetectorProcess(command, {}, log_folder / LOG_FILE))
         player = stack.enter_context(ReplayPlayer(NodeAddress(image_topic=options.image_topic), message_type))

@@ -18,6 +18,8 @@ from fishy_ros.evaluation.live.topic_recorder import TopicRecorder
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 
+pytestmark = pytest.mark.live
+
 FRAMES = 6
 
 

@@ -72,6 +72,7 @@ def test_a_rendered_street_gives_consistency_and_the_distance_of_confirmation(ti
     assert json.loads((tmp_path / "report.json").read_text())["consistency"]["pixels"] == result.consistency.pixels
 
 
+@pytest.mark.live
 def test_streaming_accuracy_of_a_live_replay_is_below_that_of_its_own_heatmaps_or_equal(bag, tiny_package, tmp_path):
     pytest.importorskip("rclpy", reason="the ROS client library is not installed")
     request = request_of(bag, tiny_package, tmp_path, live=LiveOptions(), regions=None, streaming=True)

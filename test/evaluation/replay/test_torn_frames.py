@@ -63,6 +63,7 @@ def test_an_offline_replay_scores_the_others_and_names_the_torn_ones(
     assert all(frame == expected[frame.id] for frame in result.score.frames)
 
 
+@pytest.mark.live
 def test_components_film_and_report_leave_torn_frames_out(street, choice, no_stages, tmp_path):
     path = write_torn_bag(tmp_path / "bag", street, {0: "torn", 3: "empty"})
     request = ReplayRequest(
