@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from fishy_ros.errors import TrainingError
+from fishy_ros.files import replacing
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.nets.registry import BACKBONES, NETWORKS
 
@@ -43,7 +43,6 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; a crash in between leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(path) as temporary:
         torch.save(checkpoint.__dict__, temporary)
 
@@ -89,20 +88,12 @@ def seen_crops(path: Path) -> int:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Have a file written beside `path` that takes its place at the end; a crash or a full disk leaves the old one.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
-    temporary = path.with_suffix(f"{path.suffix}.tmp")
+    """Replace a file as `files.replacing` does, with the errors of torch and safetensors as `TrainingError`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            yield temporary
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{path}: cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path, PurePath
 
 from fishy_ros.datasets.archives import extract
 from fishy_ros.errors import DatasetError, TrainingError
-from fishy_ros.files import file_sha256
+from fishy_ros.files import file_sha256, replacing, write_json
 
 INDEX_FILE = "index.json"
 MIB: int = 1 << 20
@@ -52,9 +51,7 @@ def pack_files(files: Iterable[Path], root: Path, out: Path, max_bytes: int, rep
             _write_shard(path, group, root)
             shards.append(Shard(path.name, path.stat().st_size, file_sha256(path)))
             report(path.name)
-        temporary = out / f"{INDEX_FILE}.tmp"
-        temporary.write_text(json.dumps({"shards": [asdict(shard) for shard in shards]}, indent=1) + "\n")
-        os.replace(temporary, out / INDEX_FILE)
+        write_json(out / INDEX_FILE, {"shards": [asdict(shard) for shard in shards]})
     except OSError as error:
         raise TrainingError(f"{out}: cannot pack: {error}") from error
     return shards
@@ -81,7 +78,7 @@ def unpack_files(packed: Path, root: Path, report: Report) -> None:
         for shard in shards:
             extract(packed / shard.name, partial)
             report(shard.name)
-        os.replace(partial, root)
+        partial.replace(root)
     except (OSError, DatasetError) as error:
         raise TrainingError(f"{root}: cannot unpack: {error}") from error
 
@@ -103,14 +100,9 @@ def _groups(files: Iterable[Path], max_bytes: int) -> Iterator[list[Path]]:
 
 
 def _write_shard(path: Path, files: Iterable[Path], root: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for file in files:
-                archive.write(file, file.relative_to(root))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for file in files:
+            archive.write(file, file.relative_to(root))
 
 
 def _read_index(packed: Path) -> list[Shard]:
