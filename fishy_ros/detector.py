@@ -121,8 +121,8 @@ class AnomalyDetector:
         """Score an image of any size, uint8 `[H, W, 3]` BGR; timings are `resize`, `inference` and `output` in ms.
 
         Raises:
-            ImageError: `image` is no such array.
-            InferenceError: the engine failed, or a score is no number in [0, 1].
+            ImageError: `image` is not such an array.
+            InferenceError: the engine failed, or a score is not a number in [0, 1].
         """
         _check_image(image)
         start = time.perf_counter()

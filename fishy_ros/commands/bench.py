@@ -300,7 +300,7 @@ def training(
     seconds: Annotated[float, typer.Option(help="How long each part is measured.")] = 10,
     out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
 ) -> None:
-    """Measure crops a second: cut, augmented, through the network, and all of it as a training runs."""
+    """Measure crops per second: cut, augmented, through the network, and all of it as a training runs."""
     import dataclasses
 
     from fishy_ros.evaluation.environment import describe_environment

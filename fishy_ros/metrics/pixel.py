@@ -110,7 +110,7 @@ class PixelAccumulator:
             frame: names the frame in errors.
 
         Raises:
-            ScoreError: the shapes differ, the score is no float32 array or an evaluated score is NaN.
+            ScoreError: the shapes differ, the score is not a float32 array or an evaluated score is NaN.
         """
         pixels = sort_frame(score, labels, frame)
         self.add(pixels)

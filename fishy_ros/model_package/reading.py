@@ -38,7 +38,7 @@ def load_model_package(path: str | Path, trusted_key: str | Path = "") -> ModelP
     Raises:
         ModelPackageError: a file is missing, damaged or of the wrong hash, a field has a value that is not allowed,
             or the signature is missing or by another key.
-        ConfigError: `trusted_key` is no public key, or the library that checks signatures is not installed.
+        ConfigError: `trusted_key` is not a public key, or the library that checks signatures is not installed.
     """
     description = find_model(path) / DESCRIPTION_FILE
     content = read_limited(description, MAX_DESCRIPTION_BYTES, ModelPackageError)

@@ -164,7 +164,7 @@ def _device_copy(array: np.ndarray[Any, Any], index: int) -> Any:
     try:
         return ort.OrtValue.ortvalue_from_numpy(array, "cuda", index)
     except Exception as error:  # the bindings raise RuntimeError and classes of their own
-        raise RuntimeUnavailableError(f"onnxruntime: cuda:{index} gives no memory: {one_line(error)}") from error
+        raise RuntimeUnavailableError(f"onnxruntime: cuda:{index} cannot allocate memory: {one_line(error)}") from error
 
 
 def _bind(bind: Any, name: str, array: np.ndarray[Any, Any]) -> None:

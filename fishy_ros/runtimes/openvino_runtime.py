@@ -32,7 +32,7 @@ class OpenVinoRuntime:
         core = ov.Core()
         if device.partition(".")[0] not in {name.partition(".")[0] for name in core.available_devices}:
             raise RuntimeUnavailableError(
-                f"openvino: device {device} is not there, OpenVINO sees {', '.join(core.available_devices) or 'none'}"
+                f"openvino: device {device} not found; OpenVINO sees {', '.join(core.available_devices) or 'none'}"
             )
         graph = package.graph(options.precision)
         content = graph.read()

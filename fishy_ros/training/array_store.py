@@ -38,7 +38,7 @@ class ArrayStore(Sequence[NDArray[np.uint8]]):
             self.data_path = path.with_suffix(DATA_SUFFIX)
             self._bytes = np.memmap(path.with_suffix(DATA_SUFFIX), np.uint8, "r")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(f"{path}: no readable store of arrays: {error}") from error
+            raise TrainingError(f"{path}: not a readable store of arrays: {error}") from error
         if len(self._bytes) != self._starts[-1]:
             raise TrainingError(f"{path}: expected {self._starts[-1]} bytes, found {len(self._bytes)}; delete it")
 

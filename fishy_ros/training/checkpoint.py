@@ -82,7 +82,9 @@ def seen_crops(path: Path) -> int:
     """
     crops = _metadata(path).get(CROPS, "")
     if not crops.isdecimal():
-        raise TrainingError(f"{path}: does not say how far the training was, so it cannot go on from there")
+        raise TrainingError(
+            f"{path}: does not say how many crops it was trained on, so training cannot continue from it"
+        )
     return int(crops)
 
 
@@ -101,7 +103,7 @@ def _metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no readable weights: {error}") from error
+        raise TrainingError(f"{path}: not readable weights: {error}") from error
 
 
 def load_weights(path: Path, model: AnomalyModel) -> None:
@@ -173,7 +175,7 @@ def _weights_of(network: str, path: Path) -> Iterator[dict[str, Tensor]]:
     try:
         yield _with_current_names(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no weights of network {network!r}: {error}") from error
+        raise TrainingError(f"{path}: not weights of network {network!r}: {error}") from error
 
 
 def _with_current_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:

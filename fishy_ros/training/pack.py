@@ -110,7 +110,7 @@ def _read_index(packed: Path) -> list[Shard]:
     try:
         shards = [Shard(**shard) for shard in json.loads(path.read_text(encoding="utf-8"))["shards"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path}: no index of packed data: {error}") from error
+        raise TrainingError(f"{path}: not an index of packed data: {error}") from error
     for shard in shards:
         if PurePath(shard.name).name != shard.name:
             raise TrainingError(f"{path}: {shard.name!r} leads out of {packed}")
