@@ -37,7 +37,7 @@ LIVE_FIXTURES = {"domain", "start_detector", "start_rig"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `live` what talks to a node, so that `./dev test` runs it after all the rest, two at a time."""
+    """Mark as `live` what talks to a node, so that `./dev test` runs it after all the rest, three at a time."""
     for item in items:
         if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.live)
