@@ -25,11 +25,12 @@ class AnomalyDetector:
 
     Not thread-safe: one thread calls `detect` at a time. Usable as a context manager.
 
-    >>> detector = AnomalyDetector("fishy-s", runtime="onnxruntime", device="cpu")
-    >>> found = detector.detect(np.zeros((720, 1280, 3), np.uint8))
-    >>> found.score.shape, found.score.dtype, found.labels.dtype
-    ((256, 512), dtype('float32'), dtype('uint8'))
-    >>> detector.close()
+    Examples:
+        >>> detector = AnomalyDetector("fishy-s", runtime="onnxruntime", device="cpu")
+        >>> found = detector.detect(np.zeros((720, 1280, 3), np.uint8))
+        >>> found.score.shape, found.score.dtype, found.labels.dtype
+        ((256, 512), dtype('float32'), dtype('uint8'))
+        >>> detector.close()
 
     Args:
         package: a loaded package, its folder, or a name that `find_model` knows.

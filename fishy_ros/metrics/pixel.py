@@ -51,11 +51,12 @@ class Curve:
 class PixelMetrics:
     """Metrics of pooled pixels; rates are fractions of 1.
 
-    >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
-    >>> labels = np.uint8([[1, 0], [1, 255]])  # 0 normal, 1 anomaly, 255 ignored
-    >>> metrics = PixelMetrics.of([(score, labels)])
-    >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
-    (0.8333, 0.5, 1.0)
+    Examples:
+        >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
+        >>> labels = np.uint8([[1, 0], [1, 255]])  # 0 normal, 1 anomaly, 255 ignored
+        >>> metrics = PixelMetrics.of([(score, labels)])
+        >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
+        (0.8333, 0.5, 1.0)
     """
 
     ap: float
@@ -88,12 +89,13 @@ class PixelMetrics:
 class PixelAccumulator:
     """Pool the pixels of a stream of frames; memory is bounded by the distinct scores, not by the frames.
 
-    >>> accumulator = PixelAccumulator()
-    >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
-    >>> _ = accumulator.update(score, np.uint8([[1, 0], [1, 255]]), "frame 1")
-    >>> metrics = accumulator.compute()
-    >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
-    (0.8333, 0.5, 1.0)
+    Examples:
+        >>> accumulator = PixelAccumulator()
+        >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
+        >>> _ = accumulator.update(score, np.uint8([[1, 0], [1, 255]]), "frame 1")
+        >>> metrics = accumulator.compute()
+        >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
+        (0.8333, 0.5, 1.0)
     """
 
     def __init__(self) -> None:
