@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def live_tests_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse a node of the harness to a test without the mark, which would run beside tests that take all processors."""
+    """Refuse a node of the harness to a test without the mark, which would run beside three busy ones."""
 
     def refuse(*_: object) -> None:
         pytest.fail(f"{request.node.nodeid} starts a node: mark it with `pytest.mark.live`")

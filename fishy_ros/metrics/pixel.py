@@ -198,26 +198,6 @@ def pixel_metrics(positives: ScoreHistogram, negatives: ScoreHistogram) -> Pixel
     )
 
 
-def false_positive_rate_at(positives: ScoreHistogram, negatives: ScoreHistogram, recall: float) -> float:
-    """Return the false positive rate at the highest threshold whose true positive rate is at least `recall`.
-
-    Args:
-        positives: anomalous score counts.
-        negatives: normal score counts.
-        recall: the true positive rate to reach, in (0, 1].
-
-    Raises:
-        ScoreError: `recall` is outside its range, or one of the histograms is empty.
-    """
-    if not 0 < recall <= 1:
-        raise ScoreError(f"a true positive rate of {recall} was asked for; expected one in (0, 1]")
-    for page in descend(positives, negatives):
-        reached = np.flatnonzero(page.tp / positives.total >= recall)
-        if reached.size:
-            return float(page.fp[reached[0]] / negatives.total)
-    raise ScoreError("a false positive rate was asked for without anomalous pixels")
-
-
 def _sorted_keys(scores: ScoreMap) -> NDArray[np.uint32]:
     keys = scores_to_keys(scores)
     keys.sort()

@@ -15,7 +15,6 @@ from fishy_ros.files import file_sha256, replacing, write_json
 
 INDEX_FILE = "index.json"
 MIB: int = 1 << 20
-MAX_SHARD_BYTES: int = 60 * MIB
 MEMBER_OVERHEAD_BYTES: int = 1024
 """What a zip needs for the name and place of a file, at most."""
 
