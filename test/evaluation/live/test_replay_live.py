@@ -266,7 +266,7 @@ def test_the_executable_replay_scores_a_running_detector_by_ros_parameters(stree
             writer.write(sample, 10_000_000_000 + index * PERIOD_NS)
     with private_domain() as domain:
         environment = {**isolated_environment(domain), "PYTHONPATH": python_path()}
-        command = DetectorCommand(choice.model, choice.runtime)
+        command = DetectorCommand(choice)
         with DetectorProcess(command, environment, tmp_path / "detector.log") as detector:
             with pytest.MonkeyPatch.context() as patch:
                 for name, value in environment.items():
