@@ -1,4 +1,4 @@
-"""Fixtures that several packages share, and the mark of the tests that run alone."""
+"""Fixtures that several packages share, and the mark of the tests that start a node."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ LIVE_FIXTURES = {"domain", "start_detector", "start_rig"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `live` what talks to a node, so that `./dev test` runs it alone and all the rest in parallel."""
+    """Mark as `live` what talks to a node, so that `./dev test` runs it after all the rest, three at a time."""
     for item in items:
         if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.live)
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def live_tests_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse a node of the harness to a test without the mark, which would run beside three others."""
+    """Refuse a node of the harness to a test without the mark, which would run beside three busy ones."""
 
     def refuse(*_: object) -> None:
         pytest.fail(f"{request.node.nodeid} starts a node: mark it with `pytest.mark.live`")

@@ -88,4 +88,4 @@ def load_statistics(path: Path) -> Statistics:
     try:
         return Statistics(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no statistics of a training run: {error}") from error
+        raise TrainingError(f"{path}: not statistics of a training run: {error}") from error

@@ -29,7 +29,7 @@ def score_of(message: Image) -> ScoreMap:
 
 
 def stages_of(message: DiagnosticArray) -> Mapping[str, float]:
-    """Return the latency by stage in ms; what is no finite number is left out."""
+    """Return the latency by stage in ms; what is not a finite number is left out."""
     stages = {}
     for status in message.status:
         for pair in status.values:

@@ -249,7 +249,7 @@ class ReplayPlayer:
             check()
             problem = discovery_problem(self._node, time.monotonic() - started)
             if problem:
-                raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
+                raise ReplayError(f"timed out after {PATIENCE_S:g} s waiting for {what}: {problem}")
             if time.monotonic() > deadline:
                 node, domain = self._address.node, self._context.get_domain_id()
                 raise ReplayError(

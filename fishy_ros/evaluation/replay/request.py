@@ -83,9 +83,9 @@ class LiveOptions:
 
     def __post_init__(self) -> None:
         if self.rate_hz is not None and not 0 < self.rate_hz <= 1000:
-            raise ConfigError(f"rate {self.rate_hz}: expected a number of frames a second in (0, 1000]")
+            raise ConfigError(f"rate {self.rate_hz}: expected a number of frames per second in (0, 1000]")
         if self.rate_hz is not None and self.lockstep:
-            raise ConfigError("a rate and lockstep were both asked for; lockstep has no rate")
+            raise ConfigError("a rate and lockstep exclude each other; lockstep plays as fast as the node answers")
         if not self.timeout_s > 0:
             raise ConfigError(f"timeout {self.timeout_s}: expected a positive number of seconds")
         if self.domain_id is not None and not 0 <= self.domain_id <= 232:

@@ -147,7 +147,7 @@ def test_a_detector_that_dies_ends_the_replay_at_once(choice, tmp_path):
 
     with pytest.raises(ReplayError, match="the detector node ended"):
         run_live(source, choice, LiveOptions(), tmp_path, kill_after_three)
-    assert time.monotonic() - started[0] < 60, "not only when it waits for the next heatmap in vain"
+    assert time.monotonic() - started[0] < 60, "before it times out waiting for the next heatmap"
 
 
 def test_a_running_node_elsewhere_is_scored(street, choice, tmp_path):
