@@ -15,7 +15,7 @@ from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import ModelPackage, write_model_package
 from fishy_ros.training.calibrate import load_calibration
 from fishy_ros.training.checkpoint import load_model
-from fishy_ros.training.config import MAX_CONFIG_BYTES
+from fishy_ros.training.config_files import MAX_CONFIG_BYTES
 from fishy_ros.training.graph import DeployedModel, export_graph
 from fishy_ros.training.heads.model import count_parameters
 from fishy_ros.training.heads.registry import create_head, require_in_graph
