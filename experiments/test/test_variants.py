@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+import typer
 import yaml
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from training.street import run_commands, write_street  # noqa: E402
 
+from experiments.synboost_timing import synboost_timing  # noqa: E402
 from fishy_ros.commands import evaluate, train  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.checkpoint import load_model, save_weights  # noqa: E402
@@ -110,6 +113,12 @@ def test_second_networks_train_and_their_heads_score(street, weights, tmp_path):
     options = (*SIZE, "--rounds", 0, "--statistics", path, "--out", tmp_path / "result.json")
     printed = call("evaluate", config, weights, *heads, *options)
     assert "synboost_network" in printed
+    app = typer.Typer()
+    app.command()(synboost_timing)
+    result = CliRunner().invoke(app, [str(weights), str(path), "--runs", "1", "--height", "64", "--width", "128"])
+    lines = [line.split() for line in result.output.splitlines()]
+    assert [line[0] for line in lines] == ["segmentation", "synthesis", "dispersion", "dissimilarity"]
+    assert all(float(line[1]) > 0 for line in lines)
 
 
 def test_second_networks_name_what_they_miss(street, weights, tmp_path):

@@ -84,7 +84,7 @@ def train(
     check_output_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     if settings.task != SEGMENTATION:
-        train_second(settings, weights, out)
+        train_second(settings, weights, out, device)
         return
     start = Start(weights, new_head, averaged, fresh)
     job = functools.partial(run_training, settings=settings, out=out, device=device, start=start, minutes=minutes)
@@ -96,7 +96,7 @@ def train(
         run_in_processes(job, processes)
 
 
-def train_second(settings: TrainConfig, weights: Path | None, out: Path) -> None:
+def train_second(settings: TrainConfig, weights: Path | None, out: Path, device: str) -> None:
     """Train a second network beside the model of `weights`."""
     from fishy_ros.errors import ConfigError
     from fishy_ros.training.second_networks import train_second_network
@@ -109,7 +109,7 @@ def train_second(settings: TrainConfig, weights: Path | None, out: Path) -> None
         if next(steps) % STEPS_SHOWN == 0:
             typer.echo(f"{time.strftime('%H:%M:%S')} {settings.task} {100 * done:.0f} %  loss {loss:.3f}")
 
-    typer.echo(str(train_second_network(settings, weights, out, show)))
+    typer.echo(str(train_second_network(settings, weights, out, device, show)))
 
 
 def run_training(

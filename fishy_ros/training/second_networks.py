@@ -44,6 +44,10 @@ class Task:
         self.model = model
         self.network = network
 
+    def to(self, device: str) -> None:
+        """Move everything that computes."""
+        self.network.to(device)
+
     def loss(self, batch: Crop) -> Tensor:
         """Return what is to become small."""
         raise NotImplementedError
@@ -89,6 +93,11 @@ class SynBoostTask(Task):
         super().__init__(model, self.second)
         self.balanced = SynBoostLoss(model, statistics)
 
+    def to(self, device: str) -> None:
+        """Move everything that computes, the generator, too."""
+        super().to(device)
+        self.balanced.synthesis.to(device)
+
     def loss(self, batch: Crop) -> Tensor:
         """Cross entropy of swapped labels and of objects without a class."""
         return self.balanced(self.second, batch.image.float(), batch.labels, batch.outlier)
@@ -104,7 +113,7 @@ TASKS: dict[str, Callable[[AnomalyModel, Statistics], Task]] = {
 
 
 def train_second_network(
-    config: TrainConfig, weights: Path, out: Path, progress: Callable[[float, float], None]
+    config: TrainConfig, weights: Path, out: Path, device: str, progress: Callable[[float, float], None]
 ) -> Path:
     """Train what `config.task` names beside the model of `weights`.
 
@@ -112,6 +121,7 @@ def train_second_network(
         config: of the training.
         weights: a weights file or a checkpoint.
         out: folder of `statistics.safetensors`, to which the result is added; what is there may be read.
+        device: `cpu`, `cuda` or `cuda:N`.
         progress: called after every step with the share that is done, and the loss.
 
     Returns:
@@ -125,9 +135,10 @@ def train_second_network(
         raise ConfigError(f"task {config.task!r} is unknown; known are {sorted(TASKS)}")
     path, sha256 = out / STATISTICS_FILE, file_sha256(weights)
     statistics = load_statistics(path, sha256)
-    model = load_model(weights).requires_grad_(False)
+    model = load_model(weights).requires_grad_(False).to(device)
     task = TASKS[config.task](model, statistics)
     initialise(task.network, config.seed)
+    task.to(device)
     schedule, optimiser = config.schedule(), torch.optim.Adam(task.network.parameters(), 1.0, BETAS)
     sources = config.open_sources()
     bank = load_object_bank(Path(config.data), config.bank, config.cache_folder)
@@ -139,13 +150,13 @@ def train_second_network(
         while crops < schedule.total and schedule.stage(crops) == stage:
             for group in optimiser.param_groups:
                 group["lr"] = config.optimiser.learning_rate * schedule.rate(crops, crops)
-            loss = task.loss(next(batches))
+            loss = task.loss(Crop(*(tensor.to(device) for tensor in next(batches))))
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(task.network.parameters(), config.optimiser.gradient_norm)
             optimiser.step()
             crops += stage.batch
             progress(crops / schedule.total, float(loss.detach()))
-    statistics.add(task.measure, task.network.state_dict())
+    statistics.add(task.measure, {name: value.cpu() for name, value in task.network.state_dict().items()})
     save_statistics(path, statistics, sha256)
     return path

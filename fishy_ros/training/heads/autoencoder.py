@@ -112,5 +112,5 @@ class AutoencoderHead(nn.Module):
 
 def normalise(image: Tensor) -> Tensor:
     """Bring grey levels 0 to 255 to about zero mean and unit variance."""
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN_BGR, STD_BGR))
+    mean, std = (torch.tensor(values, device=image.device).view(1, 3, 1, 1) for values in (MEAN_BGR, STD_BGR))
     return (image - mean) / std

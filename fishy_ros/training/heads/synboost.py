@@ -51,7 +51,7 @@ def dispersion_maps(logits: Tensor, difference: Tensor) -> Tensor:
 def predicted_classes(logits: Tensor) -> Tensor:
     """One where a class has the largest logit, the first of them where several have it: float `[B, C, h, w]`."""
     winner = logits.argmax(dim=1, keepdim=True)
-    numbers = torch.arange(logits.shape[1]).view(1, -1, 1, 1)
+    numbers = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
     return (winner == numbers).float()
 
 

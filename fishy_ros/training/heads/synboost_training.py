@@ -60,12 +60,12 @@ class SynBoostLoss:
         for number in range((len(logits) + 1) // 2):
             predicted = logits[number].argmax(dim=0).to(labels.dtype)
             known = torch.where(labels[number] == IGNORED, predicted, labels[number])
-            swapped, where = swap_labels(known.to(torch.uint8).numpy(), logits.shape[1], self.rng)
-            one_hot = F.one_hot(torch.from_numpy(swapped).long(), logits.shape[1])
+            swapped, where = swap_labels(known.to(torch.uint8).cpu().numpy(), logits.shape[1], self.rng)
+            one_hot = F.one_hot(torch.from_numpy(swapped).to(logits.device).long(), logits.shape[1])
             classes[number] = one_hot.permute(2, 0, 1).float()
             # Void pixels count nowhere here: what their class should be is not known.
             void = (outlier[number] != NORMAL) | (labels[number] == IGNORED)
-            target[number] = torch.where(void, IGNORED, torch.from_numpy(where))
+            target[number] = torch.where(void, IGNORED, torch.from_numpy(where).to(void.device))
         return classes, target
 
 
