@@ -32,6 +32,8 @@ class Group:
     heads: tuple[str, ...]
     fitted: bool = False
     """Whether some are fitted on images with pasted objects."""
+    times: int = 1
+    """Of so many times the usual number of images they learn."""
 
 
 WRAPPED = (
@@ -54,7 +56,7 @@ LANES: tuple[tuple[Group, ...], ...] = (
     ),
     (
         Group("features", ("mahalanobis", "gmm", "vim", "neco", "react", "ash", "knn", "knn_class", "deep_knn")),
-        Group("flows", ("flow", "flow_minimum", "flow_regression", "flow_input"), fitted=True),
+        Group("flows", ("flow", "flow_minimum", "flow_regression", "flow_input"), fitted=True, times=2),
     ),
 )
 """Two lanes of about the same length; a lane shares what its heads learn from images."""
@@ -86,11 +88,12 @@ def methods(
 ) -> None:
     """Measure every method on one network, and write the table."""
     check_output(out.with_name(f"{out.name}.md"))
-    shared = ["--images", str(images), "--every", str(every), "--rounds", str(rounds)]
-    lanes = [
-        [_command(group, weights, runs, lane, objects, shared) for group in groups if not quick or group.name in QUICK]
-        for lane, groups in enumerate(LANES)
-    ]
+    shared = ["--every", str(every), "--rounds", str(rounds)]
+    lanes = []
+    for number, groups in enumerate(LANES):
+        statistics = ["--statistics", str(runs / f"statistics-{number}.safetensors")]
+        wanted = [group for group in groups if not quick or group.name in QUICK]
+        lanes.append([_command(group, weights, runs, images, objects, [*shared, *statistics]) for group in wanted])
     lanes[-1] += [_of_variant(path, runs, shared) for path in variant or []]
     if not dry:
         runs.mkdir(parents=True, exist_ok=True)
@@ -105,21 +108,11 @@ def methods(
     _run(table)
 
 
-def _command(group: Group, weights: Path, runs: Path, lane: int, objects: Path, shared: list[str]) -> list[str]:
+def _command(group: Group, weights: Path, runs: Path, images: int, objects: Path, shared: list[str]) -> list[str]:
+    learnt = ["--images", str(group.times * images), *(["--objects", str(objects)] if group.fitted else [])]
     heads = [word for head in group.heads for word in ("--head", head)]
-    fitted = ["--objects", str(objects)] if group.fitted else []
-    statistics = ["--statistics", str(runs / f"statistics-{lane}.safetensors")]
-    return [
-        "evaluate",
-        CONFIG,
-        str(weights),
-        *shared,
-        *fitted,
-        *statistics,
-        "--out",
-        str(runs / f"{group.name}.json"),
-        *heads,
-    ]
+    out = ["--out", str(runs / f"{group.name}.json")]
+    return ["evaluate", CONFIG, str(weights), *learnt, *shared, *out, *heads]
 
 
 def _of_variant(weights: Path, runs: Path, shared: list[str]) -> list[str]:
