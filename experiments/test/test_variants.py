@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: training is
 from training.street import run_commands, write_street  # noqa: E402
 
 from experiments.synboost_timing import synboost_timing  # noqa: E402
-from fishy_ros.commands import evaluate, train  # noqa: E402
+from fishy_ros.commands import calibrate, evaluate, train  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.checkpoint import load_model, save_weights  # noqa: E402
 from fishy_ros.training.config import load_train_config  # noqa: E402
@@ -33,7 +33,7 @@ SIZE = ("--height", "64", "--width", "128")
 
 
 def call(*arguments) -> str:
-    return run_commands((train, evaluate), arguments)
+    return run_commands((train, evaluate, calibrate), arguments)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,8 @@ def test_second_networks_train_and_their_heads_score(street, weights, tmp_path):
     options = (*SIZE, "--rounds", 0, "--statistics", path, "--out", tmp_path / "result.json")
     printed = call("evaluate", config, weights, *heads, *options)
     assert "synboost_network" in printed
+    calibration = ("--head", "synboost_network", "--statistics", path, "--images", 2, "--out", tmp_path / "calibrated")
+    assert "of normal pixels" in call("calibrate", config, weights, *SIZE, *calibration)
     app = typer.Typer()
     app.command()(synboost_timing)
     result = CliRunner().invoke(app, [str(weights), str(path), "--runs", "1", "--height", "64", "--width", "128"])
