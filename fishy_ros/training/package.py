@@ -13,7 +13,7 @@ from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import ModelPackage, OtherScore, score_output, write_model_package
-from fishy_ros.training.config import MAX_CONFIG_BYTES
+from fishy_ros.training.config_files import MAX_CONFIG_BYTES
 from fishy_ros.training.deployment import DEFAULT, load_deployment
 from fishy_ros.training.graph import export_graph
 from fishy_ros.training.heads.model import count_parameters
