@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
-from fishy_ros.training.config import MAX_CONFIG_BYTES, TrainConfig, build_train_config
+from fishy_ros.training.config import TrainConfig, build_train_config
+from fishy_ros.training.config_files import merge, read_config_file, read_mapping
 
 _KEYS = {"base", "common", "variants"}
 _VARIANT_KEYS = {"name", "what", "change"}
@@ -64,9 +64,9 @@ def load_plan(path: Path, data: str | None = None, epochs: float | None = None) 
     Raises:
         ConfigError: a file cannot be read, a key is missing, unknown or ill-typed, or variants are not comparable.
     """
-    content = _mapping(path)
+    content = read_mapping(path)
     _check_keys(content, _KEYS, str(path))
-    shared = merge(_mapping(path.parent / str(content["base"])), content["common"] or {}, f"{path}: common")
+    shared = merge(read_config_file(path.parent / str(content["base"])), content["common"] or {}, f"{path}: common")
     if data is not None:
         shared = merge(shared, {"data": data}, "data")
     if not isinstance(content["variants"], list) or not content["variants"]:
@@ -83,25 +83,6 @@ def load_plan(path: Path, data: str | None = None, epochs: float | None = None) 
         common = _of_length(common, epochs)
         variants = [dataclasses.replace(variant, config=_of_length(variant.config, epochs)) for variant in variants]
     return AblationPlan(common, tuple(variants))
-
-
-def merge(base: Mapping[str, Any], change: object, where: str) -> dict[str, Any]:
-    """Return `base` with the values of `change`, mappings within mappings merged likewise.
-
-    Raises:
-        ConfigError: `change` is no mapping.
-
-    >>> merge({"a": 1, "b": {"c": [2], "d": 3}}, {"b": {"c": []}}, "here")
-    {'a': 1, 'b': {'c': [], 'd': 3}}
-    """
-    if not isinstance(change, Mapping):
-        raise ConfigError(f"{where}: expected a mapping, found {change!r}")
-    merged = dict(base)
-    for key, value in change.items():
-        old = merged.get(key)
-        inner = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value, f"{where}: {key}") if inner else value  # type: ignore[arg-type]
-    return merged
 
 
 def _variant(item: object, shared: Mapping[str, Any], where: str) -> Variant:
@@ -123,13 +104,6 @@ def _of_length(config: TrainConfig, epochs: float) -> TrainConfig:
     factor = epochs / sum(stage.epochs for stage in config.stages)
     stages = tuple(dataclasses.replace(stage, epochs=factor * stage.epochs) for stage in config.stages)
     return dataclasses.replace(config, stages=stages)
-
-
-def _mapping(path: Path) -> Mapping[str, Any]:
-    content = parse_yaml(read_limited(path, MAX_CONFIG_BYTES, ConfigError), path, ConfigError)
-    if not isinstance(content, Mapping):
-        raise ConfigError(f"{path}: expected a mapping, found {type(content).__name__}")
-    return content
 
 
 def _check_keys(content: Mapping[str, Any], expected: set[str], where: str) -> None:

@@ -23,18 +23,24 @@ def calibrate(
     objects: Annotated[
         Path | None, typer.Option(help="Objects to paste into training images, for heads fitted on anomalies.")
     ] = None,
+    statistics: Annotated[
+        Path | None,
+        typer.Option(help="File of what heads learn from images; what it holds is not measured, nor trained, again."),
+    ] = None,
     height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
     """Calibrate a head on normal images; writes `statistics.safetensors` and `calibration.json`."""
     from rich.progress import track
 
+    from fishy_ros.files import file_sha256
     from fishy_ros.training.calibrate import measure_calibration, normal_images
     from fishy_ros.training.checkpoint import load_model
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.heads.registry import create_head, require_in_graph
+    from fishy_ros.training.heads.spec import Statistics
     from fishy_ros.training.pasted import pasted_images
-    from fishy_ros.training.statistics import measure_statistics, save_statistics
+    from fishy_ros.training.statistics import load_statistics, measure_statistics, save_statistics
 
     require_in_graph(head)
     settings = load_train_config(config)
@@ -44,9 +50,11 @@ def calibrate(
     sources = settings.open_sources(data)
     street = list(track(normal_images(sources, images, height, width), "reading images", total=images))
     pasted = pasted_images(sources, objects, images, height, width) if objects else None
-    statistics = measure_statistics(model, [head], track(street, "statistics"), pasted)
-    save_statistics(folder / "statistics.safetensors", statistics)
-    measured = measure_calibration(head, model, create_head(head, model, statistics), track(street, "calibration"))
+    sha256 = file_sha256(checkpoint)
+    known = Statistics() if statistics is None else load_statistics(statistics, sha256)
+    found = measure_statistics(model, [head], track(street, "statistics"), pasted, known)
+    save_statistics(folder / "statistics.safetensors", found, sha256)
+    measured = measure_calibration(head, model, create_head(head, model, found), track(street, "calibration"))
     measured.save(folder / "calibration.json")
     for share, threshold in zip(measured.shares, measured.thresholds, strict=True):
         typer.echo(f"heatmap above {threshold:.4f}: {100 * share:g} % of normal pixels")

@@ -31,6 +31,14 @@ def evaluate(
     maps: Annotated[
         Path | None, typer.Option(help="Folder for score maps, SET/HEAD/NAME.npy, which `fishy score` reads.")
     ] = None,
+    statistics: Annotated[
+        Path | None,
+        typer.Option(help="File of what heads learn from images: read where it holds that, else measured and added."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Labelled set of the configuration to score, by the end of its path; repeatable."),
+    ] = None,
     every: Annotated[int, typer.Option(help="Count every N-th row and column of the labels only.", min=1)] = 1,
     rounds: Annotated[int, typer.Option(help="How often each head is timed; 0 measures no costs.", min=0)] = 15,
     height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
@@ -46,9 +54,10 @@ def evaluate(
     from fishy_ros.training.head_study import HeadStudy, study_table
 
     names = tuple(head or ())
-    study = HeadStudy(
-        load_train_config(config), data, weights, names, images, height, width, objects, maps, every, rounds
-    )
+    settings = load_train_config(config)
+    if set_:
+        settings = dataclasses.replace(settings, validation=settings.validation.only(tuple(set_)))
+    study = HeadStudy(settings, data, weights, names, images, height, width, objects, maps, every, rounds, statistics)
     console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task("evaluating", total=study.steps)

@@ -22,6 +22,13 @@ def export(
     calibration: Annotated[
         Path | None, typer.Option(help="Output folder of `fishy calibrate`. Default: the folder of the checkpoint.")
     ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further score of the same network, NAME=FOLDER with the output of `fishy calibrate`; repeatable. It "
+            "is then used as MODEL:NAME."
+        ),
+    ] = None,
     report: Annotated[
         list[str] | None,
         typer.Option(help="Replay report of this model to quote in its card, NAME=report.json; repeatable."),
@@ -66,15 +73,21 @@ def export(
     normal = training_pictures(config, data, baseline_images)
     if sizes and normal is None:
         raise ConfigError("--reduced needs normal images: give --config")
-    reports = {name: Path(path) for name, _, path in (entry.partition("=") for entry in report or [])}
+    reports, scores = _paths(report), _paths(score)
     folder = calibration or checkpoint.parent
-    package = build_package(checkpoint, folder, description, out, height, width, reports)
+    package = build_package(checkpoint, folder, description, out, height, width, reports, scores)
     package = add_precisions(package, wanted, pictures)
     if normal is not None:
         for size in sizes:
-            package = add_reduced_size(package, checkpoint, folder, size, normal())
+            package = add_reduced_size(package, checkpoint, folder, size, normal(), scores)
         if baseline_images:
+            for name in scores:
+                write_baseline(package.with_score(name), normal())
             package = write_baseline(package, normal())
     typer.echo(
         f"{package.folder}: {package.name} {package.version}, sha256 {package.sha256}, {', '.join(package.precisions)}"
     )
+
+
+def _paths(entries: list[str] | None) -> dict[str, Path]:
+    return {name: Path(path) for name, _, path in (entry.partition("=") for entry in entries or [])}

@@ -69,6 +69,7 @@ def _show(package: ModelPackage, console: Console) -> None:
     from rich.markdown import Markdown
     from rich.table import Table
 
+    from fishy_ros.model_package.description import SCORE_SEPARATOR
     from fishy_ros.terminal import printable
 
     facts = Table.grid(padding=(0, 2))
@@ -82,6 +83,10 @@ def _show(package: ModelPackage, console: Console) -> None:
         "engines": "; ".join(f"{e.path.name} by {e.library} for {', '.join(e.targets)}" for e in package.engines)
         or "none",
         "classes": ", ".join(f"{item.id} {item.name}" for item in package.classes),
+        "further scores": "; ".join(
+            f"{package.name}{SCORE_SEPARATOR}{name}: {score.description}" for name, score in package.scores.items()
+        )
+        or "none",
         "score": f"{package.calibration.meaning} (default threshold {package.calibration.default_threshold:g})",
         "training data": "; ".join(package.training_data),
         "license": package.license,

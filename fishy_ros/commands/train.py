@@ -74,7 +74,7 @@ def train(
     ] = True,
 ) -> None:
     """Train a network; an interrupted run resumes."""
-    from fishy_ros.training.config import load_train_config, with_larger_batches
+    from fishy_ros.training.config import SEGMENTATION, load_train_config, with_larger_batches
 
     settings = with_larger_batches(load_train_config(config), batch_factor)
     if data is not None:
@@ -83,6 +83,9 @@ def train(
     settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=every))
     check_output_folder(out)
     out.mkdir(parents=True, exist_ok=True)
+    if settings.task != SEGMENTATION:
+        train_second(settings, weights, out, device)
+        return
     start = Start(weights, new_head, averaged, fresh)
     job = functools.partial(run_training, settings=settings, out=out, device=device, start=start, minutes=minutes)
     if processes == 1:
@@ -91,6 +94,22 @@ def train(
         from fishy_ros.training.parallel import run_in_processes
 
         run_in_processes(job, processes)
+
+
+def train_second(settings: TrainConfig, weights: Path | None, out: Path, device: str) -> None:
+    """Train a second network beside the model of `weights`."""
+    from fishy_ros.errors import ConfigError
+    from fishy_ros.training.second_networks import train_second_network
+
+    if weights is None:
+        raise ConfigError(f"task {settings.task!r} reads a trained network; name its weights with --weights")
+    steps = itertools.count(1)
+
+    def show(done: float, loss: float) -> None:
+        if next(steps) % STEPS_SHOWN == 0:
+            typer.echo(f"{time.strftime('%H:%M:%S')} {settings.task} {100 * done:.0f} %  loss {loss:.3f}")
+
+    typer.echo(str(train_second_network(settings, weights, out, device, show)))
 
 
 def run_training(

@@ -6,7 +6,9 @@ from fishy_ros.model_package.description import (
     EngineFile,
     GraphFile,
     ModelPackage,
+    OtherScore,
     ReducedGraph,
+    score_output,
 )
 from fishy_ros.model_package.finding import DEFAULT_MODEL, find_model, list_models, model_folders
 from fishy_ros.model_package.reading import load_model_package
@@ -27,6 +29,7 @@ __all__ = [
     "EngineFile",
     "GraphFile",
     "ModelPackage",
+    "OtherScore",
     "ReducedGraph",
     "SemanticClass",
     "Spread",
@@ -40,6 +43,7 @@ __all__ = [
     "list_models",
     "load_model_package",
     "model_folders",
+    "score_output",
     "sign_description",
     "write_model_package",
 ]

@@ -17,6 +17,8 @@ from fishy_ros.types import SemanticClass
 
 DESCRIPTION_FILE = "model.yaml"
 CARD_FILE = "card.md"
+SCORE_SEPARATOR = ":"
+"""Between the name of a package and that of one of its scores, as in `fishy-s:anywhere`."""
 FULL_PRECISION = "fp32"
 MAX_DESCRIPTION_BYTES = 256 * 1024
 MAX_CARD_BYTES = 1024 * 1024
@@ -100,6 +102,21 @@ class EngineFile:
         return _read_checked(self.path, self.sha256)
 
 
+def score_output(name: str) -> str:
+    """Name the output of a graph that gives a further score."""
+    return f"score_{name}"
+
+
+@dataclass(frozen=True)
+class OtherScore:
+    """A further score that the graphs of a package give beside the default one, with what its values mean."""
+
+    description: str
+    output: str
+    calibration: Calibration
+    baseline: Baseline | None = None
+
+
 @dataclass(frozen=True)
 class ReducedGraph:
     """The model for images of a smaller size (px); its heatmap is calibrated so that it means the same."""
@@ -117,6 +134,8 @@ class ModelPackage:
     precision (`fp16`, `int8`), or a precision and the one runtime that it is for (`int8-tensorrt`), to its graph.
     `reduced` are graphs with a smaller input for a machine that is too slow, the largest first. `baseline` says what
     normal input looks like, None where that was not measured. `engines` are graphs that were compiled ahead of time.
+    `scores` are what the graphs give beside the default score, by name; `chosen_score` is the one that is read, empty
+    for the default. `score_outputs` names the outputs of all scores.
     """
 
     name: str
@@ -140,6 +159,29 @@ class ModelPackage:
     reduced: tuple[ReducedGraph, ...] = ()
     baseline: Baseline | None = None
     engines: tuple[EngineFile, ...] = ()
+    scores: Mapping[str, OtherScore] = field(default_factory=dict)
+    chosen_score: str = ""
+    score_outputs: tuple[str, ...] = ("score",)
+
+    def with_score(self, name: str) -> ModelPackage:
+        """Return the package as if its further score `name` were the one that it gives.
+
+        Raises:
+            ConfigError: it has no such score.
+        """
+        if name not in self.scores:
+            known = ", ".join(self.scores) or "none"
+            raise ConfigError(f"{self.name} ({self.folder}) has no score {name!r} beside its own; it has {known}")
+        score = self.scores[name]
+        return replace(
+            self,
+            name=f"{self.name}{SCORE_SEPARATOR}{name}",
+            description=score.description,
+            calibration=score.calibration,
+            baseline=score.baseline,
+            score_name=score.output,
+            chosen_score=name,
+        )
 
     @property
     def precisions(self) -> tuple[str, ...]:

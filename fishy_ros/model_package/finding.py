@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fishy_ros.errors import ModelPackageError
-from fishy_ros.model_package.description import DESCRIPTION_FILE
+from fishy_ros.model_package.description import DESCRIPTION_FILE, SCORE_SEPARATOR
 
 DEFAULT_MODEL = "fishy-s"
 """The model that is used when nothing else is asked for."""
@@ -45,6 +45,17 @@ def _find(name_or_path: str) -> Path:
     known = ", ".join(folder.name for folder in list_models()) or "none"
     places = ", ".join(str(folder) for folder in model_folders()) or f"no folder; set {SEARCH_PATH_VARIABLE}"
     raise ModelPackageError(f"model {name_or_path!r}: no such package; looked in {places}; found: {known}")
+
+
+def split_score(name_or_path: str | Path) -> tuple[str, str]:
+    """Split `fishy-s:anywhere` into a package and one of its scores; the score is empty where none is named.
+
+    >>> split_score("fishy-s:anywhere")
+    ('fishy-s', 'anywhere')
+    """
+    text = str(name_or_path)
+    package, separator, score = text.rpartition(SCORE_SEPARATOR)
+    return (package, score) if separator and not Path(text).exists() else (text, "")
 
 
 def list_models() -> tuple[Path, ...]:

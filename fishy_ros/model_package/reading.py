@@ -17,10 +17,11 @@ from fishy_ros.model_package.description import (
     EngineFile,
     GraphFile,
     ModelPackage,
+    OtherScore,
     ReducedGraph,
 )
 from fishy_ros.model_package.fields import Fields, as_fraction
-from fishy_ros.model_package.finding import find_model
+from fishy_ros.model_package.finding import find_model, split_score
 from fishy_ros.model_package.signing import verify_signature
 from fishy_ros.types import SemanticClass
 
@@ -32,21 +33,25 @@ MAX_SIDE = 16384
 def load_model_package(path: str | Path, trusted_key: str | Path = "") -> ModelPackage:
     """Load the model package at a folder, at its `model.yaml`, or of a name that `find_model` knows.
 
+    `PACKAGE:SCORE` chooses a score that the package gives beside its own, as `ModelPackage.with_score` does.
+
     With `trusted_key`, the file of a public key, the description must be signed by that key; it holds the hashes of
     all graphs, so they are covered too.
 
     Raises:
         ModelPackageError: a file is missing, damaged or of the wrong hash, a field has a value that is not allowed,
             or the signature is missing or by another key.
-        ConfigError: `trusted_key` is not a public key, or the library that checks signatures is not installed.
+        ConfigError: `trusted_key` is not a public key, the library that checks signatures is not installed, or the
+            package has no such score.
     """
-    description = find_model(path) / DESCRIPTION_FILE
+    name, score = split_score(path)
+    description = find_model(name) / DESCRIPTION_FILE
     content = read_limited(description, MAX_DESCRIPTION_BYTES, ModelPackageError)
     if trusted_key:
         verify_signature(content, description, Path(trusted_key))
     package = parse_description(content, description)
     package.graph().read()
-    return package
+    return package.with_score(score) if score else package
 
 
 def parse_description(content: bytes, path: Path) -> ModelPackage:
@@ -62,6 +67,8 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
     image, outputs = fields.mapping("input"), fields.mapping("outputs", optional=True)
     graph = _graph_file(fields.mapping("graph"))
     color_order = image.text("color_order", "bgr")
+    score_name = outputs.mapping("score", optional=True).text("name", "score")
+    scores = _scores(fields.mapping("scores", optional=True))
     if color_order != "bgr":
         raise image.error("color_order", "'bgr': the graph converts BGR to what the network expects")
     return ModelPackage(
@@ -81,11 +88,13 @@ def parse_description(content: bytes, path: Path) -> ModelPackage:
         metrics=fields.mapping("metrics", optional=True).values,
         variants=_variants(fields.mapping("variants", optional=True)),
         input_name=image.text("name", "image"),
-        score_name=outputs.mapping("score", optional=True).text("name", "score"),
+        score_name=score_name,
         labels_name=outputs.mapping("labels", optional=True).text("name", "labels"),
         reduced=_reduced(fields),
         baseline=read_baseline(fields.mapping("baseline", optional=True)),
         engines=_engines(fields),
+        scores=scores,
+        score_outputs=(score_name, *(score.output for score in scores.values())),
     )
 
 
@@ -120,6 +129,19 @@ def _variants(fields: Fields) -> dict[str, GraphFile]:
     if FULL_PRECISION in fields.values:
         raise fields.error(FULL_PRECISION, "no variant of that name, which belongs in `graph`")
     return {precision: _graph_file(fields.mapping(precision)) for precision in fields.values}
+
+
+def _scores(fields: Fields) -> dict[str, OtherScore]:
+    scores = {}
+    for name in fields.values:
+        entry = fields.mapping(name)
+        scores[name] = OtherScore(
+            entry.text("description"),
+            entry.text("output"),
+            _calibration(entry.mapping("calibration")),
+            read_baseline(entry.mapping("baseline", optional=True)),
+        )
+    return scores
 
 
 def _reduced(fields: Fields) -> tuple[ReducedGraph, ...]:

@@ -17,6 +17,7 @@ from fishy_ros.model_package.description import (
     Calibration,
     EngineFile,
     ModelPackage,
+    OtherScore,
 )
 from fishy_ros.model_package.reading import FORMAT, load_model_package, read_document
 from fishy_ros.types import SemanticClass
@@ -38,12 +39,13 @@ def write_model_package(
     metrics: Mapping[str, object] | None = None,
     variants: Mapping[str, str | Path] | None = None,
     card: str | None = None,
+    scores: Mapping[str, OtherScore] | None = None,
 ) -> ModelPackage:
     """Write a package into `folder` (made if need be) and return it as read back from there.
 
     `graph` is the ONNX file in full precision and `variants` maps `fp16`, `int8`, ... to further ones; they are
     copied as `model.onnx`, `model.fp16.onnx`, ... unless they are there already. `card` is the text of `card.md`.
-    `metrics` may hold texts, numbers, lists and mappings.
+    `metrics` may hold texts, numbers, lists and mappings. `scores` are what the graphs give beside the default score.
 
     Raises:
         ModelPackageError: a graph cannot be read, or the description would not be readable again.
@@ -59,11 +61,7 @@ def write_model_package(
         "outputs": {"score": {"name": "score"}, "labels": {"name": "labels"}},
         "graph": _place(Path(graph), folder, "model.onnx"),
         "classes": [{"id": item.id, "name": item.name, "color": list(item.color)} for item in classes],
-        "calibration": {
-            "meaning": calibration.meaning,
-            "default_threshold": calibration.default_threshold,
-            "normal_share_above": [list(pair) for pair in calibration.normal_share_above],
-        },
+        "calibration": _calibration_entry(calibration),
         "license": license,
         "training_data": list(training_data),
         "metrics": dict(metrics or {}),
@@ -72,11 +70,29 @@ def write_model_package(
         document["variants"] = {
             precision: _place(Path(path), folder, f"model.{precision}.onnx") for precision, path in variants.items()
         }
+    if scores:
+        document["scores"] = {score: _score_entry(entry) for score, entry in scores.items()}
     text = _dump(document, folder / DESCRIPTION_FILE)
     if card is not None:
         _replace(folder / CARD_FILE, card)
     _replace(folder / DESCRIPTION_FILE, text)
     return load_model_package(folder)
+
+
+def _calibration_entry(calibration: Calibration) -> dict[str, object]:
+    return {
+        "meaning": calibration.meaning,
+        "default_threshold": calibration.default_threshold,
+        "normal_share_above": [list(pair) for pair in calibration.normal_share_above],
+    }
+
+
+def _score_entry(score: OtherScore) -> dict[str, object]:
+    return {
+        "description": score.description,
+        "output": score.output,
+        "calibration": _calibration_entry(score.calibration),
+    }
 
 
 def add_variants(package: ModelPackage, graphs: Mapping[str, str | Path]) -> ModelPackage:
@@ -154,13 +170,20 @@ def _engine_entry(engine: EngineFile) -> dict[str, object]:
 def add_baseline(package: ModelPackage, baseline: Baseline) -> ModelPackage:
     """Write what normal input looks like into a package's description, and return it as read back.
 
+    It goes beside the score that is chosen: a part of it is about the score.
+
     Raises:
         ModelPackageError: the package cannot be written.
     """
     path = package.folder / DESCRIPTION_FILE
-    document = {**read_document(path), "baseline": baseline_document(baseline)}
+    document = read_document(path)
+    place = document
+    if package.chosen_score:
+        place = document["scores"][package.chosen_score]  # type: ignore[index]
+    place["baseline"] = baseline_document(baseline)
     _replace(path, _dump(document, path))
-    return load_model_package(package.folder)
+    written = load_model_package(package.folder)
+    return written.with_score(package.chosen_score) if package.chosen_score else written
 
 
 class _Dumper(yaml.SafeDumper):

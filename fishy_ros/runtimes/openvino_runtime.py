@@ -41,7 +41,7 @@ class OpenVinoRuntime(HostBuffers):
             compiled = core.compile_model(model, device, settings.properties(device, threads))
         except RuntimeError as error:
             raise ModelPackageError(f"{graph.path}: OpenVINO cannot compile the graph: {one_line(error)}") from error
-        names = {package.input_name, package.score_name, package.labels_name}
+        names = {package.input_name, *package.score_outputs, package.labels_name}
         height, width = check_signature(
             package, graph.path, _tensors(compiled.inputs, names), _tensors(compiled.outputs, names)
         )

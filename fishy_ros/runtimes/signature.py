@@ -35,20 +35,19 @@ def check_signature(
     if list(inputs) != [expected]:
         raise ModelPackageError(f"{file}: expected one input {expected}, the graph has {_list(inputs)}")
     by_name = {tensor.name: tensor for tensor in outputs}
-    score, labels = by_name.get(package.score_name), by_name.get(package.labels_name)
+    scores, labels = [by_name.get(name) for name in package.score_outputs], by_name.get(package.labels_name)
     if (
-        score is None
-        or labels is None
-        or (score.dtype, labels.dtype) != ("float32", "uint8")
-        or len(score.shape) != 3
-        or score.shape != labels.shape
-        or score.shape[0] != 1
+        labels is None
+        or labels.dtype != "uint8"
+        or len(labels.shape) != 3
+        or labels.shape[0] != 1
+        or any(score is None or (score.dtype, score.shape) != ("float32", labels.shape) for score in scores)
     ):
+        wanted = "".join(f"`{name}` float32 [1, h, w] and " for name in package.score_outputs)
         raise ModelPackageError(
-            f"{file}: expected outputs `{package.score_name}` float32 [1, h, w] and `{package.labels_name}` uint8 "
-            f"[1, h, w], the graph has {_list(outputs)}"
+            f"{file}: expected outputs {wanted}`{package.labels_name}` uint8 [1, h, w], the graph has {_list(outputs)}"
         )
-    _, height, width = score.shape
+    _, height, width = labels.shape
     if not height or not width or height > package.input_height or width > package.input_width:
         raise ModelPackageError(
             f"{file}: expected outputs of a fixed size up to {package.input_height} x {package.input_width}, "

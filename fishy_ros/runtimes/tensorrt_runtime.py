@@ -68,7 +68,8 @@ class TensorRtRuntime:
         self._execution = ExecutionContext(self._library, self._loaded.engine, cache, key)
         self._context: Any = self._execution.context
         self._image = self._allocate(package.input_name, package.input_shape, np.uint8)
-        self._score = self._allocate(package.score_name, (1, height, width), np.float32)
+        scores = {name: self._allocate(name, (1, height, width), np.float32) for name in package.score_outputs}
+        self._score = scores[package.score_name]  # the others are written, too, and stay on the device
         self._labels = self._allocate(package.labels_name, (1, height, width), np.uint8)
         self._stream = CudaStream()
         self._queue()  # the first run allocates, which a capture must not

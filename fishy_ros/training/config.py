@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fishy_ros.deprecated_names import TRAINING_KEYS, with_current_keys
-from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.augment import AugmentConfig
+from fishy_ros.training.config_files import read_config_file
 from fishy_ros.training.losses import LossConfig
 from fishy_ros.training.object_bank import BankConfig
 from fishy_ros.training.paste import PasteConfig
@@ -22,7 +22,7 @@ from fishy_ros.training.sources import MAX_WIDTH, SourceConfig, TrainingSource, 
 from fishy_ros.training.validation import ValidationConfig
 
 Section = TypeVar("Section")
-MAX_CONFIG_BYTES = 256 * 1024
+SEGMENTATION: str = "segmentation"
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class TrainConfig:
     stages: tuple[StageConfig, ...]
     size: str = "s"
     """Name of the network, one of `fishy_ros.training.nets.registry.NETWORKS`."""
+    task: str = SEGMENTATION
+    """What is trained: the network with its learned head, or a second network (`second_networks.TASKS`)."""
     seed: int = 1
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     paste: PasteConfig = field(default_factory=PasteConfig)
@@ -114,13 +116,12 @@ def with_larger_batches(config: TrainConfig, factor: int) -> TrainConfig:
 
 
 def load_train_config(path: Path) -> TrainConfig:
-    """Read and check a training configuration.
+    """Read and check a training configuration; its `base`, if it names one, gives what it does not say.
 
     Raises:
-        ConfigError: the file is missing, no YAML mapping, or has an unknown, missing or ill-typed key.
+        ConfigError: a file is missing, no YAML mapping, or has an unknown, missing or ill-typed key.
     """
-    content = parse_yaml(read_limited(path, MAX_CONFIG_BYTES, ConfigError), path, ConfigError)
-    return build_train_config(content, str(path))
+    return build_train_config(read_config_file(path), str(path))
 
 
 def build_train_config(content: object, where: str) -> TrainConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,8 +15,10 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from fishy_ros.training.augment import AugmentConfig, change_photometry, random_crop
+from fishy_ros.training.four_way_split import split_at, target_centre, whole_street
 from fishy_ros.training.object_bank import ObjectBank
-from fishy_ros.training.paste import PasteConfig, populate
+from fishy_ros.training.paste import PasteConfig, Scene, populate
+from fishy_ros.training.schedule import StageConfig
 from fishy_ros.training.sources import SURE, TrainingSource
 
 STRIDE: int = 4
@@ -33,6 +36,11 @@ class Crop(NamedTuple):
     labels: Tensor
     weight: Tensor
     outlier: Tensor
+
+
+def crop_augment(config: AugmentConfig, stage: StageConfig) -> AugmentConfig:
+    """Return the augmentation with the size and the zoom of a stage's crops."""
+    return dataclasses.replace(config, height=stage.height, width=stage.width, scale=stage.scale)
 
 
 class CropStream(IterableDataset[Crop]):
@@ -60,11 +68,25 @@ class CropStream(IterableDataset[Crop]):
         chances = chances / chances.sum()
         while True:
             source = self.sources[int(rng.choice(len(self.sources), p=chances))]
-            yield self._draw(source, rng)
+            yield from (self._finish(scene, rng) for scene in self._scenes(source, rng))
 
-    def _draw(self, source: TrainingSource, rng: Generator) -> Crop:
-        scene = random_crop(source.load(int(rng.integers(len(source)))), self.augment, rng)
-        populate(scene, self.bank, self.paste, rng)
+    def _scenes(self, source: TrainingSource, rng: Generator) -> Iterator[Scene]:
+        """Yield a crop of an image, or four around an outlier."""
+        image = source.load(int(rng.integers(len(source))))
+        if self.paste.four_way:
+            street = whole_street(image, self.augment, rng)
+            populate(street, self.bank, self.paste, rng)
+            centre = target_centre(street, rng)
+            if centre is not None:
+                yield from split_at(street, centre, self.augment.height, self.augment.width)
+                return
+        scene = random_crop(image, self.augment, rng)
+        if not self.paste.four_way:
+            populate(scene, self.bank, self.paste, rng)
+        yield scene
+
+    def _finish(self, scene: Scene, rng: Generator) -> Crop:
+        """Change light and color, and turn everything into tensors."""
         image = change_photometry(scene.image, self.augment.photometric, rng)
         return Crop(
             torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from fishy_ros.datasets.registry import open_dataset
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import resize_score
 from fishy_ros.metrics.misclassification import MisclassificationAccumulator, MisclassificationMetrics
@@ -21,6 +20,7 @@ from fishy_ros.metrics.segmentation import SegmentationAccumulator, Segmentation
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.sources import image_files, read_image, read_map
 from fishy_ros.training.statistics import to_tensor
+from fishy_ros.types import Sample
 
 Progress = Callable[[], None]
 """Called after every image."""
@@ -61,14 +61,14 @@ class HeadMetrics:
 def evaluate_heads(
     model: AnomalyModel,
     heads: Mapping[str, nn.Module],
-    root: Path,
+    samples: Iterable[Sample],
     height: int,
     width: int,
     progress: Progress,
     maps: Path | None = None,
     every: int = 1,
 ) -> dict[str, HeadMetrics]:
-    """Score the set below `root` (`images/`, `labels/` with 0, 1 and 255) with every head.
+    """Score labelled frames with every head.
 
     The network runs once an image of `height` x `width`. Scores are resized to the labels bilinearly, as everywhere
     in the project; of the labels every `every`-th row and column counts. `maps` gets `HEAD/NAME.npy`, float32 at half
@@ -79,7 +79,7 @@ def evaluate_heads(
     images = {name: PerImageAccumulator() for name in heads}
     for folder in [maps / name for name in heads] if maps is not None else []:
         folder.mkdir(parents=True, exist_ok=True)
-    for sample in open_dataset("folder", root):
+    for sample in samples:
         if sample.labels is None:
             continue
         image = to_tensor(sample.image, height, width).to(model.mean.device)

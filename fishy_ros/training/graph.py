@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fishy_ros.model_package import score_output
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.nets.blocks import upsample
+from fishy_ros.training.nets.network import NetOutput
 from fishy_ros.training.tensorrt_rules import check_for_tensorrt
 
 OPSET: int = 18
@@ -29,30 +31,52 @@ class ScoreScale:
     width: float
 
 
+class OncePerImage(nn.Module):
+    """A head that several scores of a graph read, computed once."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+        self._seen: tuple[NetOutput, Tensor] | None = None
+
+    def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
+        """Score `[B, h, w]` of the head."""
+        if self._seen is None or self._seen[0] is not features:
+            self._seen = features, self.head(logits, features, image)
+        return self._seen[1]
+
+
 class DeployedModel(nn.Module):
     """Everything between the camera's bytes and the published heatmap.
 
     The heatmap is 0.5 (1 + z / (1 + |z|)) with z = (raw - centre) / width: strictly increasing, within [0, 1], and
     unlike a sigmoid still fine-grained in float32 far from the centre. Outputs have half the size of the input.
+
+    `others` are further scores of the same network by name, each an output `score_NAME`.
     """
 
-    def __init__(self, model: AnomalyModel, head: nn.Module, scale: ScoreScale) -> None:
+    def __init__(
+        self,
+        model: AnomalyModel,
+        head: nn.Module,
+        scale: ScoreScale,
+        others: Mapping[str, tuple[nn.Module, ScoreScale]] | None = None,
+    ) -> None:
         super().__init__()
+        others = others or {}
         self.model = model
-        self.head = head
-        self.scale = scale
+        self.heads = nn.ModuleList([head, *(other for other, _ in others.values())])
+        self.scales = [scale, *(scale for _, scale in others.values())]
+        self.outputs = ("score", "labels", *map(score_output, others))
 
-    def raw_score(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Uncalibrated score and class logits at 1/4 resolution of a float image `[1, 3, H, W]`."""
-        net = self.model.net(self.model.normalise(image))
-        return self.head(net.logits, net, image), net.logits
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Map uint8 `[1, H, W, 3]` to `score` float32 and `labels` uint8, both `[1, H/2, W/2]`."""
-        score, logits = self.raw_score(as_planes(image))
-        z = (upsample(score[:, None], 2).squeeze(1) - self.scale.centre) / self.scale.width
-        heatmap = 0.5 + 0.5 * z / (1 + z.abs())
-        return heatmap, _labels(logits)
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Map uint8 `[1, H, W, 3]` to a score float32, `labels` uint8 and further scores, all `[1, H/2, W/2]`."""
+        pixels = as_planes(image)
+        net = self.model.net(self.model.normalise(pixels))
+        scores = [
+            _heatmap(head(net.logits, net, pixels), scale) for head, scale in zip(self.heads, self.scales, strict=True)
+        ]
+        return scores[0], _labels(net.logits), *scores[1:]
 
 
 class NetworkAlone(nn.Module):
@@ -69,7 +93,7 @@ class NetworkAlone(nn.Module):
 
 def export_graph(deployed: DeployedModel, height: int, width: int, path: Path) -> None:
     """Write the ONNX graph of a model package for images of one size (multiples of `net.multiple`) and check it."""
-    export_module(deployed, ("score", "labels"), height, width, path)
+    export_module(deployed, deployed.outputs, height, width, path)
 
 
 def export_network(model: AnomalyModel, height: int, width: int, path: Path) -> None:
@@ -120,6 +144,11 @@ def fuse_branches(module: nn.Module) -> nn.Module:
             if fused is not None:
                 setattr(parent, name, fused())
     return result
+
+
+def _heatmap(raw: Tensor, scale: ScoreScale) -> Tensor:
+    z = (upsample(raw[:, None], 2).squeeze(1) - scale.centre) / scale.width
+    return 0.5 + 0.5 * z / (1 + z.abs())
 
 
 def _labels(logits: Tensor) -> Tensor:

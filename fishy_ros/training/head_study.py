@@ -19,9 +19,10 @@ from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters
 from fishy_ros.training.heads.registry import MEASURES, create_head, measures_of, usable_heads
+from fishy_ros.training.heads.spec import Statistics
 from fishy_ros.training.latency import ROUNDS
 from fishy_ros.training.pasted import pasted_images
-from fishy_ros.training.statistics import measure_statistics
+from fishy_ros.training.statistics import load_statistics, measure_statistics, missing_measures, save_statistics
 from fishy_ros.training.validation import count_watched, score_sets
 
 
@@ -83,12 +84,14 @@ class HeadStudy:
         maps: Path | None = None,
         every: int = 1,
         rounds: int = ROUNDS,
+        statistics: Path | None = None,
     ) -> None:
         """Name what is to be measured; no `heads` means all. `images` training images give the statistics.
 
         `objects` is a folder of objects to paste into training images, for heads that are fitted on anomalies; they are
         left out without it, unless they are asked for by name. `maps` gets the score maps, `SET/HEAD/NAME.npy`. Of
-        every `every` rows and columns of the labels one counts; costs are medians of `rounds`.
+        every `every` rows and columns of the labels one counts; costs are medians of `rounds`. What heads learn from
+        images is read from the file `statistics` where it is there already, and written into it where it is not.
         """
         self._config = config
         self._root = Path(data or config.data)
@@ -98,6 +101,7 @@ class HeadStudy:
         self._maps = maps
         self._every = every
         self._rounds = rounds
+        self._statistics = statistics
         self._images = images
         self._size = height, width
         self._watched = dataclasses.replace(config.validation, height=height, width=width)
@@ -115,11 +119,8 @@ class HeadStudy:
             ConfigError: a head is unknown.
         """
         model = load_model(self._weights)
-        sources = self._config.open_sources(str(self._root))
         names = self._heads or _all_heads(model, self._objects is not None)
-        images = normal_images(sources, self._images, *self._size)
-        pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
-        statistics = measure_statistics(model, names, images, pasted)
+        statistics = self._measure(model, names)
         heads = {name: create_head(name, model, statistics).eval() for name in names}
         scores = score_sets(
             model, heads, self._watched, self._root, progress, self._maps, self._every, misclassified=True
@@ -143,6 +144,20 @@ class HeadStudy:
                 for name in heads
             ),
         )
+
+    def _measure(self, model: AnomalyModel, names: tuple[str, ...]) -> Statistics:
+        """Measure what the heads need and is not in the file of statistics yet."""
+        sha256 = file_sha256(self._weights)
+        known = Statistics() if self._statistics is None else load_statistics(self._statistics, sha256)
+        if not missing_measures(names, known):
+            return known
+        sources = self._config.open_sources(str(self._root))
+        images = normal_images(sources, self._images, *self._size)
+        pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
+        measured = measure_statistics(model, names, images, pasted, known)
+        if self._statistics is not None:
+            save_statistics(self._statistics, measured, sha256)
+        return measured
 
 
 def _all_heads(model: AnomalyModel, has_anomalies: bool) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -30,7 +29,7 @@ from fishy_ros.training.checkpoint import (
 )
 from fishy_ros.training.class_balance import class_shares, class_weights
 from fishy_ros.training.config import TrainConfig
-from fishy_ros.training.crops import Crop, CropStream
+from fishy_ros.training.crops import Crop, CropStream, crop_augment
 from fishy_ros.training.device_augment.stream import DeviceCrops, makes_crops_on_device
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.losses import total_loss
@@ -209,10 +208,10 @@ class Trainer:
     def batches(self, stage: StageConfig) -> Iterator[Crop]:
         """Yield batches of crops for ever."""
         config = self.config
-        augment = dataclasses.replace(config.augment, height=stage.height, width=stage.width, scale=stage.scale)
+        augment = crop_augment(config.augment, stage)
         # A resumed run draws new crops instead of repeating the first ones, and every process draws its own.
         seed = config.seed + 7919 * self.crops + 104729 * rank()
-        if makes_crops_on_device(config.device_augment, self.device, self.sources):
+        if config.paste.on_device and makes_crops_on_device(config.device_augment, self.device, self.sources):
             if self._device_crops is None:
                 self._device_crops = DeviceCrops(self.sources, self.bank, config.paste, self.device, config.seed)
             return self._device_crops.batches(augment, stage.batch, seed)

@@ -12,14 +12,11 @@ from fishy_ros.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.deprecated_names import MODEL_KEYS, with_current_keys
 from fishy_ros.documents import parse_yaml, read_limited
 from fishy_ros.errors import ConfigError
-from fishy_ros.model_package import ModelPackage, write_model_package
-from fishy_ros.training.calibrate import load_calibration
-from fishy_ros.training.checkpoint import load_model
-from fishy_ros.training.config import MAX_CONFIG_BYTES
-from fishy_ros.training.graph import DeployedModel, export_graph
+from fishy_ros.model_package import ModelPackage, OtherScore, score_output, write_model_package
+from fishy_ros.training.config_files import MAX_CONFIG_BYTES
+from fishy_ros.training.deployment import DEFAULT, load_deployment
+from fishy_ros.training.graph import export_graph
 from fishy_ros.training.heads.model import count_parameters
-from fishy_ros.training.heads.registry import create_head, require_in_graph
-from fishy_ros.training.statistics import load_statistics
 
 REQUIRED: tuple[str, ...] = ("name", "version", "description", "license", "training_data", "card")
 METRICS: tuple[str, ...] = ("AP", "FPR95", "AUROC")
@@ -33,26 +30,31 @@ def build_package(
     height: int,
     width: int,
     reports: Mapping[str, Path],
+    scores: Mapping[str, Path],
 ) -> ModelPackage:
-    """Export the averaged weights of `checkpoint` with the calibrated head and describe the result.
+    """Export the averaged weights of `checkpoint` with the calibrated heads and describe the result.
 
     `description` is a YAML mapping with `name`, `version`, `description`, `license`, `training_data` and `card`
     (Markdown). `reports` maps the name of a labelled set to the `report.json` of a replay of this model on it; its
-    metrics go into `model.yaml` and into a table at the end of the card.
+    metrics go into `model.yaml` and into a table at the end of the card. `scores` maps the name of a further score to
+    the folder of its calibration; the description says under `scores` what each is.
 
     Raises:
         TrainingError: checkpoint, statistics or calibration cannot be used.
         ConfigError: the description lacks a key.
     """
     words = _read_description(description)
-    model = load_model(checkpoint)
-    measured = load_calibration(calibration / "calibration.json")
-    require_in_graph(measured.head)
+    deployment = load_deployment(checkpoint, calibration, scores)
+    measured = deployment.calibrations
     metrics = {name: _read_metrics(path) for name, path in reports.items()}
-    head = create_head(measured.head, model, load_statistics(calibration / "statistics.safetensors"))
+    said = words.get("scores", {})
+    unsaid = [name for name in scores if name not in said]
+    if unsaid:
+        raise ConfigError(f"{description}: `scores` does not say what {', '.join(unsaid)} is")
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
-        export_graph(DeployedModel(model, head, measured.scale), height, width, graph)
+        deployed = deployment.deployed({name: each.scale for name, each in measured.items()})
+        export_graph(deployed, height, width, graph)
         return write_model_package(
             out,
             graph,
@@ -62,11 +64,12 @@ def build_package(
             input_height=height,
             input_width=width,
             classes=CITYSCAPES_CLASSES,
-            calibration=measured.describe(),
+            calibration=measured[DEFAULT].describe(),
             license=words["license"],
             training_data=words["training_data"],
             metrics=metrics,
-            card=words["card"].rstrip() + "\n" + _table(metrics, count_parameters(model)),
+            card=words["card"].rstrip() + "\n" + _table(metrics, count_parameters(deployment.model)),
+            scores={name: OtherScore(said[name], score_output(name), measured[name].describe()) for name in scores},
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from fishy_ros.errors import ConfigError
 from fishy_ros.training.object_bank import ObjectBank, draw
 from fishy_ros.training.object_crops import ObjectCrop
 from fishy_ros.training.procedural import random_object
@@ -41,6 +42,29 @@ class PasteConfig:
     """Share of outliers placed anywhere instead of standing on the ground."""
     procedural: float = 0.35
     """Share of outliers that are procedural rather than photographed."""
+    fixed_share: float | None = None
+    """Share of a crop that every outlier covers, wherever it lies (Fishyscapes, section 4.3: patches of fixed size);
+    None for sizes that vary."""
+    one_in: int = 1
+    """Of so many crops one is given outliers, the others none (COCO-DAG, section 3.1: the interval of the mixture)."""
+    four_way: bool = False
+    """Whether outliers are pasted into whole streets that are then cut into four at one of them (`four_way_split`)."""
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigError: one is out of range.
+        """
+        if self.fixed_share is not None and not 0 < self.fixed_share < 0.5:
+            raise ConfigError(f"paste: fixed_share: {self.fixed_share}; expected a share above 0 and below 0.5")
+        if self.one_in < 1:
+            raise ConfigError(f"paste: one_in: {self.one_in}; expected 1 or more")
+
+    @property
+    def on_device(self) -> bool:
+        """Whether a GPU can paste like this, too."""
+        return self.fixed_share is None and self.one_in == 1 and not self.four_way
 
 
 @dataclass
@@ -69,7 +93,7 @@ def populate(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator
     jobs: list[Callable[[], None]] = [lambda: _paste_distractor(scene, bank, rng)] * int(
         rng.poisson(config.distractors)
     )
-    if config.outliers > 0:
+    if config.outliers > 0 and (config.one_in == 1 or rng.integers(config.one_in) == 0):
         jobs += [lambda: _paste_outlier(scene, bank, config, rng)] * max(1, int(rng.poisson(config.outliers)))
     for index in rng.permutation(len(jobs)):
         jobs[index]()
@@ -78,6 +102,9 @@ def populate(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator
 def _paste_outlier(scene: Scene, bank: ObjectBank, config: PasteConfig, rng: Generator) -> None:
     drawn = rng.random() < config.procedural or not bank.objects
     crop = random_object(rng, bank.textures) if drawn else draw(bank.objects, rng)
+    if config.fixed_share is not None:
+        _paste_of_share(scene, crop, config.fixed_share, rng)
+        return
     place = None if rng.random() < config.anywhere else _place_on_ground(scene, rng, 0.05, 0.9)
     _paste(scene, crop, place or _place_anywhere(scene, rng), rng)
 
@@ -119,8 +146,28 @@ def _place_anywhere(scene: Scene, rng: Generator) -> _Place:
     return _Place(int(rng.integers(w)), int(rng.integers(h // 6, h + height // 2)), height, False)
 
 
+def _paste_of_share(scene: Scene, crop: ObjectCrop, share: float, rng: Generator) -> None:
+    """Paste a crop, neither stretched nor turned, so that it covers a share of the scene, somewhere inside."""
+    h, w = scene.image.shape[:2]
+    rows, columns = crop.alpha.shape
+    scale = math.sqrt(share * h * w / max(1.0, float(crop.alpha.sum())))
+    height, width = (max(3, min(round(side * scale), room)) for side, room in ((rows, h), (columns, w)))
+    step = -1 if rng.random() < 0.5 else 1
+    piece = _resize(crop.color[:, ::step], crop.alpha[:, ::step], width, height)
+    x, base = int(rng.integers(width // 2, w - (width + 1) // 2 + 1)), int(rng.integers(height, h + 1))
+    _blend(scene, piece, crop.train_id, _Place(x, base, height, False), rng)
+
+
 def _paste(scene: Scene, crop: ObjectCrop, place: _Place, rng: Generator) -> None:
-    color, alpha = _warp(crop, place.height, rng)
+    _blend(scene, _warp(crop, place.height, rng), crop.train_id, place, rng)
+
+
+_Piece = tuple[NDArray[np.uint8], NDArray[np.float32]]
+"""Color `[h, w, 3]` and alpha `[h, w]` of an object at the size at which it is pasted."""
+
+
+def _blend(scene: Scene, piece_at_size: _Piece, train_id: int | None, place: _Place, rng: Generator) -> None:
+    color, alpha = piece_at_size
     margin = 3 + round(2 * scene.softness)
     color = np.pad(color, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     soft = _soften(np.pad(alpha, margin), rng.uniform(0.3, 1.1), scene)
@@ -140,7 +187,7 @@ def _paste(scene: Scene, crop: ObjectCrop, place: _Place, rng: Generator) -> Non
     mix = soft[source][..., None]
     scene.image[target] = np.clip(background * (1 - mix) + piece * mix, 0, 255).astype(np.uint8)
     inside, edge = soft[source] > 0.5, (soft[source] > 0.12) & (soft[source] <= 0.5)
-    _write(scene, target, inside, edge, crop.train_id)
+    _write(scene, target, inside, edge, train_id)
 
 
 def _write(
@@ -156,7 +203,7 @@ def _write(
         confidence[inside] = SURE // 2
 
 
-def _warp(crop: ObjectCrop, height: int, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _warp(crop: ObjectCrop, height: int, rng: Generator) -> _Piece:
     """Flip, stretch, turn a little and resize to `height` px."""
     color, alpha = crop.color, crop.alpha
     if rng.random() < 0.5:
@@ -165,7 +212,11 @@ def _warp(crop: ObjectCrop, height: int, rng: Generator) -> tuple[NDArray[np.uin
         color, alpha = _turn(color, alpha, rng.uniform(-25, 25))
     h, w = alpha.shape
     width = max(3, min(round(height * w / h * rng.uniform(0.8, 1.25)), 6 * height))
-    interpolation = cv2.INTER_AREA if height < h else cv2.INTER_LINEAR
+    return _resize(color, alpha, width, height)
+
+
+def _resize(color: NDArray[np.uint8], alpha: NDArray[np.float32], width: int, height: int) -> _Piece:
+    interpolation = cv2.INTER_AREA if height < alpha.shape[0] else cv2.INTER_LINEAR
     size = (width, height)
     return (
         np.asarray(cv2.resize(np.ascontiguousarray(color), size, interpolation=interpolation), np.uint8),

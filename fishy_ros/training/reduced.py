@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.model_package import ModelPackage, add_reduced_graph
-from fishy_ros.training.calibrate import load_calibration, measure_calibration
-from fishy_ros.training.checkpoint import load_model
-from fishy_ros.training.graph import DeployedModel, export_graph
-from fishy_ros.training.heads.registry import create_head
-from fishy_ros.training.statistics import load_statistics, to_tensor
+from fishy_ros.training.calibrate import measure_calibration
+from fishy_ros.training.deployment import load_deployment
+from fishy_ros.training.graph import export_graph
+from fishy_ros.training.statistics import to_tensor
 from fishy_ros.types import ImageArray
 
 MULTIPLE: int = 32
@@ -27,23 +26,27 @@ def add_reduced_size(
     calibration: Path,
     size: tuple[int, int],
     pictures: Iterable[ImageArray],
+    scores: Mapping[str, Path],
 ) -> ModelPackage:
-    """Export the network and head of a package for a smaller `size` (rows, columns), and return it as read back.
+    """Export the network and heads of a package for a smaller `size` (rows, columns), and return it as read back.
 
     The scale of the heatmap is measured anew on normal pictures, uint8 `[H, W, 3]` BGR, at that size: so the shares
-    of normal pixels above 0.5 and 0.75 are those of the full size, and a threshold keeps its meaning.
+    of normal pixels above 0.5 and 0.75 are those of the full size, and a threshold keeps its meaning. `scores` are
+    those of `build_package`.
 
     Raises:
         TrainingError: checkpoint, statistics or calibration cannot be used, or there are no pictures.
         ModelPackageError: the package cannot be written.
     """
-    model = load_model(checkpoint)
-    name = load_calibration(calibration / "calibration.json").head
-    head = create_head(name, model, load_statistics(calibration / "statistics.safetensors"))
-    measured = measure_calibration(name, model, head, (to_tensor(picture, *size) for picture in pictures))
+    deployment = load_deployment(checkpoint, calibration, scores)
+    images = [to_tensor(picture, *size) for picture in pictures]
+    scales = {
+        name: measure_calibration(deployment.calibrations[name].head, deployment.model, head, images).scale
+        for name, head in deployment.heads.items()
+    }
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
-        export_graph(DeployedModel(model, head, measured.scale), *size, graph)
+        export_graph(deployment.deployed(scales), *size, graph)
         return add_reduced_graph(package, graph, *size)
 
 

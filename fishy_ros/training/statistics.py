@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -34,9 +34,17 @@ def to_tensor(image: ImageArray, height: int, width: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1))).float()[None]
 
 
+WEIGHTS: str = "weights_sha256"
+"""Key of the metadata of a file of statistics: the weights that they were measured with."""
+
+
 @torch.no_grad()
 def measure_statistics(
-    model: AnomalyModel, heads: Iterable[str], images: Iterable[Tensor], pasted: Iterable[PastedImage] | None = None
+    model: AnomalyModel,
+    heads: Iterable[str],
+    images: Iterable[Tensor],
+    pasted: Iterable[PastedImage] | None = None,
+    known: Statistics | None = None,
 ) -> Statistics:
     """Measure what some heads need.
 
@@ -45,47 +53,79 @@ def measure_statistics(
         heads: names of the heads.
         images: normal images `[1, 3, H, W]`, H and W multiples of 32.
         pasted: images with pasted anomalies, for heads whose weights are fitted; no frame that is scored later.
+        known: what was measured before with the same weights; it is not measured again.
 
     Raises:
         ConfigError: a head is unknown, or needs pasted anomalies and there are none.
         TrainingError: there is no image.
     """
     model.eval()
-    found, names = Statistics(), measures_of(heads)
-    fitted = [name for name in names if MEASURES[name].pasted]
-    plain = {name: MEASURES[name].build(model, found) for name in names if name not in fitted}
+    found = Statistics(known or {})
+    missing = missing_measures(heads, found)
+    fitted = [name for name in missing if MEASURES[name].pasted]
     if fitted and pasted is None:
         raise ConfigError(f"{', '.join(fitted)}: fitted on images with pasted anomalies; name objects with --objects")
-    for image in images if plain else ():
-        seen = Observation(image, model.net(model.normalise(image)))
-        for measure in plain.values():
-            measure.observe(seen)
-    for name, measure in plain.items():
-        found.add(name, measure.finish())
-    searching = {name: MEASURES[name].build(model, found) for name in fitted}
-    for image, outlier in (pasted or ()) if fitted else ():
-        seen = Observation(image, model.net(model.normalise(image)), outlier)
-        for measure in searching.values():
-            measure.observe(seen)
-    for name, measure in searching.items():
-        found.add(name, measure.finish())
+    plain = [name for name in missing if name not in fitted]
+    _measure(model, found, plain, ((image, None) for image in images))
+    shown = list(pasted or ()) if fitted else []
+    while fitted:
+        # What reads the result of another one that is fitted sees the images once more.
+        ready = [name for name in fitted if not {*MEASURES[name].after} & {*fitted}]
+        _measure(model, found, ready, shown)
+        fitted = [name for name in fitted if name not in ready]
     return found
 
 
-def save_statistics(path: Path, statistics: Statistics) -> None:
-    """Write statistics as safetensors."""
-    save_file({name: value.contiguous().clone() for name, value in statistics.items()}, path)
+def missing_measures(heads: Iterable[str], known: Statistics) -> list[str]:
+    """Name what some heads need that is not known.
+
+    Raises:
+        ConfigError: a head is unknown.
+    """
+    return [name for name in measures_of(heads) if not known.has(name)]
 
 
-def load_statistics(path: Path) -> Statistics:
+def _measure(
+    model: AnomalyModel, found: Statistics, names: list[str], images: Iterable[tuple[Tensor, Tensor | None]]
+) -> None:
+    """Show images to some measures at once, and add what they find."""
+    measures = {name: MEASURES[name].build(model, found) for name in names}
+    for image, outlier in images if measures else ():
+        seen = Observation(image, model.net(model.normalise(image)), outlier)
+        for measure in measures.values():
+            measure.observe(seen)
+    for name, measure in measures.items():
+        found.add(name, measure.finish())
+
+
+def save_statistics(path: Path, statistics: Statistics, weights_sha256: str | None = None) -> None:
+    """Write statistics as safetensors, with the hash of the weights file that they were measured with."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {} if weights_sha256 is None else {WEIGHTS: weights_sha256}
+    save_file({name: value.contiguous().clone() for name, value in statistics.items()}, path, metadata=metadata)
+
+
+def load_statistics(path: Path, weights_sha256: str | None = None) -> Statistics:
     """Read statistics that `save_statistics` wrote; a file that is missing holds none.
+
+    Args:
+        path: the file.
+        weights_sha256: hash of the weights file that they must have been measured with, where the file says so.
 
     Raises:
         TrainingError: the file holds something else.
+        ConfigError: they were measured with other weights.
     """
     if not path.exists():
         return Statistics()
     try:
-        return Statistics(load_file(path))
+        with safe_open(path, "pt") as file:
+            measured = (file.metadata() or {}).get(WEIGHTS)
+        statistics = Statistics(load_file(path))
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"{path}: not statistics of a training run: {error}") from error
+    if measured is not None and weights_sha256 is not None and measured != weights_sha256:
+        raise ConfigError(
+            f"{path}: measured with weights {measured[:12]}, expected {weights_sha256[:12]}; name another file"
+        )
+    return statistics

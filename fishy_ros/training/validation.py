@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +12,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from fishy_ros.datasets.registry import open_dataset
+from fishy_ros.errors import ConfigError
 from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
 from fishy_ros.training.augment import AugmentConfig, random_crop
 from fishy_ros.training.crops import thin_out
 from fishy_ros.training.evaluate import Progress, SegmentationSet, evaluate_heads, evaluate_segmentation
+from fishy_ros.training.generated_set import GeneratedSet, generated_samples
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.paste import populate
 from fishy_ros.training.sources import SourceConfig, TrainingSource, image_files
+from fishy_ros.types import Sample
 
 if TYPE_CHECKING:
     from fishy_ros.training.config import TrainConfig
@@ -38,6 +42,8 @@ class ValidationConfig:
     segmentation: tuple[SegmentationSet, ...] = ()
     anomalies: tuple[str, ...] = ()
     """Folders with `images/` and `labels/` (0 normal, 1 anomaly, 255 ignored)."""
+    generated: GeneratedSet | None = None
+    """Streets with objects pasted after Fishyscapes, which `fishy evaluate` scores like a set of anomalies."""
     height: int = 512
     width: int = 1024
     """Size at which the network reads whole images."""
@@ -47,6 +53,33 @@ class ValidationConfig:
     """Labelled streets into which held-out objects are pasted, always the same: what picks weights."""
     pasted_images: int = 50
     """How many of these streets are used, spread evenly."""
+
+    def only(self, names: Sequence[str]) -> ValidationConfig:
+        """Return the configuration with the sets whose folders end in one of `names`.
+
+        Raises:
+            ConfigError: there is none of a name.
+        """
+        labelled = {item.images.removesuffix("/images"): item for item in self.segmentation}
+        made = () if self.generated is None else (self.generated.name,)
+        known = [*self.anomalies, *labelled, *made]
+        for name in names:
+            if not any(_ends_in(folder, name) for folder in known):
+                raise ConfigError(f"set {name!r} is unknown; the configuration has {known}")
+
+        def wanted(folder: str) -> bool:
+            return any(_ends_in(folder, name) for name in names)
+
+        return dataclasses.replace(
+            self,
+            anomalies=tuple(filter(wanted, self.anomalies)),
+            generated=self.generated if any(map(wanted, made)) else None,
+            segmentation=tuple(item for folder, item in labelled.items() if wanted(folder)),
+        )
+
+
+def _ends_in(folder: str, name: str) -> bool:
+    return folder == name or folder.endswith(f"/{name}")
 
 
 RATES: tuple[str, ...] = ("AP", "FPR95", "AUROC")
@@ -87,9 +120,12 @@ def score_sets(
     scores: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
     wrong: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
     prevalence, segmentation = dict[str, float](), dict[str, float]()
-    for folder in config.anomalies:
+    sets = {folder: _labelled(root / folder) for folder in config.anomalies}
+    if config.generated is not None:
+        sets[config.generated.name] = generated_samples(root, config.generated)
+    for folder, samples in sets.items():
         below = None if maps is None else maps / Path(folder).name
-        for name, found in evaluate_heads(model, heads, root / folder, *size, progress, below, every).items():
+        for name, found in evaluate_heads(model, heads, samples, *size, progress, below, every).items():
             pixel, images = found.pixel, found.per_image
             scores[name][folder] = {
                 **{"AP": pixel.ap, "FPR95": pixel.fpr95, "AUROC": pixel.auroc},
@@ -110,14 +146,17 @@ def count_watched(config: ValidationConfig, root: Path) -> int:
     """Count the images of all watched sets below `root`."""
     folders = [f"{folder}/images" for folder in config.anomalies]
     folders += [labelled.images for labelled in config.segmentation]
-    return sum(len(image_files(root / folder)) for folder in folders)
+    made = 0 if config.generated is None else config.generated.count
+    return made + sum(len(image_files(root / folder)) for folder in folders)
 
 
 def validate(model: AnomalyModel, config: TrainConfig) -> dict[str, float]:
     """Score segmentation and learned head on every set; values are fractions of 1, their names say of what."""
     watched, root = config.validation, Path(config.data)
     # Wrongly predicted pixels are not asked for: a network that has just begun may predict none right.
-    scores = score_sets(model, {LEARNED: model.head}, dataclasses.replace(watched, segmentation=()), root, _nothing)
+    scores = score_sets(
+        model, {LEARNED: model.head}, dataclasses.replace(watched, segmentation=(), generated=None), root, _nothing
+    )
     found: dict[str, float] = {}
     for labelled in watched.segmentation:
         whole, _ = evaluate_segmentation(model, root, labelled, watched.height, watched.width, _nothing)
@@ -150,6 +189,11 @@ def score_pasted(model: AnomalyModel, config: TrainConfig, source_config: Source
         score = model(image.to(model.mean.device).float()).outlier[0].float()
         pool.update(score.cpu().numpy(), thin_out(scene.outlier), str(index))
     return pool.compute()
+
+
+def _labelled(folder: Path) -> Iterator[Sample]:
+    """Open `images/` and `labels/` (0, 1 and 255) only when the set's turn has come."""
+    yield from open_dataset("folder", folder)
 
 
 def _nothing() -> None:

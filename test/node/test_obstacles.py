@@ -8,19 +8,13 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from nav_msgs.msg import Odometry
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
-from support.detector_bench import header, image_message, stamp_of, values_of
+from support.detector_bench import LATCHED, header, heatmap_of, image_message, stamp_of, values_of
 
 from fishy_ros.node.obstacle_messages import CLOUD_DTYPE
 from fishy_ros.obstacles import Camera, GroundPlane, Intrinsics, RegionRules, find_regions, ground_points
 
 CALIBRATION = [100.0, 0.0, 79.5, 0.0, 100.0, 31.5, 0.0, 0.0, 1.0]
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-def heatmap_of(message) -> np.ndarray:
-    return np.frombuffer(bytes(message.data), np.float32).reshape(message.height, message.width)
 
 
 def camera_info(stamp) -> CameraInfo:

@@ -16,7 +16,7 @@ from fishy_ros.training.heads.registry import COMPOSED, HEADS  # noqa: E402
 from fishy_ros.training.methods.catalogue import METHODS  # noqa: E402
 
 
-def study(path, names, weights="a" * 64):
+def study(path, names, weights="a" * 64, network="s"):
     heads = [
         {
             "head": name,
@@ -27,7 +27,7 @@ def study(path, names, weights="a" * 64):
         for number, name in enumerate(names)
     ]
     content = {
-        "weights_sha256": weights,
+        **{"weights_sha256": weights, "network": network},
         "prevalence": {"eval/one": 0.013},
         "segmentation": {"x/images": 0.4},
         **{"command": "fishy evaluate", "environment": {}, "network_alone_ms": 9.0, "every": 1, "rounds": 5},
@@ -58,6 +58,15 @@ def test_results_are_joined_and_what_is_missing_is_said(tmp_path):
     assert len(content["rows"]) == len(METHODS)
     assert [run["network_alone_ms"] for run in content["runs"]] == [9.0, 9.0]
     assert "<td>Max softmax</td>" in (tmp_path / "t.html").read_text()
+
+
+def test_a_variant_fills_its_own_rows_only(tmp_path):
+    one = study(tmp_path / "1.json", ["msp"])
+    other = study(tmp_path / "2.json", ["void", "energy"], "b" * 64, "s_void")
+    run_commands([table], [one, other, "--out", tmp_path / "t"])
+    row = {line.split("|")[2].strip(): line for line in (tmp_path / "t.md").read_text().splitlines() if "|" in line}
+    assert "| 25.0 / 50.0 / 75.0 |" in row["`void`"]
+    assert "| not measured |" in row["`energy`"]
 
 
 def test_one_frame_is_drawn_under_every_method(tmp_path):

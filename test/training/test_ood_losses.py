@@ -17,6 +17,7 @@ from fishy_ros.training.losses import LossConfig, total_loss  # noqa: E402
 from fishy_ros.training.nets.network import NetOutput  # noqa: E402
 from fishy_ros.training.ood_losses import (  # noqa: E402
     OOD_TERMS,
+    background_term,
     confidence_term,
     dirichlet_divergence,
     dirichlet_term,
@@ -53,6 +54,16 @@ def test_void_adds_up_to_the_cross_entropy_of_one_class_more():
     assert float(void_term(NET, LABELS, OUTLIER) * used.sum() + inside) == pytest.approx(float(more), rel=1e-5)
 
 
+def test_background_is_every_pixel_without_a_label():
+    every = torch.cat([NET.logits, NET.extra], dim=1)
+    labels = torch.where(LABELS == 255, 19, LABELS.long())
+    more = torch.nn.functional.cross_entropy(every, labels, reduction="none").sum()
+    classes = torch.nn.functional.cross_entropy(NET.logits, LABELS.long(), ignore_index=255, reduction="sum")
+    assert float(background_term(NET, LABELS, OUTLIER) * labels.numel() + classes) == pytest.approx(
+        float(more), rel=1e-5
+    )
+
+
 def test_dirichlet_is_the_divergence_that_torch_knows():
     target, alpha = (0.1 + 5 * torch.rand(1, 6, 1, 1) for _ in range(2))
     expected = kl_divergence(Dirichlet(target[0, :, 0, 0]), Dirichlet(alpha[0, :, 0, 0]))
@@ -81,7 +92,9 @@ def test_pebal_equals_its_equations():
     abstain = -np.log(np.maximum(right + every[:, -1] / np.maximum(energy**2, 1), 1e-6))[IN].mean()
     abstain -= np.log(every[:, -1].clip(1e-6))[OUT].mean()
     apart = (np.maximum(energy + 12, 0) ** 2)[IN].mean() + (np.maximum(-6 - energy, 0) ** 2)[OUT].mean()
-    assert float(pebal_term(NET, LABELS, OUTLIER)) == pytest.approx(abstain + 0.02 * apart, rel=1e-3)
+    regular = 1.5e-6 * ((np.diff(energy, axis=2) ** 2).sum() + (np.diff(energy, axis=1) ** 2).sum())
+    regular += 5e-4 * np.sqrt((energy[OUT] ** 2).sum())
+    assert float(pebal_term(NET, LABELS, OUTLIER)) == pytest.approx(abstain + 0.02 * apart + regular, rel=1e-5)
 
 
 @pytest.mark.parametrize("variant", sorted(OOD_TERMS))

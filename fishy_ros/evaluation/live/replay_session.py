@@ -28,6 +28,11 @@ class ReplaySession:
     player: ReplayPlayer
     detector: DetectorProcess | None
 
+    def check(self) -> None:
+        """Raise where the process of the node is our own and has ended."""
+        if self.detector is not None:
+            self.detector.check()
+
 
 @contextmanager
 def replay_session(

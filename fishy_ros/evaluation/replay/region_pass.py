@@ -38,7 +38,7 @@ class RegionRequest:
     threshold_low: float | None = None
     smallest_px: int = 1
     drivable: str = ""
-    """Names of classes; only in process, because a node does not publish classes with every heatmap."""
+    """Names of classes; through a node they are read from its segmentation."""
     persistence: PersistenceRules = field(default_factory=lambda: PersistenceRules(3, 5))
     camera_height_m: float | None = None
     camera_pitch_deg: float = 0.0

@@ -129,8 +129,9 @@ class ReplayRequest:
             find_track(self.components)
         if self.streaming and (self.live is None or self.live.lockstep):
             raise ConfigError("streaming accuracy needs real time: through the node, not in lockstep and not offline")
-        if self.regions is not None and self.regions.drivable and self.live is not None:
-            raise ConfigError("regions on the drivable area need the classes of every frame: only with --offline")
+        is_elsewhere = self.live is not None and self.live.attach is not None
+        if self.regions is not None and self.regions.drivable and is_elsewhere:
+            raise ConfigError("regions on the drivable area need the names of the model's classes: not with --attach")
         if self.detector.trusted_key and self.live is not None and self.live.attach is not None:
             raise ConfigError(
                 f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"

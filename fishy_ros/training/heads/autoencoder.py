@@ -74,8 +74,7 @@ class AutoencoderMeasure:
         optimiser = torch.optim.Adam(network.parameters(), RATE)
         with torch.enable_grad():
             for _ in range(self.steps):
-                batch = normalise(torch.cat([self._crop(generator) for _ in range(BATCH)]))
-                loss = F.mse_loss(network(batch), batch)
+                loss = reconstruction_loss(network, torch.cat([self._crop(generator) for _ in range(BATCH)]))
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -87,6 +86,12 @@ class AutoencoderMeasure:
         top = int(torch.randint(image.shape[2] - height + 1, (1,), generator=generator))
         left = int(torch.randint(image.shape[3] - width + 1, (1,), generator=generator))
         return image[:, :, top : top + height, left : left + width].float()
+
+
+def reconstruction_loss(network: nn.Module, image: Tensor) -> Tensor:
+    """Mean squared error of the reconstruction of an image in grey levels."""
+    batch = normalise(image)
+    return F.mse_loss(network(batch), batch)
 
 
 class AutoencoderHead(nn.Module):
@@ -107,5 +112,5 @@ class AutoencoderHead(nn.Module):
 
 def normalise(image: Tensor) -> Tensor:
     """Bring grey levels 0 to 255 to about zero mean and unit variance."""
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN_BGR, STD_BGR))
+    mean, std = (torch.tensor(values, device=image.device).view(1, 3, 1, 1) for values in (MEAN_BGR, STD_BGR))
     return (image - mean) / std

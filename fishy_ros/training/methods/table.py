@@ -11,6 +11,7 @@ from typing import Any
 
 from fishy_ros.documents import parse_json, read_limited
 from fishy_ros.errors import ConfigError
+from fishy_ros.training.heads.registry import parse_head
 from fishy_ros.training.methods.catalogue import GENERAL_REASON, METHODS, NETWORK, Method
 from fishy_ros.training.validation import RATES
 
@@ -85,27 +86,40 @@ class MethodTable:
 
 def read_table(results: Sequence[Path], outliers_seen: bool) -> MethodTable:
     """Join results of `fishy evaluate` on the same weights; what several say of a head and a set counts as read
-    first.
+    first. Of other weights only the heads count that need a variant of the network.
 
     Raises:
-        ConfigError: one is no such result, or they are of different weights.
+        ConfigError: one is no such result, or they are of different weights of the same network.
     """
     studies = [_read(path) for path in results]
     first = studies[0]
     for path, study in zip(results, studies, strict=True):
-        if study["weights_sha256"] != first["weights_sha256"]:
+        if study["weights_sha256"] != first["weights_sha256"] and study["network"] == first["network"]:
             raise ConfigError(f"{path}: measured on other weights than {results[0]}; a table is of one network")
     measured: dict[str, dict[str, Any]] = {}
     prevalence: dict[str, float] = {}
     segmentation: dict[str, float] = {}
     for study in studies:
-        prevalence, segmentation = {**study["prevalence"], **prevalence}, {**study["segmentation"], **segmentation}
+        other = study["network"] != first["network"]
+        prevalence = {**study["prevalence"], **prevalence}
+        segmentation = segmentation if other else {**study["segmentation"], **segmentation}
         for head in study["heads"]:
+            if other and parse_head(head["head"])[0].variant is None:
+                continue
             known = measured.setdefault(head["head"], {"sets": {}, "misclassification": {}, "cost": None})
             known["sets"] = {**head["sets"], **known["sets"]}
             known["misclassification"] = {**head["misclassification"], **known["misclassification"]}
             known["cost"] = known["cost"] or head["cost"]
-    kept = ("command", "environment", "network_alone_ms", "every", "rounds")
+    kept = (
+        "network",
+        "weights_sha256",
+        "segmentation",
+        "command",
+        "environment",
+        "network_alone_ms",
+        "every",
+        "rounds",
+    )
     return MethodTable(
         rows=tuple(Row(method, measured.get(method.head)) for method in METHODS),
         sets=tuple(sorted(prevalence)),
@@ -121,7 +135,13 @@ def _read(path: Path) -> Mapping[str, Any]:
     content: Any = parse_json(read_limited(path, MAX_RESULT_BYTES, ConfigError), str(path), ConfigError)
     try:
         study: Mapping[str, Any] = content["heads"]
-        study["prevalence"], study["weights_sha256"], study["heads"][0]["misclassification"], study["every"]
+        (
+            study["prevalence"],
+            study["weights_sha256"],
+            study["network"],
+            study["heads"][0]["misclassification"],
+            study["every"],
+        )
     except (KeyError, TypeError, IndexError) as error:
         raise ConfigError(f"{path}: no result of `fishy evaluate`: {error!r}") from error
     return study

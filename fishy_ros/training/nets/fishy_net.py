@@ -32,7 +32,7 @@ class FishyNetConfig:
     @property
     def has_extra(self) -> bool:
         """Whether there is one more output beside the classes."""
-        return self.variant in ("void", "confidence", "pebal")
+        return self.variant in ("void", "background", "confidence", "pebal")
 
 
 class FishyNet(Network):

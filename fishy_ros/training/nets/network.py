@@ -40,7 +40,7 @@ class NetOutput(NamedTuple):
     """One more output per pixel, float `[B, 1, H/4, W/4]`, of variants that have one."""
 
 
-VARIANTS: tuple[str, ...] = ("maxent", "void", "dirichlet", "confidence", "bayesian", "pebal")
+VARIANTS: tuple[str, ...] = ("maxent", "void", "background", "dirichlet", "confidence", "bayesian", "pebal")
 """What a network can be trained for beside its classes; see `fishy_ros.training.ood_losses`."""
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fishy_ros.training.heads import autoencoder, flow, oodmc, resynthesis
+from fishy_ros.training.heads import autoencoder, flow, oodmc, resynthesis, synboost_training
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.heads.registry import parse_head, usable_heads
 from fishy_ros.training.heads.spec import Statistics
@@ -58,6 +58,7 @@ def measure_everything() -> Statistics:
         patch.setattr(flow.FlowMeasure.__init__, "__defaults__", (2,))
         patch.setattr(autoencoder.AutoencoderMeasure.__init__, "__defaults__", (2,))
         patch.setattr(resynthesis.ResynthesisMeasure.__init__, "__defaults__", (2,))
+        patch.setattr(synboost_training.SynBoostMeasure.__init__, "__defaults__", (2,))
         patch.setattr(oodmc.OodmcMeasure.__init__, "__defaults__", (2,))
         for model in (model_for("msp"), model_for("oodmc")):
             names = [name for name in usable_heads(model) if name != "meta"]

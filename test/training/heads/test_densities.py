@@ -154,7 +154,7 @@ def test_mahalanobis_equals_scipy_for_the_nearest_class(score, features):
     inverse = np.linalg.inv(regular)
     got = score("mahalanobis", statistics)
     for y, x in [(0, 0), (5, 9), (11, 15)]:
-        feature = features.detail[0, :, y, x].numpy()
+        feature = features.linear.detail[0, :, y, x].numpy()
         nearest = min(mahalanobis(feature, mean, inverse) ** 2 for mean in means)
         assert got[y, x] == pytest.approx(nearest, rel=1e-3)
 
@@ -176,11 +176,12 @@ def test_the_mixture_is_the_density_that_scipy_computes(score, features):
     mixture, statistics = random_mixture(), Statistics()
     statistics.add("mixture", mixture)
     back = np.linalg.inv(whitening(mixture["covariance"]).double().numpy())
-    pixel = features.detail[0, :, 4:6, 6:8].mean(dim=(1, 2)).numpy()
+    pixel = features.linear.detail[0, :, 4:6, 6:8].mean(dim=(1, 2)).numpy()
     parts = zip(mixture["means"].numpy(), mixture["variances"].numpy(), strict=True)
     densities = [multivariate_normal(back @ m, back @ np.diag(v) @ back.T).logpdf(pixel) for m, v in parts]
     expected = -logsumexp(densities, b=mixture["weights"].numpy())
-    flat = features._replace(detail=torch.tensor(pixel).float().view(1, -1, 1, 1).expand(1, DETAIL, H, W))
+    everywhere = torch.tensor(pixel).float().view(1, -1, 1, 1).expand(1, DETAIL, H, W)
+    flat = features._replace(linear=features.linear._replace(detail=everywhere))
     np.testing.assert_allclose(score("gmm", statistics, flat), expected, rtol=1e-4)
 
 

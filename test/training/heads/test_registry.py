@@ -166,6 +166,19 @@ def test_fitted_heads_ask_for_anomalies(model):
         measure_statistics(model, ["ensemble"], [IMAGE])
 
 
+def test_what_is_known_is_not_measured_again(model, tmp_path):
+    path = tmp_path / "statistics.safetensors"
+    save_statistics(path, measure_statistics(model, ["sml"], [IMAGE]), "a" * 64)
+    known = load_statistics(path, "a" * 64)
+    again = measure_statistics(model, ["sml", "mahalanobis"], iter(()), known=known)
+    assert again.keys() == known.keys()
+    more = measure_statistics(model, ["sml", "knn"], [IMAGE.flip(3)], known=known)
+    assert more.has("bank")
+    torch.testing.assert_close(more["class_moments.means"], known["class_moments.means"])
+    with pytest.raises(ConfigError, match=r"measured with weights a{12}, expected b{12}; name another file"):
+        load_statistics(path, "b" * 64)
+
+
 def test_every_variant_has_its_heads():
     assert {spec.variant for spec in HEADS.values()} - {None} == set(VARIANTS)
     assert CLASSES == 19

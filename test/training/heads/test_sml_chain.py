@@ -46,7 +46,7 @@ def test_moments_are_those_of_numpy_for_each_predicted_class(model, features):
         measure.observe(Observation(torch.zeros(1), net))
     found = measure.finish()
     logits = np.concatenate([net.logits[0].flatten(1).numpy() for net in (features, shifted)], axis=1)
-    pixels = np.concatenate([features.detail[0].flatten(1).numpy()] * 2, axis=1)
+    pixels = np.concatenate([features.linear.detail[0].flatten(1).numpy()] * 2, axis=1)
     winner, largest = logits.argmax(0), logits.max(0)
     residual = pixels.astype(np.float64).copy()
     for number in np.unique(winner):

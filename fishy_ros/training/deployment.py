@@ -1,0 +1,54 @@
+"""The scores of a trained network that leave one graph together: the default one, and others beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from fishy_ros.training.calibrate import MeasuredCalibration, load_calibration
+from fishy_ros.training.checkpoint import load_model
+from fishy_ros.training.graph import DeployedModel, OncePerImage, ScoreScale
+from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.heads.registry import create_head, require_in_graph
+from fishy_ros.training.statistics import load_statistics
+
+DEFAULT = ""
+"""Name of the default score among the others."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A trained network, its heads and their calibrations, by the names of the scores; the default one has no name."""
+
+    model: AnomalyModel
+    heads: Mapping[str, nn.Module]
+    calibrations: Mapping[str, MeasuredCalibration]
+
+    def deployed(self, scales: Mapping[str, ScoreScale]) -> DeployedModel:
+        """Join network and heads, each with its scale, as a graph is exported."""
+        others = {name: (head, scales[name]) for name, head in self.heads.items() if name != DEFAULT}
+        return DeployedModel(self.model, self.heads[DEFAULT], scales[DEFAULT], others)
+
+
+def load_deployment(checkpoint: Path, calibration: Path, others: Mapping[str, Path]) -> Deployment:
+    """Load a checkpoint with the heads that folders written by `fishy calibrate` name.
+
+    `others` maps the names of further scores to their folders.
+
+    Raises:
+        TrainingError: checkpoint, statistics or a calibration cannot be used.
+        ConfigError: a head is unknown, or one of studies.
+    """
+    model = load_model(checkpoint)
+    shared = OncePerImage(model.head)
+    heads, calibrations = {}, {}
+    for name, folder in {DEFAULT: calibration, **others}.items():
+        measured = load_calibration(folder / "calibration.json")
+        require_in_graph(measured.head)
+        model.head = shared  # type: ignore[assignment]
+        heads[name] = create_head(measured.head, model, load_statistics(folder / "statistics.safetensors"))
+        calibrations[name] = measured
+    return Deployment(model, heads, calibrations)

@@ -1,0 +1,123 @@
+"""How SynBoost's second network learns: from swapped labels and from objects that belong to no class.
+
+Source: Di Biase et al., CVPR 2021, section 3.2. Swapped: things of the labels get another class, the image is
+synthesised from that, and differs there. Void: objects of no class are differences by themselves, and the image is
+synthesised from what the network predicts. Half of a batch is of either kind.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fishy_ros.errors import TrainingError
+from fishy_ros.training.heads.model import AnomalyModel, initialise
+from fishy_ros.training.heads.spec import Observation, Statistics
+from fishy_ros.training.heads.synboost import Synthesis, difference_logit, predicted_classes
+from fishy_ros.training.heads.synboost_network import DIVISOR, SynBoostNetwork
+from fishy_ros.training.ood_losses import masked_mean
+from fishy_ros.training.swapped_labels import swap_labels
+from fishy_ros.types import ANOMALY, IGNORED, NORMAL
+
+STEPS: int = 120
+BATCH: int = 2
+RATE: float = 5e-4
+BETAS: tuple[float, float] = (0.5, 0.999)
+"""Adam's, as in the published code."""
+
+
+class SynBoostLoss:
+    """The loss of a batch; the segmentation network and the generator stay as they are."""
+
+    def __init__(self, model: AnomalyModel, statistics: Statistics) -> None:
+        self.model = model
+        self.synthesis = Synthesis(model, statistics)
+        self.rng = np.random.default_rng(0)
+
+    def __call__(self, network: SynBoostNetwork, image: Tensor, labels: Tensor, outlier: Tensor) -> Tensor:
+        """Cross entropy with both sides weighted alike.
+
+        Args:
+            network: what learns.
+            image: float `[B, 3, H, W]`.
+            labels: train ids `[B, H/4, W/4]`, 255 where there is none.
+            outlier: `[B, H/4, W/4]` with 0 normal, 1 anomaly, 255 ignored.
+        """
+        with torch.no_grad():
+            logits = self.model.net(self.model.normalise(image)).logits
+            classes, target = self.pairs(logits, labels, outlier)
+            compared = self.synthesis(image, logits, classes)
+        pixelwise = F.binary_cross_entropy_with_logits(
+            difference_logit(network(compared)), (target == ANOMALY).float(), reduction="none"
+        )
+        return masked_mean(pixelwise, target == ANOMALY) + masked_mean(pixelwise, target == NORMAL)
+
+    def pairs(self, logits: Tensor, labels: Tensor, outlier: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the map of classes `[B, C, h, w]` that each image is synthesised from, and where it then differs."""
+        classes, target = predicted_classes(logits), outlier.clone()
+        for number in range((len(logits) + 1) // 2):
+            predicted = logits[number].argmax(dim=0).to(labels.dtype)
+            known = torch.where(labels[number] == IGNORED, predicted, labels[number])
+            swapped, where = swap_labels(known.to(torch.uint8).cpu().numpy(), logits.shape[1], self.rng)
+            one_hot = F.one_hot(torch.from_numpy(swapped).to(logits.device).long(), logits.shape[1])
+            classes[number] = one_hot.permute(2, 0, 1).float()
+            # Void pixels count nowhere here: what their class should be is not known.
+            void = (outlier[number] != NORMAL) | (labels[number] == IGNORED)
+            target[number] = torch.where(void, IGNORED, torch.from_numpy(where).to(void.device))
+        return classes, target
+
+
+class SynBoostMeasure:
+    """Train the network for a moment on images with pasted objects, whose labels are what the network predicts.
+
+    `finish` gives its weights. A longer training on labelled streets is `task: synboost` of `fishy train`.
+    """
+
+    def __init__(self, model: AnomalyModel, statistics: Statistics, steps: int = STEPS) -> None:
+        self.loss = SynBoostLoss(model, statistics)
+        self.classes = model.net.classes
+        self.steps = steps
+        self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def observe(self, seen: Observation) -> None:
+        """Keep an image, the classes that were predicted, and where the anomalies lie."""
+        if seen.outlier is None:
+            return
+        predicted = seen.net.logits.argmax(dim=1).to(torch.uint8)
+        self.seen.append((seen.image.round().to(torch.uint8), predicted, seen.outlier))
+
+    def finish(self) -> dict[str, Tensor]:
+        """Train.
+
+        Raises:
+            TrainingError: no anomaly was seen.
+        """
+        if not self.seen:
+            raise TrainingError("SynBoost's network needs images with pasted anomalies")
+        network = SynBoostNetwork(self.classes, DIVISOR)
+        initialise(network, 0)
+        optimiser = torch.optim.Adam(network.parameters(), RATE, BETAS)
+        random = torch.Generator().manual_seed(0)
+        network.train()
+        with torch.enable_grad():
+            for _ in range(self.steps):
+                chosen = torch.randint(len(self.seen), (BATCH,), generator=random).tolist()
+                crops = [self._crop(number, random) for number in chosen]
+                image, labels, outlier = (torch.cat(parts) for parts in zip(*crops, strict=True))
+                loss = self.loss(network, image.float(), labels, outlier)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+        return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    def _crop(self, number: int, random: torch.Generator) -> list[Tensor]:
+        """Cut the left or the right half, so that a step costs less."""
+        image, labels, outlier = self.seen[number]
+        half = labels.shape[2] // 2 // 16 * 16
+        if half == 0:
+            return [image, labels, outlier]
+        left = int(torch.randint(2, (1,), generator=random)) * (labels.shape[2] - half)
+        small = [each[..., left : left + half] for each in (labels, outlier)]
+        return [image[..., 4 * left : 4 * (left + half)], *small]
