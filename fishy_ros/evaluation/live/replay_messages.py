@@ -32,7 +32,7 @@ def classes_of(message: Image) -> LabelMap:
     """Return the train ids in a mono8 image, uint8 `[h, w]`, a view of the message where that is possible.
 
     Raises:
-        ImageError: the message is no mono8 image, or contradicts its own size.
+        ImageError: the message is not a mono8 image, or contradicts its own size.
     """
     if message.encoding != "mono8":
         raise ImageError(f"a segmentation has the encoding {message.encoding!r}, expected 'mono8'")
