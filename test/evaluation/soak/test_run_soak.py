@@ -26,7 +26,7 @@ def run_fishy_soak(out, *options):
         env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=280,
     )
 
 
