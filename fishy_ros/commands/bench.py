@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
     group.command("memory")(memory)
     group.command("precisions")(precisions)
     group.command("metrics")(metrics)
+    group.command("regions")(regions)
     group.command("training")(training)
     app.add_typer(group, name="bench")
 
@@ -291,6 +292,31 @@ def metrics(
     if out is not None:
         document = {"metrics_bench": asdict(result), "environment": asdict(describe_environment())}
         write_json(out, document)
+
+
+def regions(
+    model: Model = DEFAULT_MODEL,
+    runtime: Runtime = "auto",
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    threads: Annotated[int, typer.Option(help="CPU threads, 0 for all cores.", min=0)] = 0,
+    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    pictures: Annotated[Path | None, typer.Option(help="Folder of a drive; default: a rendered one.")] = None,
+    rounds: Rounds = 10,
+    frames: Frames = 24,
+    warm_up: WarmUp = 5,
+    out: Out = None,
+) -> None:
+    """Measure what mask, markers and points add to a frame in the node: the stage `regions`. Needs rclpy."""
+    from fishy_ros.evaluation.bench.methods import Method
+    from fishy_ros.evaluation.bench.regions import WAYS, run_regions
+    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+
+    height, width = _parse_size(size)
+    method = Method(model, runtime, "auto", precision, threads, height=height, width=width)
+    plan = Plan(rounds, frames, warm_up)
+    with _Turns(plan, len(WAYS)) as turns:
+        result = run_regions(method, pictures, plan, turns.advance)
+    _present(result, TOTAL, out)
 
 
 def training(
