@@ -57,6 +57,8 @@ class StudyResult:
     """The machine that was measured on."""
     segmentation: Mapping[str, float]
     """Mean IoU by set, fractions of 1."""
+    class_iou: Mapping[str, tuple[float | None, ...]]
+    """IoU of each class by set."""
     prevalence: Mapping[str, float]
     """AP of a random score by labelled set; its FPR95 is 0.95."""
     network_alone_ms: float | None
@@ -137,6 +139,7 @@ class HeadStudy:
             command=shlex.join(["fishy", *sys.argv[1:]]),
             environment=environment,
             segmentation=scores.segmentation,
+            class_iou=scores.class_iou,
             prevalence=scores.prevalence,
             network_alone_ms=costs[NETWORK].latency_ms if costs else None,
             heads=tuple(

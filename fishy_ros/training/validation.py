@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,8 @@ class SetScores:
     """Share of anomalous pixels by folder of anomalies, which is the AP of a random score."""
     misclassification: Mapping[str, Mapping[str, Mapping[str, float]]]
     """For each head and each folder of images with the network's classes `max_J` and `AP`."""
+    class_iou: Mapping[str, tuple[float | None, ...]]
+    """IoU of each class by folder of images; None where a class does not occur."""
 
 
 def score_sets(
@@ -120,6 +123,7 @@ def score_sets(
     scores: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
     wrong: dict[str, dict[str, Mapping[str, float]]] = {name: {} for name in heads}
     prevalence, segmentation = dict[str, float](), dict[str, float]()
+    class_iou = dict[str, tuple[float | None, ...]]()
     sets = {folder: _labelled(root / folder) for folder in config.anomalies}
     if config.generated is not None:
         sets[config.generated.name] = generated_samples(root, config.generated)
@@ -137,9 +141,10 @@ def score_sets(
             model, root, labelled, *size, progress, heads if misclassified else None, every
         )
         segmentation[labelled.images] = whole.miou
+        class_iou[labelled.images] = tuple(None if math.isnan(iou) else iou for iou in whole.iou)
         for name, metrics in by_head.items():
             wrong[name][labelled.images] = {"max_J": metrics.max_j, "AP": metrics.ap}
-    return SetScores(scores, segmentation, prevalence, wrong)
+    return SetScores(scores, segmentation, prevalence, wrong, class_iou)
 
 
 def count_watched(config: ValidationConfig, root: Path) -> int:
