@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from setuptools import find_packages, setup
 
 NAME = "fishy_ros"
-SHARED_FOLDERS = ("config", "foxglove", "launch", "models", "rviz")
+SHARED_FOLDERS = ("config", "foxglove", "launch", "models", "rqt", "rviz")
 """Folders of the source tree that are installed, with everything in them, below share/fishy_ros."""
 
 # What the node and the library need; package.xml names the same for ROS.

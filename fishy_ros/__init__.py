@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fishy_ros.model_package import load_model_package
     from fishy_ros.types import Detection
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["AnomalyDetector", "Detection", "PixelMetrics", "__version__", "load_model_package"]
 

@@ -19,7 +19,7 @@ def read_npy(file: IO[bytes], size: int, where: Path | str, error: type[Exceptio
     """Read one array from an open `.npy` file of `size` bytes; its header must state what the file really holds.
 
     Raises:
-        error: the file is no such array, or holds Python objects.
+        error: the file is not such an array, or holds Python objects.
     """
     try:
         version = _READ_MAGIC(file)
@@ -64,7 +64,7 @@ def npz_names(file: Path | IO[bytes], where: Path, error: type[Exception]) -> li
     """List the arrays of an `.npz` file.
 
     Raises:
-        error: it is no such file.
+        error: it is not such a file.
     """
     try:
         with zipfile.ZipFile(file) as archive:

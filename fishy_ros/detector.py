@@ -25,11 +25,12 @@ class AnomalyDetector:
 
     Not thread-safe: one thread calls `detect` at a time. Usable as a context manager.
 
-    >>> detector = AnomalyDetector("fishy-s", runtime="onnxruntime", device="cpu")
-    >>> found = detector.detect(np.zeros((720, 1280, 3), np.uint8))
-    >>> found.score.shape, found.score.dtype, found.labels.dtype
-    ((256, 512), dtype('float32'), dtype('uint8'))
-    >>> detector.close()
+    Examples:
+        >>> detector = AnomalyDetector("fishy-s", runtime="onnxruntime", device="cpu")
+        >>> found = detector.detect(np.zeros((720, 1280, 3), np.uint8))
+        >>> found.score.shape, found.score.dtype, found.labels.dtype
+        ((256, 512), dtype('float32'), dtype('uint8'))
+        >>> detector.close()
 
     Args:
         package: a loaded package, its folder, or a name that `find_model` knows.
@@ -121,8 +122,8 @@ class AnomalyDetector:
         """Score an image of any size, uint8 `[H, W, 3]` BGR; timings are `resize`, `inference` and `output` in ms.
 
         Raises:
-            ImageError: `image` is no such array.
-            InferenceError: the engine failed, or a score is no number in [0, 1].
+            ImageError: `image` is not such an array.
+            InferenceError: the engine failed, or a score is not a number in [0, 1].
         """
         _check_image(image)
         start = time.perf_counter()

@@ -41,7 +41,7 @@ def parse_yaml(content: bytes, where: Path | str, error: type[Exception]) -> obj
     halves of surrogate pairs).
 
     Raises:
-        error: `content` is no such document.
+        error: `content` is not such a document.
 
     >>> parse_yaml(b"{a: 1}", "here", ValueError)
     {'a': 1}
@@ -56,7 +56,7 @@ def parse_json(content: bytes, where: Path | str, error: type[Exception]) -> obj
     """Parse a JSON document; integers as in `parse_yaml`, and no NaN or Infinity, which JSON does not have.
 
     Raises:
-        error: `content` is no such document.
+        error: `content` is not such a document.
     """
     try:
         value: object = json.loads(content.decode("utf-8"), parse_int=_short_integer, parse_constant=_no_constant)

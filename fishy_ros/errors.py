@@ -18,7 +18,7 @@ class RuntimeUnavailableError(FishyError):
 
 
 class InferenceError(FishyError):
-    """A runtime failed on a frame, or returned something that is no score map."""
+    """A runtime failed on a frame, or returned something that is not a score map."""
 
 
 class ImageError(FishyError):

@@ -8,7 +8,18 @@ from launch_ros.actions import Node
 from fishy_ros.node import launching
 from fishy_ros.node.dds import dds_environment
 
-NODE_PARAMETERS = ("model", "runtime", "device", "precision", "threads", "image_transport", "threshold", "heatmap_size")
+NODE_PARAMETERS = (
+    "model",
+    "trusted_key",
+    "runtime",
+    "device",
+    "precision",
+    "threads",
+    "image_transport",
+    "threshold",
+    "heatmap_size",
+    "frame_deadline_ms",
+)
 """Parameters of every node that are arguments too; one that is not given keeps its value in the parameters file."""
 
 OTHER_ARGUMENTS = {

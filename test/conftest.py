@@ -1,6 +1,7 @@
-"""Fixtures that several packages share, and the mark of the tests that run alone."""
+"""Fixtures that several packages share, and the mark of the tests that start a node."""
 
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -33,19 +34,30 @@ def pytest_configure() -> None:
 
 LIVE_FIXTURES = {"domain", "start_detector", "start_rig"}
 """A test that uses one of these talks to a running node."""
+LIVE_WORDS = re.compile(rf"\b({'|'.join(sorted(LIVE_FIXTURES))}|rig|mark\.live)\b")
+"""What stands in every file with such a test."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without a live test where only those are asked for: every process would import torch and more."""
+    if config.option.markexpr != "live" or not collection_path.match("test_*.py"):
+        return None
+    return None if LIVE_WORDS.search(collection_path.read_text(encoding="utf-8")) else True
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `live` what talks to a node, so that `./dev test` runs it alone and all the rest in parallel."""
+    """Mark as `live` what talks to a node, so that `./dev test` runs it after all the rest, three at a time."""
     for item in items:
         if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.live)
+        if item.get_closest_marker("live") and not LIVE_WORDS.search(item.path.read_text(encoding="utf-8")):
+            raise pytest.UsageError(f"{item.path}: a live test without any of {LIVE_WORDS.pattern} would never run")
 
 
 @pytest.fixture(autouse=True)
 def live_tests_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse a node of the harness to a test without the mark, which would run beside three others."""
+    """Refuse a node of the harness to a test without the mark, which would run beside three busy ones."""
 
     def refuse(*_: object) -> None:
         pytest.fail(f"{request.node.nodeid} starts a node: mark it with `pytest.mark.live`")

@@ -100,7 +100,7 @@ def test_every_entry_point_can_be_called(distribution):
 def test_every_shared_file_is_installed_below_share(distribution):
     shared = {
         str(path.relative_to(ROOT))
-        for folder in ("config", "foxglove", "launch", "models", "rviz")
+        for folder in ("config", "foxglove", "launch", "models", "rqt", "rviz")
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

@@ -56,7 +56,7 @@ def with_stamp(message: bytes, stamp_ns: int) -> bytes:
     """Return a copy of a serialized message whose header carries another stamp.
 
     Raises:
-        BagError: the message is no CDR, or the stamp does not fit (seconds of 32 bits).
+        BagError: the message is not CDR, or the stamp does not fit (seconds of 32 bits).
     """
     try:
         stamp = struct.pack(f"{_byte_order(message)}iI", *divmod(stamp_ns, NANOSECONDS))

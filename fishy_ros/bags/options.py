@@ -20,7 +20,7 @@ class BagOptions:
 
 
 def bag_options(storage: str, image_format: str, compression: str, rate: float) -> BagOptions:
-    """Check options as a user types them; `rate` is in frames a second.
+    """Check options as a user types them; `rate` is in frames per second.
 
     Raises:
         ConfigError: one of them has no meaning.

@@ -147,7 +147,7 @@ class BagReader:
 
 
 def _header_of(message: bytes) -> tuple[MessageHeader, str]:
-    """Read the header of a message, or say why it has none; one torn message is no torn bag."""
+    """Read the header of a message, or say why it has none; one torn message is not a torn bag."""
     try:
         return read_header(message), ""
     except BagError as error:

@@ -26,7 +26,7 @@ def is_plain_name(path: Path) -> bool:
 
 
 def with_plain_name(file: Path, stack: ExitStack) -> Path:
-    """Replace the path of an SQLite file that is no plain name by a link that lives as long as `stack`."""
+    """Replace the path of an SQLite file that is not a plain name by a link that lives as long as `stack`."""
     if file.suffix != ".db3" or is_plain_name(file):
         return file
     link = Path(stack.enter_context(TemporaryDirectory(prefix="fishy-bag-")), "bag.db3")
@@ -39,7 +39,7 @@ def check_tables(file: Path) -> None:
 
     Raises:
         BagError: it has a view, a virtual table or a generated column.
-        sqlite3.Error: the file is no database, or damaged.
+        sqlite3.Error: the file is not a database, or damaged.
     """
     with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
         found = database.execute(_NO_TABLES).fetchone() or database.execute(_COMPUTED_COLUMNS).fetchone()

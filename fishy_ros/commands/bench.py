@@ -26,6 +26,11 @@ Out = Annotated[
 ]
 Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
 Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
+Runtimes = Annotated[list[str] | None, typer.Option(help="Inference runtime; repeatable.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
+Precision = Annotated[str, typer.Option(help="Precision of the graph.")]
+Precisions = Annotated[list[str] | None, typer.Option(help="Precision; repeatable.")]
+Size = Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")]
 CAMERA_SIZE = "1024x2048"
 LOG_COLUMNS = 160
 """Width of tables that go to a file or a pipe; a terminal has its own."""
@@ -43,6 +48,7 @@ def register(app: typer.Typer) -> None:
     group.command("memory")(memory)
     group.command("precisions")(precisions)
     group.command("metrics")(metrics)
+    group.command("regions")(regions)
     group.command("training")(training)
     app.add_typer(group, name="bench")
 
@@ -50,10 +56,10 @@ def register(app: typer.Typer) -> None:
 def detect(
     context: typer.Context,
     model: Annotated[list[str] | None, typer.Option(help="Model package; repeatable.")] = None,
-    runtime: Annotated[list[str] | None, typer.Option(help="Inference runtime; repeatable.")] = None,
-    precision: Annotated[list[str] | None, typer.Option(help="Precision; repeatable.")] = None,
+    runtime: Runtimes = None,
+    precision: Precisions = None,
     threads: Annotated[list[int] | None, typer.Option(help="CPU threads, 0 for all cores; repeatable.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: Device = "auto",
     size: Annotated[list[str] | None, typer.Option(help="Camera image size, HEIGHTxWIDTH; repeatable.")] = None,
     transport: Annotated[str, typer.Option(help="raw (bgr8), jpeg or jpeg-whole (decoded at full size).")] = "raw",
     vs: Annotated[
@@ -84,7 +90,7 @@ def detect(
 def settings(
     model: Model = DEFAULT_MODEL,
     runtime: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
-    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    precision: Precision = "fp32",
     rounds: Rounds = 10,
     frames: Frames = 10,
     warm_up: WarmUp = 5,
@@ -103,8 +109,8 @@ def settings(
 def roofline(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     gflops: Annotated[
         float, typer.Option(help="Peak compute in GFLOP/s (required for a GPU); 0 measures this CPU.", min=0)
     ] = 0,
@@ -139,9 +145,9 @@ def roofline(
 def node(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
-    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    size: Size = CAMERA_SIZE,
     frames: Annotated[int, typer.Option(help="Frames per node and round.", min=1)] = 60,
     rounds: Annotated[int, typer.Option(help="Number of rounds; each restarts every node.", min=1)] = 3,
     out: Out = None,
@@ -166,10 +172,10 @@ def node(
 
 def start(
     model: Model = DEFAULT_MODEL,
-    runtime: Annotated[list[str] | None, typer.Option(help="Inference runtime; repeatable.")] = None,
-    precision: Annotated[list[str] | None, typer.Option(help="Precision; repeatable.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    runtime: Runtimes = None,
+    precision: Precisions = None,
+    device: Device = "auto",
+    size: Size = CAMERA_SIZE,
     rounds: Annotated[int, typer.Option(help="Number of starts per configuration.", min=1)] = 5,
     out: Out = None,
 ) -> None:
@@ -197,9 +203,9 @@ def start(
 def memory(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
-    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    size: Size = CAMERA_SIZE,
     frames: Annotated[int, typer.Option(help="Number of frames to play.", min=4)] = 10_000,
     out: Out = None,
 ) -> None:
@@ -220,8 +226,8 @@ def memory(
 def baselines(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     rounds: Rounds = 10,
     frames: Frames = 10,
     warm_up: WarmUp = 5,
@@ -251,7 +257,7 @@ def precisions(
     model: Model = DEFAULT_MODEL,
     precision: Annotated[list[str] | None, typer.Option(help="Precision to measure; repeatable. Default: all.")] = None,
     runtime: Runtime = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: Device = "auto",
     out: Out = None,
 ) -> None:
     """Measure AP, FPR95, AUROC and mean IoU of each precision of a model."""
@@ -288,6 +294,31 @@ def metrics(
         write_json(out, document)
 
 
+def regions(
+    model: Model = DEFAULT_MODEL,
+    runtime: Runtime = "auto",
+    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    threads: Annotated[int, typer.Option(help="CPU threads, 0 for all cores.", min=0)] = 0,
+    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    pictures: Annotated[Path | None, typer.Option(help="Folder of a drive; default: a rendered one.")] = None,
+    rounds: Rounds = 10,
+    frames: Frames = 24,
+    warm_up: WarmUp = 5,
+    out: Out = None,
+) -> None:
+    """Measure what mask, markers and points add to a frame in the node: the stage `regions`. Needs rclpy."""
+    from fishy_ros.evaluation.bench.methods import Method
+    from fishy_ros.evaluation.bench.regions import WAYS, run_regions
+    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+
+    height, width = _parse_size(size)
+    method = Method(model, runtime, "auto", precision, threads, height=height, width=width)
+    plan = Plan(rounds, frames, warm_up)
+    with _Turns(plan, len(WAYS)) as turns:
+        result = run_regions(method, pictures, plan, turns.advance)
+    _present(result, TOTAL, out)
+
+
 def training(
     config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
@@ -300,7 +331,7 @@ def training(
     seconds: Annotated[float, typer.Option(help="How long each part is measured.")] = 10,
     out: Annotated[Path | None, typer.Option(help="File for the result as JSON.")] = None,
 ) -> None:
-    """Measure crops a second: cut, augmented, through the network, and all of it as a training runs."""
+    """Measure crops per second: cut, augmented, through the network, and all of it as a training runs."""
     import dataclasses
 
     from fishy_ros.evaluation.environment import describe_environment

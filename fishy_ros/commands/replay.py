@@ -87,7 +87,7 @@ def replay(
     ] = None,
     smallest: Annotated[int, typer.Option(help="Smallest region to report, in px of the heatmap.", min=1)] = 1,
     drivable: Annotated[
-        str, typer.Option(help="Count only regions that stand on these classes (with --offline).")
+        str, typer.Option(help="Count only regions that lie or stand on these classes, such as road,sidewalk.")
     ] = "",
     confirm: Annotated[str, typer.Option(help="Confirm a region after N of M frames, N/M.")] = "3/5",
     camera_height: Annotated[

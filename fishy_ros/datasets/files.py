@@ -87,7 +87,7 @@ def require_root(name: str, root: Path | None) -> Path:
     """Return the root folder of a dataset.
 
     Raises:
-        DatasetError: no root was given, or it is no folder.
+        DatasetError: no root was given, or it is not a folder.
     """
     if root is None:
         raise DatasetError(f"dataset {name} needs its folder: --root DIR")

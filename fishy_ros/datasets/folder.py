@@ -61,7 +61,7 @@ def _refuse_twins(name: str, files: Sequence[Path]) -> None:
     for path in files:
         if path.stem in seen:
             both = f"{seen[path.stem].name} and {path.name}"
-            raise DatasetError(f"dataset {name}: {path.parent} holds {both}; expected one file a name")
+            raise DatasetError(f"dataset {name}: {path.parent} holds {both}; expected one file per name")
         seen[path.stem] = path
 
 

@@ -57,7 +57,7 @@ def png_size(data: NDArray[np.uint8]) -> tuple[int, int]:
     message of 200 bytes took 4 GiB.
 
     Raises:
-        ImageError: the first chunk is no header, the size is out of bounds, or the file ends before its last chunk.
+        ImageError: the first chunk is not a header, the size is out of bounds, or the file ends before its last chunk.
     """
     if data[12:16].tobytes() != b"IHDR" or data.size < 33:
         raise ImageError("a PNG image has no complete header")

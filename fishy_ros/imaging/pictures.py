@@ -82,7 +82,7 @@ def render_segmentation(labels: LabelMap, palette: NDArray[np.uint8]) -> ImageAr
         uint8 `[h, w, 3]`, BGR.
 
     Raises:
-        ImageError: `palette` is no list of at most 256 colors.
+        ImageError: `palette` is not a list of at most 256 colors.
     """
     if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) > 256:
         raise ImageError(f"a palette has shape {palette.shape}; expected [K, 3] with K of at most 256")

@@ -24,7 +24,7 @@ def resize_score(score: ScoreMap, height: int, width: int) -> ScoreMap:
         width: columns of the result, in px.
 
     Raises:
-        ImageError: `score` is no two-dimensional map, or the size is out of bounds.
+        ImageError: `score` is not a two-dimensional map, or the size is out of bounds.
     """
     if _has_size("a score map", score, height, width):
         return score
@@ -40,7 +40,7 @@ def resize_classes(classes: LabelMap, height: int, width: int) -> LabelMap:
         width: columns of the result, in px.
 
     Raises:
-        ImageError: `classes` is no two-dimensional map, or the size is out of bounds.
+        ImageError: `classes` is not a two-dimensional map, or the size is out of bounds.
     """
     if _has_size("a map of classes", classes, height, width):
         return classes

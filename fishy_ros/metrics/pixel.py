@@ -51,11 +51,12 @@ class Curve:
 class PixelMetrics:
     """Metrics of pooled pixels; rates are fractions of 1.
 
-    >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
-    >>> labels = np.uint8([[1, 0], [1, 255]])  # 0 normal, 1 anomaly, 255 ignored
-    >>> metrics = PixelMetrics.of([(score, labels)])
-    >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
-    (0.8333, 0.5, 1.0)
+    Examples:
+        >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
+        >>> labels = np.uint8([[1, 0], [1, 255]])  # 0 normal, 1 anomaly, 255 ignored
+        >>> metrics = PixelMetrics.of([(score, labels)])
+        >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
+        (0.8333, 0.5, 1.0)
     """
 
     ap: float
@@ -88,12 +89,13 @@ class PixelMetrics:
 class PixelAccumulator:
     """Pool the pixels of a stream of frames; memory is bounded by the distinct scores, not by the frames.
 
-    >>> accumulator = PixelAccumulator()
-    >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
-    >>> _ = accumulator.update(score, np.uint8([[1, 0], [1, 255]]), "frame 1")
-    >>> metrics = accumulator.compute()
-    >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
-    (0.8333, 0.5, 1.0)
+    Examples:
+        >>> accumulator = PixelAccumulator()
+        >>> score = np.float32([[0.9, 0.8], [0.3, 0.1]])
+        >>> _ = accumulator.update(score, np.uint8([[1, 0], [1, 255]]), "frame 1")
+        >>> metrics = accumulator.compute()
+        >>> round(metrics.ap, 4), metrics.auroc, metrics.fpr95
+        (0.8333, 0.5, 1.0)
     """
 
     def __init__(self) -> None:
@@ -110,7 +112,7 @@ class PixelAccumulator:
             frame: names the frame in errors.
 
         Raises:
-            ScoreError: the shapes differ, the score is no float32 array or an evaluated score is NaN.
+            ScoreError: the shapes differ, the score is not a float32 array or an evaluated score is NaN.
         """
         pixels = sort_frame(score, labels, frame)
         self.add(pixels)
@@ -194,26 +196,6 @@ def pixel_metrics(positives: ScoreHistogram, negatives: ScoreHistogram) -> Pixel
         negatives=negatives.total,
         curve=Curve(*np.concatenate(curve, axis=1)),
     )
-
-
-def false_positive_rate_at(positives: ScoreHistogram, negatives: ScoreHistogram, recall: float) -> float:
-    """Return the false positive rate at the highest threshold whose true positive rate is at least `recall`.
-
-    Args:
-        positives: anomalous score counts.
-        negatives: normal score counts.
-        recall: the true positive rate to reach, in (0, 1].
-
-    Raises:
-        ScoreError: `recall` is outside its range, or one of the histograms is empty.
-    """
-    if not 0 < recall <= 1:
-        raise ScoreError(f"a true positive rate of {recall} was asked for; expected one in (0, 1]")
-    for page in descend(positives, negatives):
-        reached = np.flatnonzero(page.tp / positives.total >= recall)
-        if reached.size:
-            return float(page.fp[reached[0]] / negatives.total)
-    raise ScoreError("a false positive rate was asked for without anomalous pixels")
 
 
 def _sorted_keys(scores: ScoreMap) -> NDArray[np.uint32]:

@@ -47,7 +47,7 @@ class SegmentationAccumulator:
         """Add one frame.
 
         Args:
-            predicted: uint8 `[H, W]`; a value that is no class is wrong everywhere outside void.
+            predicted: uint8 `[H, W]`; a value that is not a class is wrong everywhere outside void.
             truth: uint8 `[H, W]`; values that are no class are void.
             frame: names the frame in errors.
 

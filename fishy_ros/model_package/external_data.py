@@ -36,7 +36,7 @@ def has_external_data(content: bytes, path: Path) -> bool:
     """Tell whether a serialized ONNX model, read from `path`, names other files for any of its tensors.
 
     Raises:
-        ModelPackageError: `content` is no protobuf message; `path` is named.
+        ModelPackageError: `content` is not a protobuf message; `path` is named.
     """
     try:
         return _refers_outside(memoryview(content), "model", 0)

@@ -41,8 +41,8 @@ def load_model_package(path: str | Path, trusted_key: str | Path = "") -> ModelP
     Raises:
         ModelPackageError: a file is missing, damaged or of the wrong hash, a field has a value that is not allowed,
             or the signature is missing or by another key.
-        ConfigError: `trusted_key` is no public key, the library that checks signatures is not installed, or the package
-            has no such score.
+        ConfigError: `trusted_key` is not a public key, the library that checks signatures is not installed, or the
+            package has no such score.
     """
     name, score = split_score(path)
     description = find_model(name) / DESCRIPTION_FILE

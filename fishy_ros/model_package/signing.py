@@ -48,7 +48,7 @@ def sign_description(description: Path, private: Path) -> Path:
     """Sign a `model.yaml` as it stands and return the path of the signature.
 
     Raises:
-        ConfigError: `private` is no private key, or `cryptography` is not installed.
+        ConfigError: `private` is not a private key, or `cryptography` is not installed.
         ModelPackageError: the description cannot be read, or the signature cannot be written.
     """
     key = _read_private_key(private)
@@ -67,7 +67,7 @@ def verify_signature(content: bytes, description: Path, trusted_key: Path) -> No
 
     Raises:
         ModelPackageError: there is no signature, or it is by another key or of another content.
-        ConfigError: `trusted_key` is no public key, or `cryptography` is not installed.
+        ConfigError: `trusted_key` is not a public key, or `cryptography` is not installed.
     """
     key = _read_public_key(trusted_key)
     from cryptography.exceptions import InvalidSignature
@@ -96,7 +96,7 @@ def fingerprint(public: Path) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of a public key, to tell keys apart by.
 
     Raises:
-        ConfigError: `public` is no public key, or `cryptography` is not installed.
+        ConfigError: `public` is not a public key, or `cryptography` is not installed.
     """
     key, (_, serialization) = _read_public_key(public), _library()
     raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

@@ -29,7 +29,7 @@ class CalibrationCheck:
 
     @property
     def problem(self) -> str:
-        """Why the calibration of the last image is not published; empty if it is, or if there is none."""
+        """Why the calibration of the last image is not used; empty if it is, or if there is none."""
         return self._problem
 
     def fits(self, info: CameraInfo, header: FrameHeader, height: int, width: int) -> bool:
@@ -41,10 +41,10 @@ class CalibrationCheck:
         sizes = image_sizes(info)
         if (height, width) not in sizes:
             expected = f"{sizes[0][1]}x{sizes[0][0]}"
-            self._problem = f"camera_info is not published: it is for images of {expected}, these are {width}x{height}"
+            self._problem = f"camera_info is not used: it is for images of {expected}, these are {width}x{height}"
         elif not _is_same_frame(info.header.frame_id, header.frame_id):
             frames = f"{info.header.frame_id[:60]!r}, the images have {header.frame_id[:60]!r}"
-            self._problem = f"camera_info is not published: its frame_id is {frames}"
+            self._problem = f"camera_info is not used: its frame_id is {frames}"
         else:
             self._problem = ""
         return not self._problem

@@ -38,7 +38,7 @@ def make_nodes(arguments: Sequence[str]) -> list[DetectorNode]:
     if not given.cameras:
         return [DetectorNode()]
     if len(set(given.cameras)) < len(given.cameras):
-        raise ConfigError(f"--cameras {' '.join(given.cameras)}: expected a name of its own for each camera")
+        raise ConfigError(f"--cameras {' '.join(given.cameras)}: expected a different name for each camera")
     pool = EnginePool()
     nodes: list[DetectorNode] = []
     try:

@@ -173,7 +173,7 @@ class CompressedCameraImage:
         """Read height and width, in px, from the header of the file.
 
         Raises:
-            ImageError: it is no picture file, or damaged.
+            ImageError: it is not a picture file, or damaged.
         """
         return compressed_size(self.data, self.format)
 
@@ -191,7 +191,7 @@ class CompressedCameraImage:
         """Decode the file, uint8 `[H, W, 3]`; a JPEG at 1/2, 1/4 or 1/8 where that is `at_least` as large.
 
         Raises:
-            ImageError: it is no picture file, or damaged.
+            ImageError: it is not a picture file, or damaged.
         """
         return decode_compressed(self.data, at_least, self.format, channel_order)
 

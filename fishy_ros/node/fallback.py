@@ -144,7 +144,8 @@ class FallbackLevels:
         if now > WORTHWHILE * before:
             detector.close()
             self._left_out += (
-                f"configuration {configuration.name} is not cheaper here: {now:.1f} ms a frame, {before:.1f} ms before",
+                f"configuration {configuration.name} is not cheaper here: {now:.1f} ms per frame, "
+                f"{before:.1f} ms before",
             )
             return
         self._levels.append(_Level(configuration.name, open_it, detector))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 
@@ -156,6 +157,7 @@ class InferenceLoop:
         self.latencies.add({**stages_ms, "age": age.ms})
         if parameters.publish_latency:
             self._publishers.publish_latency(header, stages_ms, age)
+        frame = self._calibrated(frame)
         self._publish_camera_info(frame, score, parameters)
         self.latencies.add(self._obstacles.publish(frame, detection, parameters))
         if wants_overlay or self._publishers.wants_segmentation(parameters):
@@ -202,6 +204,7 @@ class InferenceLoop:
             size = frame.image.size()
             score = np.ones(size if is_large else self._levels.current.score_size_of(*size), np.float32)
             self._publish(frame.image.header, score)
+            frame = self._calibrated(frame)
             self._publish_camera_info(frame, score, parameters)
             self._obstacles.publish_unknown(frame, self._levels.current.score_size_of(*size), parameters)
         except Exception as error:  # publishing may fail in many ways while the node shuts down; the thread goes on
@@ -209,11 +212,16 @@ class InferenceLoop:
             return
         self._counters.note_unknown()
 
+    def _calibrated(self, frame: Frame) -> Frame:
+        """Take the calibration away from a frame that it does not fit: nothing may be placed or published by it."""
+        info = frame.camera_info
+        if info is None or self._calibration.fits(info, frame.image.header, *frame.image.size()):
+            return frame
+        return replace(frame, camera_info=None)
+
     def _publish_camera_info(self, frame: Frame, score: ScoreMap, parameters: DetectorParameters) -> None:
         if parameters.publish_camera_info and frame.camera_info is not None:
             height, width = frame.image.size()
-            if not self._calibration.fits(frame.camera_info, frame.image.header, height, width):
-                return
             scale_y, scale_x = score.shape[0] / height, score.shape[1] / width
             self._publishers.publish_camera_info(frame.image.header, frame.camera_info, scale_y, scale_x)
 

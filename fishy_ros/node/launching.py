@@ -29,7 +29,7 @@ def typed_parameter(name: str, text: str) -> str | bool | int | float:
     """Turn the text of a launch argument into a value of the parameter's type; texts stay as they are.
 
     Raises:
-        ValueError: it is no such value; the message names the argument.
+        ValueError: it is not such a value; the message names the argument.
     """
     kind = _KINDS.get(name, str)
     try:

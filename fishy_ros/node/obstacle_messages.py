@@ -1,4 +1,4 @@
-"""Regions as messages: detections, markers, a point cloud, and what a threshold means."""
+"""Regions as messages: detections, a point cloud, and what a threshold means."""
 
 from __future__ import annotations
 
@@ -7,26 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from geometry_msgs.msg import Point
 from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
-from std_msgs.msg import ColorRGBA
-from visualization_msgs.msg import Marker, MarkerArray
 
 from fishy_ros.node.camera_geometry import GroundFrame
 from fishy_ros.node.conversions import FrameHeader
-from fishy_ros.obstacles import Box, Camera, PlacedRegion, Track
+from fishy_ros.obstacles import Camera, PlacedRegion, Track
 
 ANOMALY_CLASS: str = "anomaly"
 """The class of every detection."""
-
-UNPLACED_DISTANCE_M: float = 5.0
-"""Where the outline of a region is drawn whose distance is not known."""
-
-MARKER_LIFETIME_S: float = 1.0
-"""Markers of a node that has stopped vanish after so long."""
 
 CLOUD_DTYPE: np.dtype[Any] = np.dtype(
     [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("intensity", "<f4"), ("error", "<f4"), ("id", "<u4")]
@@ -119,31 +109,6 @@ def cloud_message(found: FrameObstacles) -> PointCloud2:
     return message
 
 
-def markers_message(found: FrameObstacles) -> MarkerArray:
-    """Build markers for RViz and Foxglove: a box and a text where a region is placed, else its outline and the text.
-
-    Without a calibration there is nothing to draw them by, and the array only deletes what was there.
-    """
-    header = found.header.message()
-    header.frame_id = obstacles_frame(found)
-    markers = [Marker(header=header, action=Marker.DELETEALL)]
-    for position, track in enumerate(found.tracks):
-        place = found.placed.get(position)
-        if place is not None:
-            points = to_frame(place.points, found.ground)
-            markers.append(_cube(header, track, place, points, found.ground))
-            where = points.mean(axis=0)
-        elif found.camera is not None:
-            corners = _corners(track.region.box, found.camera)
-            points = to_frame(corners, found.ground)
-            markers.append(_outline(header, track, points))
-            where = points[:2].mean(axis=0)
-        else:
-            continue
-        markers.append(_text(header, track, place, where, found.classes))
-    return MarkerArray(markers=markers)
-
-
 def threshold_message(name: str, threshold: float, low: float, share: float | None, meaning: str) -> DiagnosticStatus:
     """Build the latched description of the threshold in force."""
     values = {
@@ -170,60 +135,6 @@ def to_frame(points: NDArray[np.float64], ground: GroundFrame | None) -> NDArray
         return points
     turned: NDArray[np.float64] = points @ ground.rotation.T + ground.translation
     return turned
-
-
-def _corners(box: Box, camera: Camera) -> NDArray[np.float64]:
-    """Return the corners of a box and the first once more, `[5, 3]`, at `UNPLACED_DISTANCE_M`."""
-    around = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
-    return camera.intrinsics.rays(np.array([*around, around[0]])) * UNPLACED_DISTANCE_M
-
-
-def _marker(header: Any, track: Track, kind: int, space: str) -> Marker:
-    lifetime = Duration(sec=int(MARKER_LIFETIME_S), nanosec=int(MARKER_LIFETIME_S % 1 * 1e9))
-    marker = Marker(header=header, ns=space, id=track.id & 0x7FFFFFFF, type=kind, action=Marker.ADD, lifetime=lifetime)
-    marker.pose.orientation.w = 1.0
-    # Red where it is seen, yellow where it is only remembered.
-    marker.color = ColorRGBA(r=1.0, g=0.2 if track.index is not None else 0.8, b=0.1, a=0.6)
-    return marker
-
-
-def _cube(
-    header: Any, track: Track, place: PlacedRegion, points: NDArray[np.float64], ground: GroundFrame | None
-) -> Marker:
-    marker = _marker(header, track, Marker.CUBE, "regions")
-    x, y, z = points.mean(axis=0).tolist()
-    marker.pose.position = Point(x=x, y=y, z=z)
-    depth = max(min(place.width_m, place.height_m), 0.05)
-    if ground is None or ground.rotation is None:  # optical: x right, y down, z forward
-        marker.scale.x, marker.scale.y, marker.scale.z = place.width_m, max(place.height_m, 0.05), depth
-        return marker
-    marker.scale.x, marker.scale.y, marker.scale.z = depth, place.width_m, max(place.height_m, 0.05)
-    across = points[-1] - points[0]
-    heading = float(np.arctan2(across[1], across[0])) + np.pi / 2
-    marker.pose.orientation.z, marker.pose.orientation.w = float(np.sin(heading / 2)), float(np.cos(heading / 2))
-    return marker
-
-
-def _outline(header: Any, track: Track, corners: NDArray[np.float64]) -> Marker:
-    marker = _marker(header, track, Marker.LINE_STRIP, "regions")
-    marker.scale.x = 0.02
-    marker.points = [Point(x=x, y=y, z=z) for x, y, z in corners.tolist()]
-    return marker
-
-
-def _text(
-    header: Any, track: Track, place: PlacedRegion | None, where: NDArray[np.float64], classes: Mapping[int, str]
-) -> Marker:
-    marker = _marker(header, track, Marker.TEXT_VIEW_FACING, "texts")
-    x, y, z = where.tolist()
-    marker.pose.position = Point(x=x, y=y, z=z)
-    marker.scale.z = 0.3
-    marker.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
-    parts = [f"#{track.id}", f"{track.region.peak_score:.2f}"]
-    parts += [classes[track.region.class_id]] if track.region.class_id in classes else []
-    parts += [f"{place.distance_m:.1f} +- {place.error_m:.1f} m"] if place is not None else []
-    marker.text = " ".join(parts)
-    return marker
 
 
 def class_names(classes: Sequence[Any]) -> dict[int, str]:

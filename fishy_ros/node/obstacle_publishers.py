@@ -18,12 +18,12 @@ from visualization_msgs.msg import MarkerArray
 from fishy_ros.imaging import resize_classes
 from fishy_ros.node.conversions import FrameHeader, label_message
 from fishy_ros.node.obstacle_finder import ObstacleFinder, ObstacleSettings
+from fishy_ros.node.obstacle_markers import MarkerBuilder
 from fishy_ros.node.obstacle_messages import (
     FrameObstacles,
     cloud_message,
     detections_message,
     label_info_message,
-    markers_message,
     threshold_message,
 )
 from fishy_ros.node.qos import QosMismatches
@@ -79,6 +79,7 @@ class ObstaclePublishers:
         if self._vision is not None:
             self._detections = self._create(self._vision.Detection2DArray, "~/detections", newest)
             self._labels = self._create(self._vision.LabelInfo, "~/label_info", latched)
+        self._builder = MarkerBuilder()
         self._described: ThresholdMeaning | None = None
 
     @property
@@ -172,7 +173,7 @@ class ObstaclePublishers:
         if self._detections is not None and _is_wanted(self._detections):
             self._detections.publish(detections_message(obstacles, self._vision))
         if _is_wanted(self._markers):
-            self._markers.publish(markers_message(obstacles))
+            self._markers.publish(self._builder.build(obstacles))
         if _is_wanted(self._obstacles):
             self._obstacles.publish(cloud_message(obstacles))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 SUFFIX = "/compressed"
+LATENCY = "/latency_ms"
 _SHOWN = 3
 """So many publishers or topics are named."""
 
@@ -56,11 +59,14 @@ def _meant_instead(node: Node, topic: str, transport: str, wanted: str) -> list[
     if sibling != topic and node.count_publishers(sibling):
         other = "compressed" if transport == "raw" else "raw"
         parts.append(f"{sibling} has a publisher: image_transport {other} may be meant")
-    own = f"{node.get_fully_qualified_name()}/"
+    detectors = tuple(f"{name}/" for name in _detectors(types))
     others = sorted(
         name
         for name, kinds in types.items()
-        if wanted in kinds and name not in (topic, sibling) and not name.startswith(own) and node.count_publishers(name)
+        if wanted in kinds
+        and name not in (topic, sibling)
+        and not name.startswith(detectors)
+        and node.count_publishers(name)
     )
     if others:
         more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
@@ -68,6 +74,13 @@ def _meant_instead(node: Node, topic: str, transport: str, wanted: str) -> list[
     if not parts:
         parts.append("is the camera's driver running, and in the same ROS_DOMAIN_ID?")
     return parts
+
+
+def _detectors(topics: Iterable[str]) -> set[str]:
+    """Return the names of the detectors whose topics are there, of which this node is one: none of them is a camera."""
+    names = set(topics)
+    parents = {name.removesuffix(LATENCY) for name in names if name.endswith(LATENCY)}
+    return {parent for parent in parents if f"{parent}/heatmap" in names}
 
 
 def _describe(endpoint: TopicEndpointInfo) -> str:

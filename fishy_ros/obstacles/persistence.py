@@ -20,6 +20,9 @@ IMPOSSIBLE: float = 1e6
 MAX_FOLLOWED: int = 256
 """Regions that are followed at most: those seen last."""
 
+MOST_GROWTH: float = 2.0
+"""A region that is missing is expected at most so many times as wide as it was seen, and at least this part of it."""
+
 _Matrix: TypeAlias = NDArray[np.float64]
 
 
@@ -150,7 +153,9 @@ class RegionTracker:
                 return moved
         across, down, growth = one.drift
         x, y = box.foot
-        scale = min(max(1.0 + growth * step_s, 0.5), 2.0)
+        # Against the box that was seen last: a flickering region would else double with every frame that misses it.
+        since_seen = box.width / one.seen.width
+        scale = min(max(1.0 + growth * step_s, 1.0 / MOST_GROWTH / since_seen), MOST_GROWTH / since_seen)
         x, y = x + across * step_s, y + down * step_s
         return Box(x - box.width * scale / 2, y - box.height * scale, x + box.width * scale / 2, y)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
+from fishy_ros.model_package import ModelPackage
 from fishy_ros.types import ImageArray, LabelMap, ScoreMap
 
 
@@ -64,3 +67,31 @@ class Runtime(Protocol):
     def close(self) -> None:
         """Free the engine and its memory; calling it again does nothing."""
         ...
+
+
+class HostBuffers:
+    """The part of a runtime that is the same wherever input and outputs lie in host memory."""
+
+    _info: RuntimeInfo
+
+    def __init__(self, package: ModelPackage, height: int, width: int) -> None:
+        """Allocate the input of a package and outputs of `height` x `width` px."""
+        self._input = np.zeros(package.input_shape, np.uint8)
+        self._score = np.zeros((1, height, width), np.float32)
+        self._labels = np.zeros((1, height, width), np.uint8)
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """Which engine runs the graph, where and how."""
+        return self._info
+
+    @property
+    def input_buffer(self) -> ImageArray:
+        """The uint8 `[H, W, 3]` BGR buffer that the next run reads."""
+        image: ImageArray = self._input[0]
+        return image
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the outputs, in px."""
+        return self._score.shape[1], self._score.shape[2]

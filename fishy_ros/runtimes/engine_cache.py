@@ -21,7 +21,7 @@ _MAX_HEADER_BYTES = 65536
 
 @dataclass(frozen=True)
 class EngineKey:
-    """Everything that makes one compiled engine differ from another; where any of it changes, it is built anew."""
+    """Everything that makes one compiled engine differ from another; where any of it changes, it is rebuilt."""
 
     graph_sha256: str
     engine_version: str
@@ -45,7 +45,7 @@ class EngineCache:
     """A folder of engines; several processes may use it at once.
 
     A file holds a magic line, the key and the hash of the engine as one line of JSON, then the engine. `warn` is told
-    what is damaged or cannot be written, and that it is built anew.
+    what is damaged or cannot be written, and that it is rebuilt.
     """
 
     def __init__(self, folder: Path | None = None, warn: Callable[[str], None] = _LOG.warning) -> None:
@@ -68,7 +68,7 @@ class EngineCache:
             return None
         reason = _damage(content, key)
         if reason:
-            self.warn(f"{path}: {reason}; the {key.kind} is built anew")
+            self.warn(f"{path}: {reason}; the {key.kind} is rebuilt")
             return None
         return content[_header_end(content) :]
 
@@ -137,7 +137,7 @@ def _damage(content: bytes, key: EngineKey) -> str | None:
     """Say what is wrong with the content of an engine's file, or None."""
     end = _header_end(content)
     if not content.startswith(_MAGIC) or not end:
-        return "no engine of this format"
+        return "not an engine of this format"
     try:
         header = json.loads(content[len(_MAGIC) : end])
         stated_key, stated_hash = header["key"], header["sha256"]

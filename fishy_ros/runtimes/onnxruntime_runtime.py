@@ -10,13 +10,12 @@ import onnxruntime as ort
 
 from fishy_ros.errors import InferenceError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import GraphFile, ModelPackage
-from fishy_ros.runtimes.base import RawOutput, RuntimeInfo
+from fishy_ros.runtimes.base import HostBuffers, RawOutput, RuntimeInfo
 from fishy_ros.runtimes.engine_cache import default_cache_folder
 from fishy_ros.runtimes.onnxruntime_settings import CPU_SETTINGS, CpuSettings
 from fishy_ros.runtimes.options import RuntimeOptions, one_line
 from fishy_ros.runtimes.processors import default_threads
 from fishy_ros.runtimes.signature import Tensor, check_signature
-from fishy_ros.types import ImageArray
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -26,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 
 
-class OnnxRuntime:
+class OnnxRuntime(HostBuffers):
     """A graph in ONNX Runtime; on the CPU it reads the input buffer and writes the outputs in place.
 
     On a GPU the input is copied to a device buffer allocated once and both outputs come back into host memory
@@ -52,9 +51,7 @@ class OnnxRuntime:
             package, graph.path, _tensors(session.get_inputs()), _tensors(session.get_outputs())
         )
         self._session: Any = session
-        self._input = np.zeros(package.input_shape, np.uint8)
-        self._score = np.zeros((1, height, width), np.float32)
-        self._labels = np.zeros((1, height, width), np.uint8)
+        super().__init__(package, height, width)
         self._binding = session.io_binding()
         self._device_input: Any = None
         if self._provider == CPU:
@@ -68,22 +65,6 @@ class OnnxRuntime:
         name = "onnxruntime-tensorrt" if self._provider == TENSORRT else "onnxruntime"
         detail = f"{self._provider}, {options.precision}" + (f", {threads} threads" if self._provider == CPU else "")
         self._info = RuntimeInfo(name, device, ort.__version__, detail)
-
-    @property
-    def info(self) -> RuntimeInfo:
-        """Which provider runs the graph, and with how many threads."""
-        return self._info
-
-    @property
-    def input_buffer(self) -> ImageArray:
-        """The uint8 `[H, W, 3]` BGR buffer that the next run reads."""
-        image: ImageArray = self._input[0]
-        return image
-
-    @property
-    def output_size(self) -> tuple[int, int]:
-        """Height and width of the outputs, in px."""
-        return self._score.shape[1], self._score.shape[2]
 
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds.
@@ -164,7 +145,7 @@ def _device_copy(array: np.ndarray[Any, Any], index: int) -> Any:
     try:
         return ort.OrtValue.ortvalue_from_numpy(array, "cuda", index)
     except Exception as error:  # the bindings raise RuntimeError and classes of their own
-        raise RuntimeUnavailableError(f"onnxruntime: cuda:{index} gives no memory: {one_line(error)}") from error
+        raise RuntimeUnavailableError(f"onnxruntime: cuda:{index} cannot allocate memory: {one_line(error)}") from error
 
 
 def _bind(bind: Any, name: str, array: np.ndarray[Any, Any]) -> None:

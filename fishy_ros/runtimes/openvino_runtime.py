@@ -9,15 +9,14 @@ import openvino as ov
 
 from fishy_ros.errors import InferenceError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage
-from fishy_ros.runtimes.base import RawOutput, RuntimeInfo
+from fishy_ros.runtimes.base import HostBuffers, RawOutput, RuntimeInfo
 from fishy_ros.runtimes.openvino_settings import OPENVINO_SETTINGS, OpenVinoSettings
 from fishy_ros.runtimes.options import RuntimeOptions, one_line
 from fishy_ros.runtimes.processors import default_threads
 from fishy_ros.runtimes.signature import Tensor, check_signature
-from fishy_ros.types import ImageArray
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(HostBuffers):
     """A graph compiled by OpenVINO; it reads the input buffer and writes the outputs in place.
 
     Raises:
@@ -32,7 +31,7 @@ class OpenVinoRuntime:
         core = ov.Core()
         if device.partition(".")[0] not in {name.partition(".")[0] for name in core.available_devices}:
             raise RuntimeUnavailableError(
-                f"openvino: device {device} is not there, OpenVINO sees {', '.join(core.available_devices) or 'none'}"
+                f"openvino: device {device} not found; OpenVINO sees {', '.join(core.available_devices) or 'none'}"
             )
         graph = package.graph(options.precision)
         content = graph.read()
@@ -46,9 +45,7 @@ class OpenVinoRuntime:
         height, width = check_signature(
             package, graph.path, _tensors(compiled.inputs, names), _tensors(compiled.outputs, names)
         )
-        self._input = np.zeros(package.input_shape, np.uint8)
-        self._score = np.zeros((1, height, width), np.float32)
-        self._labels = np.zeros((1, height, width), np.uint8)
+        super().__init__(package, height, width)
         self._request: Any = compiled.create_infer_request()
         for name, array in (
             (package.input_name, self._input),
@@ -58,22 +55,6 @@ class OpenVinoRuntime:
             self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
         detail = f"{device}, {options.precision}" + (f", {threads} threads" if device == "CPU" else "")
         self._info = RuntimeInfo("openvino", device.lower().replace(".", ":"), ov.__version__.split("-")[0], detail)
-
-    @property
-    def info(self) -> RuntimeInfo:
-        """Which device runs the graph, and with how many threads."""
-        return self._info
-
-    @property
-    def input_buffer(self) -> ImageArray:
-        """The uint8 `[H, W, 3]` BGR buffer that the next run reads."""
-        image: ImageArray = self._input[0]
-        return image
-
-    @property
-    def output_size(self) -> tuple[int, int]:
-        """Height and width of the outputs, in px."""
-        return self._score.shape[1], self._score.shape[2]
 
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds.

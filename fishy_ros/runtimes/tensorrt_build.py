@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fishy_ros.errors import ModelPackageError, RuntimeUnavailableError
+from fishy_ros.files import replacing
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.runtimes.signature import Tensor, check_signature
 from fishy_ros.runtimes.tensorrt_camera import shrink_inside
@@ -112,9 +112,8 @@ def _use_timing_cache(config: Any, path: Path | None) -> Callable[[], None]:
 
     def save() -> None:
         try:
-            temporary = path.with_suffix(f".{os.getpid()}")
-            temporary.write_bytes(bytes(config.get_timing_cache().serialize()))
-            temporary.replace(path)
+            with replacing(path) as temporary:
+                temporary.write_bytes(bytes(config.get_timing_cache().serialize()))
         except OSError as error:
             _LOG.warning("%s: timings of kernels cannot be kept: %s", path, error.strerror or error)
 

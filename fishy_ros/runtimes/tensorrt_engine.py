@@ -68,7 +68,9 @@ def load_engine(
         RuntimeUnavailableError: the library does not start, or refuses its own engine on this GPU.
     """
     if library.is_rtx and options.dla_core is not None:
-        raise RuntimeUnavailableError(f"{library.product} drives no deep learning accelerator; take device cuda")
+        raise RuntimeUnavailableError(
+            f"{library.product} does not support deep learning accelerators; take device cuda"
+        )
     key = engine_key(library, package, options, gpu)
     if shrink > 1:
         key = replace(key, input_shape=(1, shrink * package.input_height, shrink * package.input_width, 3))
@@ -81,7 +83,7 @@ def load_engine(
         if engine is not None:
             _LOG.info("%s: the engine %s of the package fits", library.product, shipped.path)
             return LoadedEngine(engine, runtime, key)
-        options.warn(f"the shipped engine {shipped.path} is not used on {gpu.name}: {reason}; it is built anew")
+        options.warn(f"the shipped engine {shipped.path} is not used on {gpu.name}: {reason}; it is rebuilt")
 
     def build() -> bytes:
         plan = BuildPlan((key.compute_capability,), options.dla_core, cache.folder, shrink=shrink)
@@ -89,7 +91,7 @@ def load_engine(
 
     engine, reason = library.deserialize(runtime, cache.get_or_build(key, build))
     if engine is None:
-        options.warn(f"{cache.path(key)}: {library.product} refuses it on {gpu.name}: {reason}; it is built anew")
+        options.warn(f"{cache.path(key)}: {library.product} refuses it on {gpu.name}: {reason}; it is rebuilt")
         cache.discard(key)
         engine, reason = library.deserialize(runtime, cache.get_or_build(key, build))
     if engine is None:

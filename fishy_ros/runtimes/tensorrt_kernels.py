@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 class ExecutionContext:
     """An execution context of an engine; with TensorRT for RTX over kernels that an earlier start has left.
 
-    The library checks by itself whether they fit GPU, driver and version, and compiles them anew where they do not.
+    The library checks by itself whether they fit GPU, driver and version, and recompiles them where they do not.
 
     Raises:
         RuntimeUnavailableError: the library gives no context.
@@ -31,7 +31,7 @@ class ExecutionContext:
             self._kernels = self._config.create_runtime_cache()
             self._known = cache.load(key) or b""
             if self._known and not self._kernels.deserialize(self._known):
-                cache.warn(f"{cache.path(key)}: kept kernels do not fit this GPU or driver; they are compiled anew")
+                cache.warn(f"{cache.path(key)}: kept kernels do not fit this GPU or driver; they are recompiled")
                 self._known = b""
             self._config.set_runtime_cache(self._kernels)
         library.messages.clear()
@@ -39,7 +39,7 @@ class ExecutionContext:
         self.context: Any = engine.create_execution_context(*arguments)
         if self.context is None:
             raise RuntimeUnavailableError(
-                f"{library.product} gives no execution context: {library.messages.reason('no device memory?')}"
+                f"{library.product} cannot create an execution context: {library.messages.reason('no device memory?')}"
             )
 
     def keep_kernels(self) -> None:

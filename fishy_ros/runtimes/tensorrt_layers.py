@@ -70,14 +70,14 @@ def read_layers(text: str) -> tuple[Layer, ...]:
             break  # after the layers come inputs and outputs, indented, and other things
         found = _LINE.match(line)
         if found is None:
-            raise ValueError(f"no layer as TensorRT describes them: {line[:200]}")
+            raise ValueError(f"not a layer as TensorRT describes them: {line[:200]}")
         if found["kind"] not in _SYNCHRONISATION:
             tactic = _TACTIC.match(found["tactic"])
             operations = tuple(_OPERATION.findall(tactic["operations"])) if tactic else ()
             inputs, outputs = _tensors(found["inputs"]), _tensors(found["outputs"])
             layers.append(Layer(found["name"], found["kind"], inputs, outputs, operations))
     if not layers:
-        raise ValueError(f"no list of layers: {text[:200]!r}")
+        raise ValueError(f"not a list of layers: {text[:200]!r}")
     return tuple(layers)
 
 

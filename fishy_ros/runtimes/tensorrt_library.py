@@ -155,7 +155,7 @@ class TensorRtLibrary:
         cores = 0 if self.is_rtx else int(builder.num_DLA_cores)
         if wanted >= cores:
             raise RuntimeUnavailableError(
-                f"dla:{wanted} is not there: {self.product} sees {cores} deep learning accelerators (TensorRT for RTX "
+                f"dla:{wanted} not found: {self.product} sees {cores} deep learning accelerators (TensorRT for RTX "
                 "and TensorRT 11 support none); take device cuda"
             )
 
@@ -192,7 +192,8 @@ class TensorRtLibrary:
             return "; ".join(reasons)
         hopeless = "; ".join(_HOPELESS.get(name, name) for name in names)
         raise RuntimeUnavailableError(
-            f"{self.product} loads no engine here: {hopeless or self.messages.reason('it does not say why')}"
+            f"{self.product} cannot load engines on this machine: "
+            f"{hopeless or self.messages.reason('it does not say why')}"
         )
 
     def start(self, kind: str, *arguments: Any) -> Any:

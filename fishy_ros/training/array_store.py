@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.errors import TrainingError
+from fishy_ros.files import replacing
 
 DATA_SUFFIX = ".bytes"
 INDEX_SUFFIX = ".json"
@@ -38,7 +38,7 @@ class ArrayStore(Sequence[NDArray[np.uint8]]):
             self.data_path = path.with_suffix(DATA_SUFFIX)
             self._bytes = np.memmap(path.with_suffix(DATA_SUFFIX), np.uint8, "r")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TrainingError(f"{path}: no readable store of arrays: {error}") from error
+            raise TrainingError(f"{path}: not a readable store of arrays: {error}") from error
         if len(self._bytes) != self._starts[-1]:
             raise TrainingError(f"{path}: expected {self._starts[-1]} bytes, found {len(self._bytes)}; delete it")
 
@@ -74,23 +74,19 @@ def write_store(path: Path, arrays: Iterable[NDArray[np.uint8]]) -> None:
     Raises:
         TrainingError: the disk is full or the folder is not writable.
     """
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     shapes: list[list[int]] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            for array in arrays:
-                shapes.append(list(array.shape))
-                file.write(np.ascontiguousarray(array).data)
-        if not shapes or not sum(int(np.prod(shape)) for shape in shapes):
-            raise TrainingError(f"{path}: nothing to store")
-        os.replace(temporary, path.with_suffix(DATA_SUFFIX))
-        temporary.write_text(json.dumps({"shapes": shapes}))
-        os.replace(temporary, path.with_suffix(INDEX_SUFFIX))
+        with replacing(path.with_suffix(DATA_SUFFIX)) as temporary:
+            with temporary.open("wb") as file:
+                for array in arrays:
+                    shapes.append(list(array.shape))
+                    file.write(np.ascontiguousarray(array).data)
+            if not shapes or not sum(int(np.prod(shape)) for shape in shapes):
+                raise TrainingError(f"{path}: nothing to store")
+        with replacing(path.with_suffix(INDEX_SUFFIX)) as temporary:
+            temporary.write_text(json.dumps({"shapes": shapes}))
     except OSError as error:
         raise TrainingError(f"{path}: decoded arrays cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def open_store(path: Path, arrays: Iterable[NDArray[np.uint8]]) -> ArrayStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from fishy_ros.errors import TrainingError
+from fishy_ros.files import replacing
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.nets.registry import BACKBONES, NETWORKS
 
@@ -43,7 +43,6 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; a crash in between leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(path) as temporary:
         torch.save(checkpoint.__dict__, temporary)
 
@@ -83,26 +82,20 @@ def seen_crops(path: Path) -> int:
     """
     crops = _metadata(path).get(CROPS, "")
     if not crops.isdecimal():
-        raise TrainingError(f"{path}: does not say how far the training was, so it cannot go on from there")
+        raise TrainingError(
+            f"{path}: does not say how many crops it was trained on, so training cannot continue from it"
+        )
     return int(crops)
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Have a file written beside `path` that takes its place at the end; a crash or a full disk leaves the old one.
-
-    Raises:
-        TrainingError: it cannot be written.
-    """
-    temporary = path.with_suffix(f"{path.suffix}.tmp")
+    """Replace a file as `files.replacing` does, with the errors of torch and safetensors as `TrainingError`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            yield temporary
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{path}: cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -110,7 +103,7 @@ def _metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no readable weights: {error}") from error
+        raise TrainingError(f"{path}: not readable weights: {error}") from error
 
 
 def load_weights(path: Path, model: AnomalyModel) -> None:
@@ -182,7 +175,7 @@ def _weights_of(network: str, path: Path) -> Iterator[dict[str, Tensor]]:
     try:
         yield _with_current_names(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no weights of network {network!r}: {error}") from error
+        raise TrainingError(f"{path}: not weights of network {network!r}: {error}") from error
 
 
 def _with_current_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -128,7 +128,7 @@ def build_train_config(content: object, where: str) -> TrainConfig:
     """Check a training configuration that was read from a file named `where`.
 
     Raises:
-        ConfigError: it is no mapping, or has an unknown, missing or ill-typed key.
+        ConfigError: it is not a mapping, or has an unknown, missing or ill-typed key.
     """
     if isinstance(content, dict):
         content = with_current_keys(content, TRAINING_KEYS, where, ConfigError)

@@ -48,7 +48,7 @@ def merge(base: Mapping[str, Any], change: object, where: str) -> dict[str, Any]
     """Return `base` with the values of `change`, mappings within mappings merged likewise.
 
     Raises:
-        ConfigError: `change` is no mapping.
+        ConfigError: `change` is not a mapping.
 
     >>> merge({"a": 1, "b": {"c": [2], "d": 3}}, {"b": {"c": []}}, "here")
     {'a': 1, 'b': {'c': [], 'd': 3}}

@@ -20,7 +20,7 @@ from fishy_ros.metrics.segmentation import SegmentationAccumulator, Segmentation
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.sources import image_files, read_image, read_map
 from fishy_ros.training.statistics import to_tensor
-from fishy_ros.types import ImageArray, LabelMap, Sample
+from fishy_ros.types import Sample
 
 Progress = Callable[[], None]
 """Called after every image."""
@@ -133,10 +133,3 @@ def evaluate_segmentation(
     # A network that gets everything right, or nothing, leaves nothing to tell apart.
     found = {name: accumulator.compute() for name, accumulator in wrong.items() if accumulator.tells_apart}
     return pool.compute(), found
-
-
-def predict_labels(model: AnomalyModel, picture: ImageArray, height: int, width: int) -> LabelMap:
-    """Return train ids, uint8 `[height / 4, width / 4]`, of a BGR picture of any size."""
-    logits = model.net(model.normalise(to_tensor(picture, height, width))).logits
-    labels: LabelMap = logits[0].argmax(dim=0).to(torch.uint8).numpy()
-    return labels

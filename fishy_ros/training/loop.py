@@ -108,7 +108,9 @@ class Trainer:
         """
         backbone = BACKBONES.get(self.config.size)
         if backbone is not None and new_head:
-            raise ConfigError(f"network {self.config.size!r} refines the head of {backbone!r}, so it cannot start anew")
+            raise ConfigError(
+                f"network {self.config.size!r} refines the head of {backbone!r}, so it cannot start with a new head"
+            )
         if backbone is not None and network_of(weights) == backbone:
             load_backbone_weights(weights, self.model)
         elif new_head:

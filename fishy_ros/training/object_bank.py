@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.training.array_store import ArrayStore, open_store
 from fishy_ros.training.object_crops import ObjectCrop, cut_labelled_things, load_coco_folder, load_rgba_folder
-from fishy_ros.training.sources import image_files, read_image
+from fishy_ros.training.sources import cache_path, read_image
 
 UNKNOWN: int = 255
 """Stands for the class of an object that belongs to none."""
@@ -132,12 +131,7 @@ def _is_of_part(count: int, held_out: bool) -> NDArray[np.bool_]:
 def _open_crops(
     cache: Path, name: str, folders: Iterable[Path], settings: tuple[int, ...], cut: Callable[[], Sequence[ObjectCrop]]
 ) -> ArrayStore:
-    content = hashlib.sha256(repr(settings).encode())
-    for folder in folders:
-        for path in image_files(folder):
-            content.update(path.name.encode())
-            content.update(hashlib.sha256(path.read_bytes()).digest())
-    return open_store(cache / f"{name.replace('/', '_')}-{content.hexdigest()[:16]}", _arrays(cut))
+    return open_store(cache_path(cache, name, folders, settings), _arrays(cut))
 
 
 def _arrays(cut: Callable[[], Sequence[ObjectCrop]]) -> Iterator[NDArray[np.uint8]]:

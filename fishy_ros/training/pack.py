@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +11,10 @@ from pathlib import Path, PurePath
 
 from fishy_ros.datasets.archives import extract
 from fishy_ros.errors import DatasetError, TrainingError
-from fishy_ros.files import file_sha256
+from fishy_ros.files import file_sha256, replacing, write_json
 
 INDEX_FILE = "index.json"
 MIB: int = 1 << 20
-MAX_SHARD_BYTES: int = 60 * MIB
 MEMBER_OVERHEAD_BYTES: int = 1024
 """What a zip needs for the name and place of a file, at most."""
 
@@ -52,9 +50,7 @@ def pack_files(files: Iterable[Path], root: Path, out: Path, max_bytes: int, rep
             _write_shard(path, group, root)
             shards.append(Shard(path.name, path.stat().st_size, file_sha256(path)))
             report(path.name)
-        temporary = out / f"{INDEX_FILE}.tmp"
-        temporary.write_text(json.dumps({"shards": [asdict(shard) for shard in shards]}, indent=1) + "\n")
-        os.replace(temporary, out / INDEX_FILE)
+        write_json(out / INDEX_FILE, {"shards": [asdict(shard) for shard in shards]})
     except OSError as error:
         raise TrainingError(f"{out}: cannot pack: {error}") from error
     return shards
@@ -81,7 +77,7 @@ def unpack_files(packed: Path, root: Path, report: Report) -> None:
         for shard in shards:
             extract(packed / shard.name, partial)
             report(shard.name)
-        os.replace(partial, root)
+        partial.replace(root)
     except (OSError, DatasetError) as error:
         raise TrainingError(f"{root}: cannot unpack: {error}") from error
 
@@ -103,14 +99,9 @@ def _groups(files: Iterable[Path], max_bytes: int) -> Iterator[list[Path]]:
 
 
 def _write_shard(path: Path, files: Iterable[Path], root: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for file in files:
-                archive.write(file, file.relative_to(root))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for file in files:
+            archive.write(file, file.relative_to(root))
 
 
 def _read_index(packed: Path) -> list[Shard]:
@@ -118,7 +109,7 @@ def _read_index(packed: Path) -> list[Shard]:
     try:
         shards = [Shard(**shard) for shard in json.loads(path.read_text(encoding="utf-8"))["shards"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path}: no index of packed data: {error}") from error
+        raise TrainingError(f"{path}: not an index of packed data: {error}") from error
     for shard in shards:
         if PurePath(shard.name).name != shard.name:
             raise TrainingError(f"{path}: {shard.name!r} leads out of {packed}")

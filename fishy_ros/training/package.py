@@ -78,7 +78,7 @@ def _read_metrics(path: Path) -> dict[str, float]:
         metrics = json.loads(path.read_text())["metrics"]
         return {name: round(float(metrics[name]), 5) for name in METRICS}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: no report of a replay with metrics {', '.join(METRICS)}: {error}") from error
+        raise ConfigError(f"{path}: not a report of a replay with metrics {', '.join(METRICS)}: {error}") from error
 
 
 def _table(metrics: Mapping[str, Mapping[str, float]], parameters: int) -> str:

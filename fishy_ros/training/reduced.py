@@ -54,7 +54,7 @@ def parse_size(text: str, height: int, width: int) -> tuple[int, int]:
     """Read rows and columns from a text such as `256x512`, for a package whose full size is `height` x `width`.
 
     Raises:
-        ConfigError: it is no size, no multiple of 32, or not smaller than the full size.
+        ConfigError: it is not a size, not a multiple of 32, or not smaller than the full size.
     """
     match = _SIZE.fullmatch(text)
     rows, columns = (int(match[1]), int(match[2])) if match else (0, 0)

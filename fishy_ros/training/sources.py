@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from fishy_ros.datasets import images
 from fishy_ros.datasets.images import decode_file
 from fishy_ros.datasets.label_files import read_samples
 from fishy_ros.errors import ConfigError, DatasetError, TrainingError
+from fishy_ros.files import file_sha256
 from fishy_ros.training.array_store import ArrayStore, open_store
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap
 
@@ -113,14 +114,9 @@ class TrainingSource:
         folders = [self.config.images, self.config.labels, self.config.confidence, self.config.void_ids]
         # Weight and horizon are left out: they change nothing that is stored.
         settings = folders, self.config.ignore_box, self.max_width, VOID_OUTLIERS, VOID_IGNORED
-        content = hashlib.sha256(repr(settings).encode())
-        for folder in filter(None, folders):
-            for path in image_files(self.root / folder):
-                content.update(path.name.encode())
-                content.update(hashlib.sha256(path.read_bytes()).digest())
-        name = self.config.images.replace("/", "_")
+        read = [self.root / folder for folder in folders if folder]
         arrays = (array for path in self.paths for array in self._decode(path))
-        return open_store(cache / f"{name}-{content.hexdigest()[:16]}", arrays)
+        return open_store(cache_path(cache, self.config.images, read, settings), arrays)
 
     def _decode(self, path: Path) -> Iterator[NDArray[np.uint8]]:
         image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
@@ -190,6 +186,19 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         raise TrainingError(f"{folder}: no images ({', '.join(sorted(images.IMAGE_SUFFIXES))}) found")
     return files
+
+
+def cache_path(cache: Path, name: str, folders: Iterable[Path], settings: object) -> Path:
+    """Name the store of what is made from the images of `folders`: another one for other contents or `settings`.
+
+    Raises:
+        TrainingError: a folder holds no images.
+    """
+    content = hashlib.sha256(repr(settings).encode())
+    for folder in folders:
+        for path in image_files(folder):
+            content.update(path.name.encode() + bytes.fromhex(file_sha256(path)))
+    return cache / f"{name.replace('/', '_')}-{content.hexdigest()[:16]}"
 
 
 def read_image(path: Path, mode: int) -> NDArray[np.integer[Any]]:

@@ -1,4 +1,4 @@
-"""How many crops a second each part of training manages on this machine."""
+"""How many crops per second each part of training manages on this machine."""
 
 from __future__ import annotations
 

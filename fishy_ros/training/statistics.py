@@ -123,7 +123,7 @@ def load_statistics(path: Path, weights_sha256: str | None = None) -> Statistics
             measured = (file.metadata() or {}).get(WEIGHTS)
         statistics = Statistics(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{path}: no statistics of a training run: {error}") from error
+        raise TrainingError(f"{path}: not statistics of a training run: {error}") from error
     if measured is not None and weights_sha256 is not None and measured != weights_sha256:
         raise ConfigError(
             f"{path}: measured with weights {measured[:12]}, expected {weights_sha256[:12]}; name another file"

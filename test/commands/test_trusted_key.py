@@ -80,9 +80,9 @@ def test_a_signed_package_is_replayed(fishy, tiny_folder, keys, tmp_path):
 
 
 def test_a_node_that_is_started_gets_the_key():
-    words = DetectorCommand("fishy-s", trusted_key="/fleet.pub").arguments()
+    words = DetectorCommand(DetectorChoice("fishy-s", trusted_key="/fleet.pub")).arguments()
     assert words[words.index("trusted_key:=/fleet.pub") - 1] == "-p"
-    assert not any("trusted_key" in word for word in DetectorCommand("fishy-s").arguments())
+    assert not any("trusted_key" in word for word in DetectorCommand(DetectorChoice("fishy-s")).arguments())
 
 
 def test_a_node_that_runs_already_cannot_be_given_a_key(keys):

@@ -69,7 +69,7 @@ def test_hidden_files_are_no_frames_and_links_to_nothing_are(tmp_path):
 def test_two_files_of_one_name_are_refused(tmp_path, kind):
     root = _folder(tmp_path, ["a"], ["a"])
     (root / kind / "a.tiff").write_bytes(b"")
-    with pytest.raises(DatasetError, match=rf"{kind} holds a\.png and a\.tiff; expected one file a name"):
+    with pytest.raises(DatasetError, match=rf"{kind} holds a\.png and a\.tiff; expected one file per name"):
         open_dataset("folder", root)
 
 

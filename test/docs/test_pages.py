@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import importlib.util
 import re
 import shlex
@@ -39,9 +40,15 @@ def commands() -> Iterator[tuple[str, list[str]]]:
             yield named(page), shlex.split(line.removesuffix("..."), comments=True)[1:]
 
 
+@functools.cache
+def fishy() -> Any:
+    """Build the command line, once; newer releases of typer bring a click of their own."""
+    return typer.main.get_command(build_app())
+
+
 def refusal(words: list[str]) -> str:
     """Say why `fishy WORDS` would be refused: an unknown command or option; empty where it would not."""
-    command: Any = typer.main.get_command(build_app())  # newer releases of typer bring a click of their own
+    command = fishy()
     while words and not words[0].startswith("-") and hasattr(command, "commands"):
         found = command.commands.get(words[0])
         if found is None:

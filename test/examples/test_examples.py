@@ -33,6 +33,7 @@ def load(name: str) -> ModuleType:
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # where dataclasses look for the names in their annotations
     specification.loader.exec_module(module)
     return module
 
@@ -127,3 +128,75 @@ def test_committed_notebooks_hold_no_outputs() -> None:
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed: notebooks cannot be read")
     cells = nbformat.read(EXAMPLES / "report.ipynb", as_version=4).cells
     assert not [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+@pytest.fixture
+def layer():
+    """The layers of the costmap example, without persistence unless it is asked for."""
+    source = {"min_obstacle_height": 0.1, "max_obstacle_height": 2.0, "obstacle_min_range": 0.5}
+    source |= {"obstacle_max_range": 20.0, "raytrace_max_range": 25.0, "observation_persistence": 0.0}
+    return load("costmap.py").ObstacleLayer(source, radius_m=0.5, inflation_m=1.5, scaling=2.0)
+
+
+def points(*coordinates: tuple[float, float, float]) -> np.ndarray:
+    return np.array(coordinates, np.float64).reshape(-1, 3)
+
+
+def lethal(cells: np.ndarray) -> list[tuple[float, float]]:
+    """Middles of the lethal cells, ahead and to the left, in m."""
+    rows, columns = np.nonzero(cells == 254)
+    return sorted(zip((columns * 0.1 + 0.05).round(2).tolist(), (7.95 - rows * 0.1).round(2).tolist(), strict=True))
+
+
+def test_the_costmap_marks_points_within_its_heights_and_ranges_where_they_are(layer) -> None:
+    frame = load("costmap.py").Frame
+    seen = points((10.02, 2.03, 0.5), (10.0, -3.0, 0.05), (10.0, -3.0, 2.1), (20.5, 0.0, 0.5), (0.3, 0.0, 0.5))
+    assert lethal(layer.update(frame(0.0, seen), 0.0)) == [(10.05, 2.05)]
+
+
+def test_the_costmap_keeps_marks_until_a_ray_to_a_new_point_passes_them(layer) -> None:
+    frame = load("costmap.py").Frame
+    layer.update(frame(0.0, points((5.02, -0.05, 0.5), (5.02, 4.02, 0.5))), 0.0)
+    assert lethal(layer.update(frame(0.1, points()), 1.0)) == [(4.05, -0.05), (4.05, 4.05)]  # the car drove 1 m
+    assert lethal(layer.update(frame(0.2, points((9.02, -0.05, 0.5))), 0.0)) == [(4.05, 4.05), (9.05, -0.05)]
+
+
+def test_the_costmap_inflates_by_the_formula_of_its_layer(layer) -> None:
+    layer.update(load("costmap.py").Frame(0.0, points((10.02, 0.02, 0.5))), 0.0)
+    row = layer.inflated()[79, 100:120]  # from the lethal cell on, away from the car
+    away = np.arange(20) * 0.1
+    expected = np.where(away <= 0.5, 253, np.where(away <= 1.45, 252 * np.exp(-2.0 * (away - 0.5)), 0))
+    expected[0] = 254
+    assert np.abs(row.astype(float) - expected)[away != 1.5].max() <= 2  # the distances of OpenCV are rounded
+
+
+def test_the_costmap_of_a_recording_is_that_of_its_points(tmp_path: Path) -> None:
+    from rosbags.rosbag2 import StoragePlugin, Writer
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.ROS2_JAZZY)
+    kinds = store.types
+    field, cloud = kinds["sensor_msgs/msg/PointField"], kinds["sensor_msgs/msg/PointCloud2"]
+    time, head = kinds["builtin_interfaces/msg/Time"], kinds["std_msgs/msg/Header"]
+    fields = [field(name, 4 * number, 7, 1) for number, name in enumerate("xyz")]
+    optical = np.array([[0.5, 1.0, 10.0], [1.0, 1.0, 10.0]], np.float32)  # right, down, ahead of a camera at 1.4 m
+    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        topic = writer.add_connection("/detector/obstacles", "sensor_msgs/msg/PointCloud2", typestore=store)
+        for index in range(3):
+            stamp = head(time(index, 0), "camera")
+            data = optical.view(np.uint8).reshape(-1)
+            message = cloud(stamp, 1, 2, fields, False, 12, 24, data, True)
+            writer.write(topic, index * 10**9, store.serialize_cdr(message, "sensor_msgs/msg/PointCloud2"))
+    frames = list(load("costmap.py").recorded_drive(tmp_path / "bag", 1.4, 0.0))
+    assert [frame.time_s for frame in frames] == [0.0, 1.0, 2.0]
+    assert frames[0].points == pytest.approx(np.array([[10.0, -0.5, 0.4], [10.0, -1.0, 0.4]]))
+    printed = run("costmap.py", tmp_path / "bag", "--out", tmp_path)
+    assert printed.startswith("3 frames: 2 lethal cells in the median frame, 2 at most")
+    assert cv2.imread(str(tmp_path / "costmap.png")) is not None
+
+
+def test_the_costmap_of_a_rendered_street_says_how_many_of_its_objects_are_marked(
+    tiny_package: ModelPackage, tmp_path: Path
+) -> None:
+    printed = run("costmap.py", "--model", tiny_package.folder, "--frames", "5", "--out", tmp_path, "--confirm", "1/1")
+    assert "sightings" in printed

@@ -28,6 +28,7 @@ def start_rig(
 ) -> Iterator[Callable[..., FaultRig]]:
     """Start detectors with given parameters, each with a camera at work; the model is the tiny one unless given."""
     from support.detector_bench import DetectorBench, node_command
+    from support.faults.audit import CAMERA_HEIGHT_M, CAMERA_PITCH_DEG, THRESHOLD
     from support.faults.rig import FaultRig
 
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
@@ -37,7 +38,9 @@ def start_rig(
 
         def start(package: ModelPackage = tiny_package, camera=None, bench_options=None, **parameters) -> FaultRig:
             # The noise that the cameras show is like no training data, of which the node would say nothing else.
-            quiet = {"drift_window_s": 0.0}
+            # Everything about regions is computed, too; what is only remembered of them could not be checked.
+            mounting = {"camera_height_m": CAMERA_HEIGHT_M, "camera_pitch_deg": CAMERA_PITCH_DEG}
+            quiet = {"drift_window_s": 0.0, "threshold": THRESHOLD, "max_gap_s": 0.0, **mounting}
             given = {"model": package.folder, "runtime": "onnxruntime", "threads": 1, **quiet, **parameters}
             log = tmp_path_factory.mktemp("detector") / "detector.log"
             domain = stack.enter_context(private_domain())

@@ -93,7 +93,7 @@ def test_published_stamps_increase_whatever_the_camera_stamps(rig, hold, case):
 
 
 def test_a_camera_without_stamps_gets_the_heatmaps_of_its_images_in_their_order(rig):
-    usual, heard, sent = rig.camera, len(rig.heard), len(rig.sent)
+    usual, before_all, heard, sent = rig.camera, rig.counts(), len(rig.heard), len(rig.sent)
 
     def unstamped():
         return [one for one in rig.heard[heard:] if one.stamp_ns == 0]
@@ -103,7 +103,7 @@ def test_a_camera_without_stamps_gets_the_heatmaps_of_its_images_in_their_order(
     rig.camera = usual
     rig.play_until_heatmap(time.monotonic(), "the heatmap of an image with a stamp")
     assert len(unstamped()) <= len([one for one in rig.sent[sent:] if one.stamp_ns == 0])
-    assert not rig.wrong_since(heard, clock_steps_back=0)
+    assert not rig.wrong_since(before_all, clock_steps_back=0)
     rig.await_counts(lambda values: int(values["frames_unstamped"]) >= len(unstamped()), "the count of them")
 
 

@@ -157,12 +157,14 @@ def test_an_argument_of_the_wrong_type_is_named(run):
 
 def test_several_cameras_are_one_process_with_their_names_and_topics(run):
     status, output, seen = run(
-        "multi_camera.launch.py", "cameras:=front, rear", "threshold:=0.3", "image_topic:=/{camera}/image"
-    )
+        "multi_camera.launch.py", "cameras:=front, rear", "threshold:=0.3", "image_topic:=/{camera}/image",
+        "model:=1e3", "frame_deadline_ms:=40",
+    )  # fmt: skip
     assert status == 0, output
     (node,) = seen.values()
     assert node["arguments"][:5] == ["--cameras", "/front", "/rear", "--image-topic", "/{camera}/image"]
-    assert node["parameters"]["threshold"] == 0.3
+    given = {name: node["parameters"][name] for name in ("threshold", "model", "frame_deadline_ms")}
+    assert given == {"threshold": 0.3, "model": "1e3", "frame_deadline_ms": 40.0}
 
 
 def test_no_camera_is_a_launch_that_fails(run):

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from fishy_ros.errors import ScoreError
-from fishy_ros.metrics.pixel import PixelAccumulator, false_positive_rate_at
+from fishy_ros.metrics.pixel import PixelAccumulator
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=True)
 TIED = st.sampled_from([np.float32(value) for value in (-np.inf, -3e38, -1, -1e-40, -0.0, 0.0, 1e-40, 0.5, 7, np.inf)])
@@ -75,16 +75,6 @@ def test_many_pixels_equal_scikit_learn(kind):
     labels = rng.choice(np.uint8([0, 1, 255]), size, p=[0.9, 0.01, 0.09])
 
     assert_equals_sklearn(scores, labels)
-
-
-@settings(max_examples=40, deadline=None)
-@given(labelled_scores(), st.floats(0.01, 1))
-def test_the_false_positive_rate_at_any_recall_is_the_first_that_reaches_it(case, wanted):
-    accumulator = accumulate(*case)
-    rank, truth = ranks(*case)
-    fpr, tpr, _ = roc_curve(truth, rank, drop_intermediate=False)
-
-    assert false_positive_rate_at(accumulator.positives, accumulator.negatives, wanted) == fpr[np.argmax(tpr >= wanted)]
 
 
 @settings(max_examples=25, deadline=None)

@@ -71,7 +71,7 @@ def test_a_calibration_of_another_camera_is_not_published_but_reported(start_det
     bench.spin_for(0.3)
     bench.image.publish(image_message(street, header(1)))
     bench.spin_until(lambda: bench.received["heatmap"], "the heatmap")
-    status = bench.wait_for_diagnostics(lambda s: "camera_info is not published" in s.message, "the report")
+    status = bench.wait_for_diagnostics(lambda s: "camera_info is not used" in s.message, "the report")
     assert "its frame_id is 'rear'" in status.message
     assert not bench.received["camera_info"]
 

@@ -116,3 +116,16 @@ def test_a_discovery_server_that_does_not_answer_is_named_after_ten_seconds(star
     bench = start_detector(environment={"ROS_DISCOVERY_SERVER": "127.0.0.1:11999"})
     words = "no other node was found through the discovery server 127.0.0.1:11999"
     bench.spin_until(lambda: words in bench.log(), "the name")
+
+
+def test_another_score_of_a_model_is_published(start_detector, street):
+    bench = start_detector(model="fishy-s:anywhere")
+    bench.subscribe("heatmap")
+    bench.wait_until_connected()
+    bench.image.publish(image_message(street, header(0)))
+    bench.spin_until(lambda: bench.received["heatmap"], "the heatmap")
+    with AnomalyDetector("fishy-s:anywhere", "onnxruntime", "cpu", threads=1) as detector:
+        expected = detector.detect(street).score
+    np.testing.assert_array_equal(heatmap_of(bench.received["heatmap"][0]), expected)
+    status = bench.wait_for_diagnostics(lambda s: values_of(s).get("model"), "the model")
+    assert values_of(status)["model"] == "fishy-s:anywhere"

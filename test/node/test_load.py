@@ -14,7 +14,7 @@ FULL_SIZE = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), np.uint8)
 def wait_for_all_but_three(bench, sent):
     """Wait, for a second at most, while more frames are under way than the queue of a camera holds.
 
-    A machine that has no time to take ten frames a second tells nothing about whether they would arrive.
+    A machine that has no time to take ten frames per second tells nothing about whether they would arrive.
     """
     end = time.monotonic() + 1.0
     while len(bench.received["heatmap"]) < sent - 3 and time.monotonic() < end:

@@ -65,4 +65,4 @@ def test_a_camera_that_is_named_twice_is_refused(tmp_path, domain):
         timeout=60,
     )
     assert done.returncode == 2
-    assert "a name of its own" in done.stderr
+    assert "a different name for each camera" in done.stderr

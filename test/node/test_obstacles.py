@@ -8,19 +8,26 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from nav_msgs.msg import Odometry
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
-from support.detector_bench import header, image_message, stamp_of, values_of
+from support.detector_bench import LATCHED, header, heatmap_of, image_message, stamp_of, values_of
+from visualization_msgs.msg import Marker
 
-from fishy_ros.node.obstacle_messages import CLOUD_DTYPE
-from fishy_ros.obstacles import Camera, GroundPlane, Intrinsics, RegionRules, find_regions, ground_points
+from fishy_ros.node.conversions import FrameHeader
+from fishy_ros.node.obstacle_markers import MarkerBuilder
+from fishy_ros.node.obstacle_messages import CLOUD_DTYPE, FrameObstacles
+from fishy_ros.obstacles import (
+    Box,
+    Camera,
+    GroundPlane,
+    Intrinsics,
+    Region,
+    RegionRules,
+    Track,
+    find_regions,
+    ground_points,
+)
 
 CALIBRATION = [100.0, 0.0, 79.5, 0.0, 100.0, 31.5, 0.0, 0.0, 1.0]
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-def heatmap_of(message) -> np.ndarray:
-    return np.frombuffer(bytes(message.data), np.float32).reshape(message.height, message.width)
 
 
 def camera_info(stamp) -> CameraInfo:
@@ -171,3 +178,22 @@ def test_a_drivable_class_that_the_model_lacks_is_a_failed_activation_that_names
     status = bench.wait_for_diagnostics(lambda s: "moon" in s.message, "the unknown class")
     assert status.level == DiagnosticStatus.ERROR
     assert "no class 'moon'" in status.message
+
+
+def test_markers_that_are_used_again_are_those_of_their_frame_alone():
+    camera = Camera(Intrinsics(100.0, 100.0, 80.0, 32.0), 160, 96)
+    near, far, high = (
+        Track(number, Region(Box(x, y, x + 8.0, y + 8.0), 64, 0.6, 0.8, 0), 0.3, True, number)
+        for number, x, y in ((3, 20.0, 70.0), (4, 100.0, 50.0), (5, 60.0, 5.0))
+    )
+    ground = GroundPlane.mounted(1.5, math.radians(2.0))
+    frames = []
+    for tracks in ((near, far), (high,), (far, high, near), ()):
+        placed = {one.index: one for one in ground_points([track.region.box for track in tracks], camera, ground)}
+        frames.append(FrameObstacles(FrameHeader(1, 2, "camera"), tracks, placed, (1.0, 1.0), {0: "road"}, camera))
+    builder = MarkerBuilder()
+    for frame in frames:
+        assert builder.build(frame) == MarkerBuilder().build(frame)
+    kinds = [[one.type for one in builder.build(frame).markers[1:]] for frame in frames]
+    cube, outline, text = Marker.CUBE, Marker.LINE_STRIP, Marker.TEXT_VIEW_FACING
+    assert kinds == [[cube, text, cube, text], [outline, text], [cube, text, outline, text, cube, text], []]

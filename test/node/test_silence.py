@@ -8,7 +8,7 @@ import time
 from builtin_interfaces.msg import Time
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Header
+from std_msgs.msg import Float32, Header
 from support.detector_bench import CAMERA, image_message, values_of
 
 
@@ -29,7 +29,10 @@ def test_without_a_publisher_the_topic_is_named_and_those_that_may_be_meant(star
     message = silence_of(bench, "nobody publishes /image")
     assert "ROS_DOMAIN_ID" in message
     bench.node.create_publisher(Image, "/front/image_raw", CAMERA)
-    silence_of(bench, "images are published on /front/image_raw")
+    for name, kind in (("heatmap", Image), ("latency_ms", Float32)):  # of a detector of another camera
+        bench.node.create_publisher(kind, f"/a/detector/{name}", 1)
+    message = silence_of(bench, "images are published on /front/image_raw")
+    assert "/a/detector" not in message
     bench.node.create_publisher(CompressedImage, "/image/compressed", CAMERA)
     silence_of(bench, "/image/compressed has a publisher: image_transport compressed may be meant")
     assert "no image: nobody publishes /image" in bench.log()

@@ -63,6 +63,18 @@ def test_a_gap_keeps_the_id_and_moves_the_box_on():
     assert again.age_s == pytest.approx(0.6)
 
 
+@pytest.mark.parametrize("sizes", [(10.0, 16.0), (16.0, 10.0)])
+def test_a_region_that_flickers_neither_explodes_nor_vanishes_while_it_is_missing(sizes):
+    tracker = RegionTracker(PersistenceRules(max_gap_s=0.5))
+    step_s, frames = 0.01, 40
+    for frame in range(frames):  # its size is noise, which looks like growth at every second frame
+        tracker.update([region(50.0, size=sizes[frame % 2])], (frame + 1) * step_s)
+    for frame in range(frames, 2 * frames - 2):
+        (track,) = tracker.update([], (frame + 1) * step_s)
+        assert track.index is None
+        assert sizes[1] / 2 <= track.region.box.width <= sizes[1] * 2
+
+
 def test_a_region_missing_for_longer_than_the_gap_ends_and_its_id_is_not_used_again():
     tracker = RegionTracker(PersistenceRules(1, 1, max_gap_s=0.25))
     for frame in range(6):

@@ -22,7 +22,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RclpyParameter
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Float32, Header
 from visualization_msgs.msg import MarkerArray
@@ -32,6 +32,7 @@ from support.sources import python_path
 EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 """More than any test waits for: a bench that has no time to listen while it plays loses nothing."""
 CAMERA = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STRAGGLERS_S = 1.0
 """Time for messages that are still under way, on a busy machine."""
 LIMIT_S = 60.0
@@ -218,6 +219,11 @@ def image_message(image: np.ndarray, head: Header) -> Image:
     message = Image(header=head, height=height, width=width, encoding="bgr8", step=3 * width)
     message.data.frombytes(np.ascontiguousarray(image).data.cast("B"))
     return message
+
+
+def heatmap_of(message: Image) -> np.ndarray:
+    """Return the scores of a heatmap, float32 `[h, w]`."""
+    return np.frombuffer(bytes(message.data), np.float32).reshape(message.height, message.width)
 
 
 def stamp_of(message: Any) -> tuple[int, int]:

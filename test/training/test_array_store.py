@@ -79,10 +79,10 @@ def test_of_processes_that_start_together_one_decodes(tmp_path):
     ("suffix", "content", "message"),
     [
         (".bytes", b"short", r"a: expected \d+ bytes, found 5; delete it"),
-        (".bytes", b"", "a: no readable store of arrays"),
-        (".json", b"{", "a: no readable store of arrays"),
-        (".json", b'{"shapes": [["x"]]}', "a: no readable store of arrays"),
-        (".json", b"[]", "a: no readable store of arrays"),
+        (".bytes", b"", "a: not a readable store of arrays"),
+        (".json", b"{", "a: not a readable store of arrays"),
+        (".json", b'{"shapes": [["x"]]}', "a: not a readable store of arrays"),
+        (".json", b"[]", "a: not a readable store of arrays"),
     ],
 )
 def test_a_damaged_store_is_named(tmp_path, suffix, content, message):

@@ -79,8 +79,8 @@ def test_missing_and_wrong_shards_are_all_named_and_nothing_is_unpacked(packed, 
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ("{", r"index\.json: no index of packed data"),
-        ("{}", r"index\.json: no index of packed data"),
+        ("{", r"index\.json: not an index of packed data"),
+        ("{}", r"index\.json: not an index of packed data"),
         ('{"shards": [{"name": "../x.zip", "bytes": 1, "sha256": ""}]}', "leads out of"),
     ],
 )
@@ -96,7 +96,7 @@ def test_packing_that_is_stopped_leaves_no_index(street, packed, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         pack_files([street.parent / "images/0.png"], street.parent, packed, 2**20, stop)
-    with pytest.raises(TrainingError, match="no index of packed data"):
+    with pytest.raises(TrainingError, match="not an index of packed data"):
         unpack_files(packed, tmp_path / "data", print)
 
 

@@ -175,7 +175,7 @@ def test_a_new_run_starts_from_trained_weights(street, run, tmp_path):
 
 def test_weights_of_another_network_are_refused(street, tmp_path):
     (tmp_path / "weights.safetensors").write_bytes(b"damaged")
-    with pytest.raises(TrainingError, match="no weights of network 's'"):
+    with pytest.raises(TrainingError, match="not weights of network 's'"):
         Trainer(load_train_config(street), tmp_path, "cpu").start_from(tmp_path / "weights.safetensors")
 
 
@@ -200,7 +200,7 @@ def test_a_cascade_without_the_trained_network_inside_is_refused(street, run, tm
     config.write_text(yaml.safe_dump({**yaml.safe_load(street.read_text()), "size": "m"}))
     with pytest.raises(ConfigError, match="'m' refines a trained 's'; name its weights"):
         call("train", config, "--out", tmp_path / "run")
-    with pytest.raises(ConfigError, match="refines the head of 's', so it cannot start anew"):
+    with pytest.raises(ConfigError, match="refines the head of 's', so it cannot start with a new head"):
         call("train", config, "--out", tmp_path / "run", "--weights", run / "weights.safetensors", "--new-head")
 
 

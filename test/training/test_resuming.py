@@ -204,7 +204,7 @@ def test_a_checkpoint_of_another_network_is_refused(config, tmp_path):
     with pytest.raises(TrainingError, match=r"last\.pt: checkpoint of network 's'; expected 'm'"):
         other.resume()
     save_weights(tmp_path / "m.safetensors", other.model, 3)
-    with pytest.raises(TrainingError, match=r"m\.safetensors: no weights of network 's'"):
+    with pytest.raises(TrainingError, match=r"m\.safetensors: not weights of network 's'"):
         Trainer(config, tmp_path, "cpu").go_on_from(tmp_path / "m.safetensors")
 
 

@@ -43,7 +43,7 @@ class MemoryResult:
         return (
             f"{self.frames[-1]} frames, {self.missing} missing: {self.resident_mib[0]:.1f} MiB at the start, "
             f"{self.settled_mib:.1f} MiB in the second half, where it grows by "
-            f"{self.growth_kib_per_1000_frames:.1f} KiB a thousand frames"
+            f"{self.growth_kib_per_1000_frames:.1f} KiB per thousand frames"
         )
 
 

@@ -17,7 +17,7 @@ from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.bench.plain_onnxruntime import PLAIN_ONNXRUNTIME, PlainOnnxRuntime
 from fishy_ros.imaging import decode_compressed, to_bgr
 from fishy_ros.model_package import load_model_package
-from fishy_ros.types import ImageArray
+from fishy_ros.types import Detection, ImageArray
 
 TRANSPORTS = ("raw", "jpeg", "jpeg-whole")
 
@@ -109,6 +109,10 @@ class MethodRunner:
         image = self._decode(frame)
         decode_ms = (time.perf_counter() - start) * 1e3
         return {"decode": decode_ms, **self.detector.detect(image).timings_ms}
+
+    def detect(self) -> Detection:
+        """Decode and detect one frame."""
+        return self.detector.detect(self._decode(next(self._frames)))
 
     def configuration(self) -> dict[str, object]:
         """Describe the method and what it resolved to."""

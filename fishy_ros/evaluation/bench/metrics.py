@@ -177,7 +177,7 @@ def _run_process(way: str, frames: FrameSet) -> Measurement:
     command += [f"--{name}={value}" for name, value in asdict(frames).items()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message; killed for want of memory?"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no message; killed because memory ran out?"]
         raise ScoreError(f"measuring {way} ended with status {done.returncode}: {last[0]}")
     return Measurement(**json.loads(done.stdout))
 

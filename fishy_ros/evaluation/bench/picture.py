@@ -34,7 +34,7 @@ def write_stage_picture(result: BenchResult, compared: str, path: Path) -> None:
     axes.set_yticks(range(len(result.methods)), [method.name for method in result.methods])
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    axes.set_xlabel(f"ms a frame: medians by stage; the line reaches to the 99th percentile of {compared}")
+    axes.set_xlabel(f"ms per frame: medians by stage; the line reaches to the 99th percentile of {compared}")
     axes.set_title(machine_line(result.environment), fontsize=8)
     handles = [Patch(color=color, label=stage) for stage, color in colors.items()]
     figure.legend(handles=handles, fontsize=8, ncols=len(parts), loc="outside lower center")

@@ -64,7 +64,7 @@ def collect(
 def stage_table(result: BenchResult, compared: str) -> Table:
     """Lay out medians of every stage in ms, tails of `compared`, and the ratio of `compared` to the first method."""
     stages = list(dict.fromkeys(stage for method in result.methods for stage in method.stages_ms))
-    table = Table(title="ms a frame, medians", title_justify="left", pad_edge=False)
+    table = Table(title="ms per frame, medians", title_justify="left", pad_edge=False)
     table.add_column("method", overflow="fold")
     for stage in stages:
         table.add_column(stage, justify="right")

@@ -74,9 +74,7 @@ def open_sources(texts: Iterable[str], image_topic: str | None = None, root: Pat
     taken: set[str] = set()
     sources = [_open(text, image_topic, root, taken) for text in texts]
     if not sources:
-        raise ConfigError(
-            "nothing to detect in: expected pictures, folders, patterns, videos, bags or a camera's index"
-        )
+        raise ConfigError("no input: expected pictures, folders, patterns, videos, bags or a camera's index")
     return sources
 
 

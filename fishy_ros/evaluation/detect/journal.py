@@ -99,7 +99,7 @@ class Journal:
         lines = read_limited(self._path, MAX_BYTES, ConfigError).decode("utf-8", "replace").splitlines()
         before = _parse(lines[0]) if lines else None
         if before is None or "fishy_detect" not in before:
-            raise ConfigError(f"{self._path}: is not of `fishy detect`; choose another folder with --out")
+            raise ConfigError(f"{self._path}: was not written by `fishy detect`; choose another folder with --out")
         different = sorted(key for key in {*before, *self._settings} if before.get(key) != self._settings.get(key))
         if different:
             changes = ", ".join(f"{key} {before.get(key)!r} -> {self._settings.get(key)!r}" for key in different)

@@ -22,15 +22,18 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from fishy_ros.errors import ImageError, ReplayError, describe_error
-from fishy_ros.evaluation.live.replay_messages import score_of, stages_of, stamp_of
+from fishy_ros.evaluation.live.replay_messages import classes_of, score_of, stages_of, stamp_of
 from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
 from fishy_ros.node.discovery import PATIENCE_S, discovery_problem
 from fishy_ros.node.ros_start import init_ros
 from fishy_ros.topics import camera_info_topic
+from fishy_ros.types import LabelMap
 
 _MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
 _POLL_S = 0.02
+CONNECT_S = 30.0
+"""How long publishers and subscribers are waited for."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class ReplayPlayer:
             f"{self._address.node} to unsubscribe from {self._images.topic_name}",
         )
 
-    def connect(self, check: Callable[[], None], timeout_s: float = 30.0) -> None:
+    def connect(self, check: Callable[[], None], timeout_s: float = CONNECT_S) -> None:
         """Wait until the node is active and every topic is matched; then subscribe to what it publishes.
 
         Raises:
@@ -139,6 +142,25 @@ class ReplayPlayer:
     def listen(self, listener: Listener) -> None:
         """Hand everything that arrives from now on to `listener`."""
         self._listener = listener
+
+    def hear_classes(self, note: Callable[[int, LabelMap], object], check: Callable[[], None]) -> None:
+        """Hand every segmentation that arrives to `note`, with its stamp; to be called once, after `connect`.
+
+        Raises:
+            ReplayError: nobody publishes one.
+        """
+        topic = f"{self._address.node}/segmentation"
+
+        def take(message: Image) -> None:
+            try:
+                note(stamp_of(message), classes_of(message))
+            except ImageError as error:
+                if self._listener is not None:
+                    self._listener.note_unreadable(str(error))
+
+        self._wait(lambda: self._count_publishers(topic) > 0, check, CONNECT_S, f"a publisher of {topic}")
+        subscription = self._node.create_subscription(Image, topic, take, self._matching_qos(topic))
+        self._wait(lambda: _is_matched(subscription), check, CONNECT_S, f"a connection to {topic}")
 
     def publish(self, frame: PlayFrame, stamp_ns: int) -> None:
         """Publish the image of `frame`, after its calibration if it has one, with `stamp_ns` in their headers."""
@@ -249,7 +271,7 @@ class ReplayPlayer:
             check()
             problem = discovery_problem(self._node, time.monotonic() - started)
             if problem:
-                raise ReplayError(f"waited {PATIENCE_S:g} s for {what} in vain: {problem}")
+                raise ReplayError(f"timed out after {PATIENCE_S:g} s waiting for {what}: {problem}")
             if time.monotonic() > deadline:
                 node, domain = self._address.node, self._context.get_domain_id()
                 raise ReplayError(

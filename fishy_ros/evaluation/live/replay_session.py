@@ -28,6 +28,11 @@ class ReplaySession:
     player: ReplayPlayer
     detector: DetectorProcess | None
 
+    def check(self) -> None:
+        """Raise where the process of the node is our own and has ended."""
+        if self.detector is not None:
+            self.detector.check()
+
 
 @contextmanager
 def replay_session(
@@ -54,18 +59,8 @@ def replay_session(
         domain = options.domain_id if options.domain_id is not None else stack.enter_context(private_domain())
         lossless = (("reliability", "reliable"),) if shared_memory_problem() else ()
         stack.enter_context(_environment(isolated_environment(domain)))
-        command = DetectorCommand(
-            model=choice.model,
-            runtime=choice.runtime,
-            device=choice.device,
-            precision=choice.precision,
-            threads=choice.threads,
-            trusted_key=choice.trusted_key,
-            fit=choice.fit,
-            image_topic=options.image_topic,
-            image_transport="raw" if message_type == IMAGE_TYPE else "compressed",
-            parameters=(*lossless, *options.parameters),
-        )
+        transport = "raw" if message_type == IMAGE_TYPE else "compressed"
+        command = DetectorCommand(choice, options.image_topic, transport, (*lossless, *options.parameters))
         detector = stack.enter_context(DetectorProcess(command, {}, log_folder / LOG_FILE))
         player = stack.enter_context(ReplayPlayer(NodeAddress(image_topic=options.image_topic), message_type))
         try:

@@ -15,7 +15,8 @@ from fishy_ros.evaluation.replay.detected_frame import DetectedFrame, detected_f
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import replay_live, time_live
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback
-from fishy_ros.evaluation.replay.play import Lockstep, Progress
+from fishy_ros.evaluation.replay.play import Lockstep, NodeChannel, Progress
+from fishy_ros.evaluation.replay.published_classes import AfterClasses, PublishedClasses
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, StartStage
 from fishy_ros.evaluation.result import ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
@@ -38,12 +39,14 @@ def run_live(
     on_detected: Callable[[DetectedFrame], object] = lambda detected: None,
     track: Track | None = None,
     streaming: bool = False,
+    with_classes: bool = False,
 ) -> ReplayResult:
     """Play every frame of `source` through a detector node, then score what it published.
 
     Heatmaps are collected first and scored after the node has been stopped, so that scoring takes nothing from
     it. The log of a node of our own goes into `folder`, and heatmaps wait there for being scored. `track` asks for the
-    component metrics, `streaming` for the accuracy of what had been published by the time of each frame.
+    component metrics, `streaming` for the accuracy of what had been published by the time of each frame;
+    `with_classes` listens to the segmentation, too, which detected frames then hold.
 
     Raises:
         FishyError: the node cannot be started or reached, stopped answering, or a frame cannot be scored.
@@ -54,15 +57,22 @@ def run_live(
     pacing = options.pacing(source.has_own_rate)
     extra: dict[str, object] = {}
     notes: tuple[str, ...] = ()
-    with HeatmapStore(folder) as store:
+    with HeatmapStore(folder) as store, HeatmapStore(folder) as class_store:
+        classes = PublishedClasses(class_store) if with_classes else None
         start_stage("starting the detector" if options.attach is None else f"looking for {options.attach}", 0)
         with replay_session(choice, options, source.message_type, folder) as session, _recording(options) as recorder:
+            channel: NodeChannel = session.player
+            if classes is not None:
+                session.player.hear_classes(classes.note, session.check)
+                channel = AfterClasses(channel, classes) if isinstance(pacing, Lockstep) else channel
             progress = start_stage("playing", len(source))
-            playback = replay_live(source, session.player, pacing, store, progress, session.detector)
+            playback = replay_live(source, channel, pacing, store, progress, session.detector)
+            if classes is not None:
+                notes += _missing_classes(playback, classes)
             status = session.player.node_status()
             if recorder is not None:
                 extra["recorded"] = {"path": str(options.record), "messages": recorder.count}
-                notes = tuple(f"not recorded, because nobody publishes it: {topic}" for topic in recorder.left_out)
+                notes += tuple(f"not recorded, because nobody publishes it: {topic}" for topic in recorder.left_out)
             if timing_frames:
                 timing_progress = start_stage(f"timing {timing_frames} frames", timing_frames)
                 timing = time_live(source, session.player, timing_frames, folder, timing_progress, session.detector)
@@ -78,8 +88,8 @@ def run_live(
         )
         components = None
         if track is not None:
-            components = ComponentPass(track, lambda: detected_frames(source, playback, store))
-        frames = detected_frames(source, playback, store)
+            components = ComponentPass(track, lambda: detected_frames(source, playback, store, classes))
+        frames = detected_frames(source, playback, store, classes)
         result = build_result(run, frames, start_stage("scoring", len(source)), on_detected, components)
         if streaming:
             progress = start_stage("scoring what had been published by then", len(source))
@@ -94,6 +104,14 @@ def _recording(options: LiveOptions) -> Iterator[TopicRecorder | None]:
     heard = (options.image_topic, f"{options.image_topic}/compressed", camera_info_topic(options.image_topic))
     with recording(options.record, node, (*heard, "/diagnostics"), options.domain_id) as recorder:
         yield recorder
+
+
+def _missing_classes(playback: Playback, classes: PublishedClasses) -> tuple[str, ...]:
+    """Wait for the segmentations that are still under way; say how many frames have a heatmap and none."""
+    missing = classes.wait_for([frame.stamp_ns for frame in playback.frames if frame.stored is not None])
+    if not missing:
+        return ()
+    return (f"{missing} frames came without a segmentation: none of their regions counts as on the drivable area",)
 
 
 def _score_streaming(

@@ -85,6 +85,7 @@ def _replay(
         on_detected,
         track,
         request.streaming,
+        with_classes=request.regions is not None and bool(request.regions.drivable),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.match import Playback
+from fishy_ros.evaluation.replay.published_classes import PublishedClasses
 from fishy_ros.evaluation.scoring.score import ScoredFrame
 from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.imaging import resize_classes
@@ -34,12 +35,18 @@ class DetectedFrame:
         return ScoredFrame(sample.id, score, sample.labels, sample.image, classes, sample.classes)
 
 
-def detected_frames(source: FrameSource, playback: Playback, store: HeatmapStore) -> Iterator[DetectedFrame]:
-    """Read the frames that were played once more, each with the heatmap that came back for it."""
+def detected_frames(
+    source: FrameSource, playback: Playback, store: HeatmapStore, classes: PublishedClasses | None = None
+) -> Iterator[DetectedFrame]:
+    """Read the frames that were played once more, each with the heatmap that came back for it, and its classes."""
     played = {frame.index: frame for frame in playback.frames}
     for index, sample in enumerate(source.samples()):
         frame = played.get(index)
         if frame is None or isinstance(sample, UnreadableFrame):
             yield DetectedFrame(sample, None)
         else:
-            yield DetectedFrame(sample, None if frame.stored is None else store.read(frame.stored), frame.stages_ms)
+            score = None if frame.stored is None else store.read(frame.stored)
+            labels = None if score is None or classes is None else classes.find(frame.stamp_ns)
+            if labels is not None and score is not None:
+                labels = resize_classes(labels, *score.shape)
+            yield DetectedFrame(sample, score, frame.stages_ms, labels)

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from fishy_ros.bags import IMAGE_TOPIC
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.package_path import with_package_path
+from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.node.dds import remove_abandoned, segments_of
 from fishy_ros.topics import camera_info_topic
 
@@ -25,34 +27,19 @@ _STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 
 class DetectorCommand:
     """What the detector node is started with."""
 
-    model: str
-    """Name of a model package, or path to one."""
-    runtime: str = "auto"
-    device: str = "auto"
-    precision: str = "fp32"
-    threads: int = 0
-    image_topic: str = "/camera/image_raw"
+    choice: DetectorChoice
+    image_topic: str = IMAGE_TOPIC
     """Where it listens for images; the compressed ones are expected under `<image_topic>/compressed`."""
     image_transport: str = "raw"
     """`raw` or `compressed`."""
-    trusted_key: str = ""
-    """File of the public key that must have signed the model; empty if none must."""
-    fit: str = "stretch"
-    """How an image of another aspect ratio than the network's comes into it."""
     parameters: tuple[tuple[str, str], ...] = ()
     """More parameters of the node, name and value."""
 
     def arguments(self) -> list[str]:
         """Build the command line; the node waits for its lifecycle transitions."""
         parameters = {
-            "model": self.model,
-            "runtime": self.runtime,
-            "device": self.device,
-            "precision": self.precision,
-            "threads": str(self.threads),
+            **{name: value for name, value in asdict(self.choice).items() if value != ""},
             "image_transport": self.image_transport,
-            "fit": self.fit,
-            **({"trusted_key": self.trusted_key} if self.trusted_key else {}),
             **dict(self.parameters),
             "autostart": "false",
         }

@@ -1,4 +1,4 @@
-"""Keep heatmaps on disk while a replay runs, so that scoring never competes with reception."""
+"""Keep heatmaps and class maps on disk while a replay runs, so that scoring never competes with reception."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fishy_ros.errors import ScoreError
-from fishy_ros.types import ScoreMap
+from fishy_ros.types import LabelMap, ScoreMap
 
 
 class StoredHeatmap(NamedTuple):
-    """Where one heatmap lies in a store."""
+    """Where one map lies in a store."""
 
     offset: int
     """Bytes from the beginning of the store."""
@@ -23,7 +24,7 @@ class StoredHeatmap(NamedTuple):
 
 
 class HeatmapStore:
-    """An unnamed file of float32 score maps; it vanishes when closed, even when the process is killed.
+    """An unnamed file of score maps and class maps; it vanishes when closed, even when the process is killed.
 
     One thread appends; reading is meant for afterwards.
     """
@@ -39,29 +40,49 @@ class HeatmapStore:
         Raises:
             ScoreError: the disk is full or cannot be written.
         """
-        height, width = score.shape
+        return self._write(np.ascontiguousarray(score, dtype=np.float32))
+
+    def append_classes(self, classes: LabelMap) -> StoredHeatmap:
+        """Write one map of train ids, uint8 `[h, w]`.
+
+        Raises:
+            ScoreError: the disk is full or cannot be written.
+        """
+        return self._write(np.ascontiguousarray(classes, dtype=np.uint8))
+
+    def _write(self, values: ScoreMap | LabelMap) -> StoredHeatmap:
+        height, width = values.shape
         slot = StoredHeatmap(self._end, height, width)
-        remaining = np.ascontiguousarray(score, dtype=np.float32).reshape(-1).view(np.uint8).data
+        remaining = values.reshape(-1).view(np.uint8).data
         try:
             self._file.seek(self._end)
             while remaining:
                 remaining = remaining[self._file.write(remaining) :]
         except OSError as error:
-            raise ScoreError(f"cannot keep a heatmap of {height}x{width} on disk: {error.strerror}") from error
-        self._end += height * width * 4
+            raise ScoreError(f"cannot keep a map of {height}x{width} on disk: {error.strerror}") from error
+        self._end += values.nbytes
         return slot
 
     def read(self, slot: StoredHeatmap) -> ScoreMap:
         """Return a score map written earlier, float32 `[h, w]`, owned by the caller."""
         score = np.empty((slot.height, slot.width), np.float32)
+        self._fill(score.reshape(-1).view(np.uint8), slot)
+        return score
+
+    def read_classes(self, slot: StoredHeatmap) -> LabelMap:
+        """Return a class map written earlier, uint8 `[h, w]`, owned by the caller."""
+        classes = np.empty((slot.height, slot.width), np.uint8)
+        self._fill(classes.reshape(-1), slot)
+        return classes
+
+    def _fill(self, target: NDArray[np.uint8], slot: StoredHeatmap) -> None:
         self._file.seek(slot.offset)
-        remaining = score.reshape(-1).view(np.uint8).data
+        remaining = target.data
         while remaining:
             count = self._file.readinto(remaining)
             if not count:
-                raise ScoreError(f"the heatmap at byte {slot.offset} of the store is incomplete")
+                raise ScoreError(f"the map at byte {slot.offset} of the store is incomplete")
             remaining = remaining[count:]
-        return score
 
     def close(self) -> None:
         """Close and thereby delete the file."""

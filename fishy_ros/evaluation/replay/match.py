@@ -29,6 +29,8 @@ class PlayedFrame:
     """Latency by stage as the node reported it, and `ROUND_TRIP`; empty when nothing arrived."""
     sent_ns: int = 0
     """When it was handed to the bus, on the monotonic clock."""
+    stamp_ns: int = 0
+    """With which it was played."""
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,12 @@ class Recorder:
         with self._changed:
             entries = list(self._entries.values())
             started = entries[0].sent_ns if entries else 0
+            frames = tuple(
+                PlayedFrame(e.index, e.id, e.stored, dict(e.stages_ms), e.sent_ns, stamp_ns)
+                for stamp_ns, e in self._entries.items()
+            )
             return Playback(
-                frames=tuple(PlayedFrame(e.index, e.id, e.stored, dict(e.stages_ms), e.sent_ns) for e in entries),
+                frames=frames,
                 duplicates=tuple(self._duplicates),
                 unexpected=self._unexpected,
                 duration_s=max(0, self._last_arrival_ns - started) / 1e9,

@@ -179,7 +179,7 @@ def _search(run: Callable[[float], PeakTrial], start_hz: float, growth: float) -
         else:
             upper_hz, rate_hz = rate_hz, rate_hz / growth
         if rate_hz < 0.1:
-            raise ReplayError("the node drops frames even at 0.1 frames a second")
+            raise ReplayError("the node drops frames even at 0.1 frames per second")
     lower_hz = rate_hz
     while upper_hz / lower_hz > _RESOLUTION:
         rate_hz = min(lower_hz * growth, (lower_hz * upper_hz) ** 0.5)

@@ -38,7 +38,7 @@ class RegionRequest:
     threshold_low: float | None = None
     smallest_px: int = 1
     drivable: str = ""
-    """Names of classes; only in process, because a node does not publish classes with every heatmap."""
+    """Names of classes; through a node they are read from its segmentation."""
     persistence: PersistenceRules = field(default_factory=lambda: PersistenceRules(3, 5))
     camera_height_m: float | None = None
     camera_pitch_deg: float = 0.0
@@ -77,7 +77,7 @@ class RegionPass:
             request: what is asked.
             source: what is played.
             package: the model, where it is known.
-            rate_hz: frames a second if the source has no times of its own; None assumes `ASSUMED_RATE_HZ`.
+            rate_hz: frames per second if the source has no times of its own; None assumes `ASSUMED_RATE_HZ`.
 
         Raises:
             ConfigError: the rules cannot be, or the model has no such class.
@@ -128,7 +128,7 @@ class RegionPass:
         elif not regions.labelled_frames:
             warnings.append("without labels every region counts as false: right only where nothing is anomalous")
         if self._is_assumed:
-            warnings.append(f"the source has no times: regions are counted as at {ASSUMED_RATE_HZ:g} frames a second")
+            warnings.append(f"the source has no times: regions are counted as at {ASSUMED_RATE_HZ:g} frames per second")
         consistency = self._consistency.compute() if self._consistency is not None else None
         return replace(result, regions=regions, consistency=consistency, warnings=tuple(warnings))
 

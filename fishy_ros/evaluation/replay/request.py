@@ -83,9 +83,9 @@ class LiveOptions:
 
     def __post_init__(self) -> None:
         if self.rate_hz is not None and not 0 < self.rate_hz <= 1000:
-            raise ConfigError(f"rate {self.rate_hz}: expected a number of frames a second in (0, 1000]")
+            raise ConfigError(f"rate {self.rate_hz}: expected a number of frames per second in (0, 1000]")
         if self.rate_hz is not None and self.lockstep:
-            raise ConfigError("a rate and lockstep were both asked for; lockstep has no rate")
+            raise ConfigError("a rate and lockstep exclude each other; lockstep plays as fast as the node answers")
         if not self.timeout_s > 0:
             raise ConfigError(f"timeout {self.timeout_s}: expected a positive number of seconds")
         if self.domain_id is not None and not 0 <= self.domain_id <= 232:
@@ -129,8 +129,9 @@ class ReplayRequest:
             find_track(self.components)
         if self.streaming and (self.live is None or self.live.lockstep):
             raise ConfigError("streaming accuracy needs real time: through the node, not in lockstep and not offline")
-        if self.regions is not None and self.regions.drivable and self.live is not None:
-            raise ConfigError("regions on the drivable area need the classes of every frame: only with --offline")
+        is_elsewhere = self.live is not None and self.live.attach is not None
+        if self.regions is not None and self.regions.drivable and is_elsewhere:
+            raise ConfigError("regions on the drivable area need the names of the model's classes: not with --attach")
         if self.detector.trusted_key and self.live is not None and self.live.attach is not None:
             raise ConfigError(
                 f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"

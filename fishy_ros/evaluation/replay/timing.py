@@ -18,7 +18,6 @@ from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.sources.source import FrameSource, nothing_to_play
 from fishy_ros.types import ImageArray, Sample
 
-PROTOCOL_FRAMES = 500
 _WARM_UP = 10
 
 

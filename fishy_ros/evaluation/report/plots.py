@@ -72,7 +72,7 @@ def plot_distribution(distribution: ScoreDistribution, threshold: float | None) 
             )
     if threshold is not None:
         axes.axvline(threshold, color="#333333", linewidth=1, linestyle="--", label="threshold of best F1")
-    axes.set(xlabel="score", ylabel="share of pixels a bin", title="Scores", yscale="log")
+    axes.set(xlabel="score", ylabel="share of pixels per bin", title="Scores", yscale="log")
     axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 
@@ -93,7 +93,7 @@ def plot_groups(groups: Sequence[GroupMetrics], title: str) -> Png:
 
 
 def plot_regions(regions: RegionScores) -> Png:
-    """Draw false alarms a minute and objects found over the threshold, before and after persistence."""
+    """Draw false alarms per minute and objects found over the threshold, before and after persistence."""
     figure, (left, right) = _figure(2)
     thresholds = [point.threshold for point in regions.curve]
     confirmed = f"after {regions.confirm_hits} of {regions.confirm_window} frames"
@@ -109,7 +109,7 @@ def plot_regions(regions: RegionScores) -> Png:
     for axes in (left, right):
         axes.axvline(regions.threshold, color="#333333", linewidth=1, linestyle="--")
         axes.set(xlabel="threshold (dashed: in force)")
-    left.set(ylabel="false alarms a minute", title="False alarms", yscale="symlog", ylim=(0, None))
+    left.set(ylabel="false alarms per minute", title="False alarms", yscale="symlog", ylim=(0, None))
     right.set(ylabel="found, %", title=f"{regions.objects} objects", ylim=(-2, 102))
     left.legend(frameon=False, fontsize=8)
     right.legend(frameon=False, fontsize=8)

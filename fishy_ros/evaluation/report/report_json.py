@@ -71,7 +71,7 @@ def load_report(path: Path) -> dict[str, Json]:
     """Read a `report.json`.
 
     Raises:
-        ScoreError: the file cannot be read, is no report as `report.schema.json` has it, or of a later schema.
+        ScoreError: the file cannot be read, is not a report as `report.schema.json` has it, or of a later schema.
     """
     report = parse_json(read_limited(path, MAX_REPORT_BYTES, ScoreError), path, ScoreError)
     version = report.get("schema_version") if isinstance(report, dict) else None

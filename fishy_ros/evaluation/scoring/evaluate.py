@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from fishy_ros.evaluation.replay.play import Progress
 from fishy_ros.evaluation.scoring.score import PreparedFrame, ScoredFrame, Scorer, prepare_frame
 from fishy_ros.evaluation.scoring.summary import ScoreSummary
 from fishy_ros.evaluation.sources.prefetch import Prefetch
 from fishy_ros.imaging import resize_score
 from fishy_ros.metrics.component import ComponentAccumulator, ComponentMetrics, Track
-
-Progress = Callable[[int], None]
-"""Called with the number of frames done."""
 
 
 def score_frames(

@@ -45,7 +45,7 @@ class FrameBins:
         """Read what `save` wrote.
 
         Raises:
-            ScoreError: the file is no such file.
+            ScoreError: the file is not such a file.
         """
         frames, positives, negatives = read_npz(path, ("frames", "positives", "negatives"), ScoreError)
         kinds = (frames.dtype.kind, positives.dtype.kind, negatives.dtype.kind)
@@ -54,7 +54,7 @@ class FrameBins:
         if positives.ndim != 2 or positives.shape != negatives.shape or frames.shape != positives.shape[:1]:
             raise ScoreError(
                 f"{path}: frames {frames.shape} with counts of {positives.shape} and {negatives.shape}; "
-                "expected one row a frame"
+                "expected one row per frame"
             )
         if len(frames) and not positives.size:
             raise ScoreError(f"{path}: {len(frames)} frames without any bins")

@@ -1,4 +1,4 @@
-"""Regions over a drive: false alarms a minute, and how many objects are found, before and after persistence.
+"""Regions over a drive: false alarms per minute, and how many objects are found, before and after persistence.
 
 For every threshold the regions of each frame are found as the node finds them, and followed twice: once so that every
 region counts at once ("before"), once with N of M confirmation ("after"). A region is false if it touches no anomalous

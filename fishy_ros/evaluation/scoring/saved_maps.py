@@ -178,7 +178,7 @@ def _refuse_twins(names: dict[str, str], found: dict[str, Path]) -> None:
     for stem, name in names.items():
         if name in seen:
             both = f"{found[stem]} and {found[seen[name]].name}"
-            raise ScoreError(f"{both} belong to the labels {name}; expected one map a frame")
+            raise ScoreError(f"{both} belong to the labels {name}; expected one map per frame")
         seen[name] = stem
 
 
@@ -194,7 +194,7 @@ def _by_name(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Pa
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
         if path.stem in files:
-            raise ScoreError(f"{folder}: both {files[path.stem].name} and {path.name}; expected one file a name")
+            raise ScoreError(f"{folder}: both {files[path.stem].name} and {path.name}; expected one file per name")
         files[path.stem] = path
     if not files:
         there = sorted(path.name for path in entries)[:3]

@@ -84,7 +84,7 @@ def _decode(content: bytes, path: Path) -> NDArray[Any]:
     try:
         return decode_picture(content, cv2.IMREAD_UNCHANGED)
     except ImageError as error:
-        raise ScoreError(f"{path}: no picture that can be decoded: {error}") from error
+        raise ScoreError(f"{path}: not a picture that can be decoded: {error}") from error
 
 
 def _choose(names: list[str], path: Path) -> str:
@@ -116,4 +116,4 @@ def _read_hdf5(content: bytes, path: Path) -> NDArray[Any]:
     except ScoreError:
         raise
     except Exception as error:  # the library raises half a dozen kinds on damaged files
-        raise ScoreError(f"{path}: no HDF5 file that can be read: {' '.join(str(error).split())[:200]}") from error
+        raise ScoreError(f"{path}: not a readable HDF5 file: {' '.join(str(error).split())[:200]}") from error

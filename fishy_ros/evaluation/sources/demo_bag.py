@@ -19,7 +19,7 @@ def write_demo_bag(path: Path, frames: int, seed: int, progress: Progress) -> No
     """Render `frames` frames of the street with `seed` into a new MCAP bag at `path`, replacing an older one.
 
     Raises:
-        BagError: something that is no bag is in the way, or the bag cannot be written.
+        BagError: something that is not a bag is in the way, or the bag cannot be written.
     """
     if path.exists():
         if not (path / "metadata.yaml").is_file():

@@ -116,7 +116,7 @@ def test_a_bag_at_its_own_rate_takes_its_time_and_gives_every_stage_of_every_hea
 
 
 def test_a_flood_is_counted_and_the_dropped_frames_are_named(tmp_path):
-    slow = build_tiny_package(tmp_path / "slow", height=1024, width=2048)
+    slow = build_tiny_package(tmp_path / "slow", height=512, width=1024)
     source = DatasetSource(SyntheticStreet(20, height=96, width=192, seed=3))
     options = LiveOptions(rate_hz=500.0)
     live = run_live(source, DetectorChoice(str(slow.folder), "onnxruntime"), options, tmp_path, no_stages)
@@ -147,7 +147,7 @@ def test_a_detector_that_dies_ends_the_replay_at_once(choice, tmp_path):
 
     with pytest.raises(ReplayError, match="the detector node ended"):
         run_live(source, choice, LiveOptions(), tmp_path, kill_after_three)
-    assert time.monotonic() - started[0] < 60, "not only when it waits for the next heatmap in vain"
+    assert time.monotonic() - started[0] < 60, "before it times out waiting for the next heatmap"
 
 
 def test_a_running_node_elsewhere_is_scored(street, choice, tmp_path):
@@ -266,7 +266,7 @@ def test_the_executable_replay_scores_a_running_detector_by_ros_parameters(stree
             writer.write(sample, 10_000_000_000 + index * PERIOD_NS)
     with private_domain() as domain:
         environment = {**isolated_environment(domain), "PYTHONPATH": python_path()}
-        command = DetectorCommand(choice.model, choice.runtime)
+        command = DetectorCommand(choice)
         with DetectorProcess(command, environment, tmp_path / "detector.log") as detector:
             with pytest.MonkeyPatch.context() as patch:
                 for name, value in environment.items():

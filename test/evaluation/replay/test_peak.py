@@ -18,7 +18,7 @@ REQUEST = ReplayRequest(SourceChoice(dataset="synthetic", options=(("frames", 1)
 
 
 def node_of(capacities):
-    """Play 1000 frames into a node that handles so many frames a second, another number at every run."""
+    """Play 1000 frames into a node that handles so many frames per second, another number at every run."""
     rates = []
 
     def run(rate_hz):

@@ -86,11 +86,26 @@ def test_streaming_accuracy_of_a_live_replay_is_below_that_of_its_own_heatmaps_o
     assert report["streaming"]["ap"] == pytest.approx(streaming.ap)
 
 
+@pytest.mark.live
+def test_regions_on_the_drivable_area_are_the_same_through_a_node_and_in_process(bag, tiny_package, tmp_path):
+    pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+    regions = RegionRequest(0.45, drivable="road,sidewalk", persistence=PersistenceRules(2, 3))
+    everywhere = run_replay(request_of(bag, tiny_package, None), no_stages)
+    in_process = run_replay(request_of(bag, tiny_package, None, regions=regions), no_stages)
+    lockstep = LiveOptions(lockstep=True)
+    through_a_node = run_replay(request_of(bag, tiny_package, None, live=lockstep, regions=regions), no_stages)
+    assert not any("segmentation" in warning for warning in through_a_node.warnings)
+    assert through_a_node.regions == in_process.regions
+    # The restriction restricts: some regions of this street are elsewhere.
+    assert in_process.regions.in_force.before != everywhere.regions.in_force.before
+
+
 def test_what_cannot_be_asked_together_is_refused(bag, tiny_package, tmp_path):
     with pytest.raises(ConfigError, match="real time"):
         request_of(bag, tiny_package, tmp_path, streaming=True)
-    with pytest.raises(ConfigError, match="--offline"):
-        request_of(bag, tiny_package, tmp_path, live=LiveOptions(), regions=RegionRequest(drivable="road"))
+    live = LiveOptions(attach="/detector")
+    with pytest.raises(ConfigError, match="--attach"):
+        request_of(bag, tiny_package, tmp_path, live=live, regions=RegionRequest(drivable="road"))
     for text in ("3", "3/", "a/b", "5/3"):
         with pytest.raises(ConfigError, match=r"N/M|N <= M"):
             parse_confirmation(text)

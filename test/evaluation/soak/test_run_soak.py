@@ -26,7 +26,7 @@ def run_fishy_soak(out, *options):
         env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=280,
     )
 
 
@@ -41,14 +41,6 @@ def test_a_short_soak_under_faults_keeps_the_contract(tiny_package, tmp_path):
     assert 0 < content["published"] <= content["sent"]
     assert all(sample["rss_bytes"] > sample["shared_bytes"] > 0 for sample in content["samples"])
     assert (tmp_path / "soak.png").is_file()
-
-
-def test_a_broken_promise_is_an_exit_status(tiny_package, tmp_path):
-    options = ("--hours", "0.0025", "--fault-every", "2", "--recovery", "0.05", "--rate", "1")
-    done = run_fishy_soak(tmp_path, *options, "--model", str(tiny_package.folder), "--height", "96")
-    content = json.loads((tmp_path / "soak.json").read_text())["soak"]
-    assert done.returncode == (1 if content["breaches"] else 0)
-    assert all("broken" in line for line in done.stdout.splitlines() if "to the next heatmap" in line)
 
 
 def test_every_kind_of_fault_can_be_done():

@@ -12,7 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from fishy_ros.commands.soak import register
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.environment import describe_environment
 from fishy_ros.evaluation.soak.process_stats import process_stats
@@ -128,6 +131,20 @@ def test_the_audit_names_what_is_wrong(heard, reason):
         audit.note_heatmap(stamp, MAPS[picture])
     (wrong,) = audit.wrong
     assert reason in wrong
+
+
+@pytest.mark.parametrize(("recovered_s", "status"), [(0.2, 0), (1.2, 1)])
+def test_a_broken_promise_is_an_exit_status(tmp_path, monkeypatch, recovered_s, status):
+    run_soak = pytest.importorskip("fishy_ros.evaluation.soak.run_soak", reason="needs rclpy")
+    outcome = FaultOutcome(PlannedFault("burst", 10.0, 1.0), recovered_s)
+    monkeypatch.setattr(run_soak, "run_soak", lambda *_: soak(faults=(outcome,)))
+    app = typer.Typer()
+    register(app)
+    app.command("other")(lambda: None)
+    done = CliRunner().invoke(app, ["soak", "--out", str(tmp_path)])
+    assert done.exit_code == status, done.output
+    assert ("1.20 s to the next heatmap, over 1 s" in done.output) == bool(status)
+    assert (tmp_path / "soak.json").is_file()
 
 
 def test_json_and_picture_hold_the_whole_soak(tmp_path):

@@ -73,7 +73,7 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     """
     rig.play_until_heatmap(time.monotonic(), f"a healthy node before: {case.name}")
     rig.play(case.settle_s)
-    heard, sent, started = len(rig.heard), len(rig.sent), time.monotonic()
+    before, sent, started = rig.counts(), len(rig.sent), time.monotonic()
     said = len(rig.bench.diagnostics)
     case.inject(rig)
     react_s = _await_reaction(rig, case, started, said)
@@ -81,8 +81,9 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     cleared, first_after = time.monotonic(), len(rig.sent)
     answer = rig.play_until_heatmap(cleared, f"the recovery from: {case.name}")
     recovered = len(rig.sent)
+    rig.play_until(lambda: rig.has_regions_since(cleared), f"mask and points after: {case.name}")
     rig.play(case.settle_s)
-    answered = Counter(one.stamp_ns for one in rig.heard[heard:])
+    answered = Counter(one.stamp_ns for one in rig.heard[before["heatmap"] :])
     during = Counter(frame.stamp_ns for frame in rig.sent[sent:recovered])
     return Outcome(
         family=case.family,
@@ -92,7 +93,7 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
         recover_s=answer.at - rig.sent[first_after].at,
         frames_sent=during.total(),
         frames_lost=(during - answered).total(),
-        wrong=tuple(rig.wrong_since(heard, case.clock_steps_back)),
+        wrong=tuple(rig.wrong_since(before, case.clock_steps_back)),
     )
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from visualization_msgs.msg import MarkerArray
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.model_package import ModelPackage
 from support.detector_bench import CAMERA, EVERYTHING, LIMIT_S, DetectorBench, values_of
-from support.faults.audit import Heard, wrong_publications
+from support.faults.audit import FOCAL_PX, Heard, wrong_publications
 from support.faults.camera import DEFAULT_SIZE, Camera, SentFrame, picture_of, take_picture
 
+PUBLISHED = {"heatmap": Image, "mask": Image, "obstacles": PointCloud2}
+"""Everything that is judged; `~/markers` is listened to besides, for the work that it makes."""
 COPY_GAP_S = 0.03
 """Between pictures of one stamp: the node takes the first before the second comes, which would only overtake it."""
 
@@ -29,13 +33,20 @@ class FaultRig:
         """Cameras that take turns with the first one."""
         self.has_camera_process = False
         """Whether a process of its own sends pictures too; see `camera_process`."""
-        self.heard: list[Heard] = []
+        self.came: dict[str, list[Heard]] = {name: [] for name in PUBLISHED}
         self.sent: list[SentFrame] = []
         self._by_stamp: dict[int, list[SentFrame]] = {}
         self._said_at: list[float] = []
         self._reference = AnomalyDetector(package, "onnxruntime", threads=1)
         self._next_due = 0.0
-        bench.node.create_subscription(Image, f"{bench.name}/heatmap", self._on_heatmap, EVERYTHING)
+        for name, kind in PUBLISHED.items():
+            bench.node.create_subscription(kind, f"{bench.name}/{name}", partial(self._on_message, name), EVERYTHING)
+        bench.node.create_subscription(MarkerArray, f"{bench.name}/markers", lambda message: None, EVERYTHING)
+
+    @property
+    def heard(self) -> list[Heard]:
+        """The heatmaps that came."""
+        return self.came["heatmap"]
 
     @property
     def publisher(self) -> Any:
@@ -114,6 +125,7 @@ class FaultRig:
             self.sent.append(frame)
             if not self.camera.is_bright:
                 self._by_stamp.setdefault(stamp_ns, []).append(frame)
+            self.bench.camera_info.publish(calibration_of(message.header, frame))
             publisher.publish(message)
 
     def frames_of(self, stamp_ns: int) -> Sequence[SentFrame]:
@@ -137,10 +149,28 @@ class FaultRig:
         self.bench.node.destroy_publisher(getattr(self.bench, name))
         setattr(self.bench, name, self.bench.node.create_publisher(message_type, topic, CAMERA))
 
-    def wrong_since(self, count: int, clock_steps_back: int) -> list[str]:
-        """Name the wrong ones among the heatmaps that came after the first `count`."""
-        last = self.heard[count - 1].stamp_ns if count else None
-        return wrong_publications(self.heard[count:], self.frames_of, self._score, last, clock_steps_back)
+    def wrong_since(self, before: Mapping[str, int], clock_steps_back: int) -> list[str]:
+        """Name the wrong ones among what came after the first so many of each kind; see `counts`."""
+        wrong = []
+        for name, count in before.items():
+            came = self.came[name]
+            last = came[count - 1].stamp_ns if count else None
+            wrong += wrong_publications(came[count:], self.frames_of, self._score, last, clock_steps_back, name)
+        return wrong
+
+    def has_regions_since(self, at: float) -> bool:
+        """Say whether a mask has come since a monotonic time, and the points of its regions if it has any.
+
+        A camera that has changed its size is first answered without points: the calibration comes on its own topic.
+        """
+        masks, clouds = ([one for one in self.came[name][-50:] if one.at >= at] for name in ("mask", "obstacles"))
+        if any(not any(one.message.data) for one in masks):
+            return bool(clouds)
+        return bool(masks) and any(one.message.width for one in clouds)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many messages of each kind have come so far."""
+        return {name: len(came) for name, came in self.came.items()}
 
     def close(self) -> None:
         """Stop the node, whatever state it is in."""
@@ -150,8 +180,8 @@ class FaultRig:
     def _score(self, image: Any) -> Any:
         return self._reference.detect(image).score
 
-    def _on_heatmap(self, message: Image) -> None:
-        self.heard.append(Heard(message, time.monotonic()))
+    def _on_message(self, name: str, message: Any) -> None:
+        self.came[name].append(Heard(message, time.monotonic()))
 
     def _play(self, is_done: Callable[[], Any], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -166,3 +196,10 @@ class FaultRig:
             self.bench.spin_once(pause)
             self._said_at += [time.monotonic()] * (len(self.bench.diagnostics) - len(self._said_at))
         return True
+
+
+def calibration_of(header: Any, frame: SentFrame) -> CameraInfo:
+    """Describe a camera that looks at the road and has taken a picture."""
+    height, width = frame.image.shape[:2]
+    matrix = [FOCAL_PX, 0.0, (width - 1) / 2, 0.0, FOCAL_PX, height / 4, 0.0, 0.0, 1.0]
+    return CameraInfo(header=header, height=height, width=width, distortion_model="plumb_bob", k=matrix)

@@ -18,6 +18,7 @@ from fishy_ros.evaluation.live.replay_player import NodeAddress, ReplayPlayer
 from fishy_ros.evaluation.live.replay_session import isolated_environment
 from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
 from fishy_ros.evaluation.replay.domain import private_domain
+from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.sources.dataset_source import DatasetSource
 from fishy_ros.evaluation.sources.source import PlayFrame
 from fishy_ros.node.dds import dds_environment
@@ -72,7 +73,7 @@ def measured_node(request: PathRequest) -> Iterator[MeasuredNode]:
         os.environ.update(_environment(request.method, domain))
         is_this = request.method == THIS_NODE
         command = (
-            DetectorCommand(request.model, request.runtime, request.device, request.precision)
+            DetectorCommand(DetectorChoice(request.model, request.runtime, request.device, request.precision))
             if is_this
             else BaselineCommand(request)
         )
