@@ -50,16 +50,16 @@ LANES: tuple[tuple[Group, ...], ...] = (
                 *WRAPPED,
             ),
         ),
-        Group("again", ("odin", "lof", "isolation_forest", "autoencoder")),
         Group("meta", ("ensemble", "meta"), fitted=True),
         Group("synboost", ("resynthesis", "synboost_network", "synboost"), fitted=True),
     ),
     (
         Group("features", ("mahalanobis", "gmm", "vim", "neco", "react", "ash", "knn", "knn_class", "deep_knn")),
         Group("flows", ("flow", "flow_minimum", "flow_regression", "flow_input"), fitted=True, times=2),
+        Group("again", ("odin", "lof", "isolation_forest", "autoencoder")),
     ),
 )
-"""Two lanes of about the same length; a lane shares what its heads learn from images."""
+"""Two lanes of about the same length, some 11 minutes on a calm core; each shares what its heads learn from images."""
 
 QUICK: tuple[str, ...] = ("logits", "features")
 """Groups without training and without a second run of the network."""
