@@ -152,10 +152,10 @@ def recorded_drive(bag: Path, height_m: float, pitch_deg: float) -> Iterator[Fra
     picture = None
     with AnyReader([bag], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
         for connection, _, data in reader.messages():
-            if connection.topic.endswith(("/overlay", "/obstacles")):
+            if connection.topic.endswith(("/overlay/compressed", "/obstacles")):
                 message = reader.deserialize(data, connection.msgtype)
-            if connection.topic.endswith("/overlay"):
-                picture = np.asarray(message.data, np.uint8).reshape(message.height, message.step // 3, 3)
+            if connection.topic.endswith("/overlay/compressed"):
+                picture = np.asarray(cv2.imdecode(message.data, cv2.IMREAD_COLOR), np.uint8)
             elif connection.topic.endswith("/obstacles"):
                 at = {field.name: field.offset for field in message.fields}
                 names = ("x", "y", "z")
