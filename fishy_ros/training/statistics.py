@@ -101,7 +101,7 @@ def _measure(
 def save_statistics(path: Path, statistics: Statistics, weights_sha256: str | None = None) -> None:
     """Write statistics as safetensors, with the hash of the weights file that they were measured with."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {} if weights_sha256 is None else {WEIGHTS: weights_sha256}
+    metadata = None if weights_sha256 is None else {WEIGHTS: weights_sha256}
     save_file({name: value.contiguous().clone() for name, value in statistics.items()}, path, metadata=metadata)
 
 

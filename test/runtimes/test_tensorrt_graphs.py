@@ -45,6 +45,16 @@ def _select(name: str, what: str) -> tuple[ModelPackage, str]:
     return package, what
 
 
+def _promised(package: ModelPackage, shrink: int = 1) -> dict[str, tuple[str, str, str]]:
+    """Return kind, type and shape of each input and output that a package promises."""
+    output = f"1,{package.input_height // 2},{package.input_width // 2}"
+    return {
+        "image": ("Input", "UInt8", f"1,{shrink * package.input_height},{shrink * package.input_width},3"),
+        "labels": ("Output", "UInt8", output),
+        **dict.fromkeys(package.score_outputs, ("Output", "Float", output)),
+    }
+
+
 def _convolutions(content: bytes) -> Counter:
     """Count the convolutions of a graph by the type that they multiply in, after the ONNX standard."""
     model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(content))
@@ -71,12 +81,7 @@ def test_a_shipped_graph_compiles_to_what_the_package_says(name, what, target):
     engine = build_engine(library, package, precision, BuildPlan((target,), detailed=True))
     assert len(engine) > 1e6
     tensors = {found[0]: found[1:] for found in _TENSOR.findall(library.messages.layers)}
-    score = package.input_height // 2, package.input_width // 2
-    assert tensors == {
-        "image": ("Input", "UInt8", f"1,{package.input_height},{package.input_width},3"),
-        "score": ("Output", "Float", f"1,{score[0]},{score[1]}"),
-        "labels": ("Output", "UInt8", f"1,{score[0]},{score[1]}"),
-    }
+    assert tensors == _promised(package)
     layers = read_layers(library.messages.layers)
     expected = _convolutions(package.graph(precision, GRAPH_NAME).read())
     assert _compiled_convolutions(layers) == expected, "a convolution is computed in another type than the graph's"
@@ -89,11 +94,7 @@ def test_an_engine_can_shrink_the_cameras_image_itself():
     package, precision = _select("fishy-s", "fp16")
     build_engine(library, package, precision, BuildPlan(("8.6",), detailed=True, shrink=2))
     tensors = {found[0]: found[1:] for found in _TENSOR.findall(library.messages.layers)}
-    assert tensors == {
-        "image": ("Input", "UInt8", f"1,{2 * package.input_height},{2 * package.input_width},3"),
-        "score": ("Output", "Float", f"1,{package.input_height // 2},{package.input_width // 2}"),
-        "labels": ("Output", "UInt8", f"1,{package.input_height // 2},{package.input_width // 2}"),
-    }
+    assert tensors == _promised(package, shrink=2)
 
 
 def test_shrinking_on_the_gpu_rounds_as_opencv_does():

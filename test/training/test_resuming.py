@@ -114,7 +114,7 @@ def test_weights_that_do_not_say_how_far_the_run_was_cannot_be_continued(config,
     from safetensors.torch import save_file
 
     save_file(AnomalyModel("s").state_dict(), tmp_path / "w.safetensors", metadata={"network": "s"})
-    with pytest.raises(TrainingError, match=r"w\.safetensors: does not say how far the training was"):
+    with pytest.raises(TrainingError, match=r"w\.safetensors: does not say how many crops it was trained on"):
         Trainer(config, tmp_path, "cpu").go_on_from(tmp_path / "w.safetensors")
 
 

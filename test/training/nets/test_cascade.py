@@ -97,12 +97,15 @@ def test_the_parameters_of_a_cascade_include_those_of_the_network_inside(model):
 UNFIT = {"vim": "no linear", "react": "no linear", "ash": "no linear", "odin": "gradients", "flow_input": "gradients"}
 """These read a classifier of the fine features alone, or gradients: a cascade has neither."""
 
+OTHER_STAGES = ("meta", "resynthesis", "synboost_network", "synboost")
+"""What is not tried: the first needs regions, the others are trained on the stages of another network."""
+
 
 def test_every_head_scores_a_cascade_or_says_why_not(model, image, monkeypatch):
     monkeypatch.setattr(FlowMeasure.__init__, "__defaults__", (2,))
     monkeypatch.setattr(AutoencoderMeasure.__init__, "__defaults__", (2,))
     model.eval()
-    names = [name for name in usable_heads(model, (*HEADS, *COMPOSED)) if name not in ("meta", "resynthesis")]
+    names = [name for name in usable_heads(model, (*HEADS, *COMPOSED)) if name not in OTHER_STAGES]
     pasted = PastedImage(image, (torch.arange(H // 4 * W // 4).view(1, H // 4, W // 4) % 5 == 0).to(torch.uint8))
     statistics = measure_statistics(model, names, [image], [pasted])
     with torch.no_grad():
