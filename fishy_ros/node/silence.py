@@ -11,6 +11,8 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 SUFFIX = "/compressed"
 LATENCY = "/latency_ms"
+NAME_UNKNOWN = "_NODE_NAME_UNKNOWN_"
+"""What the middleware calls a node of which it has heard only the endpoints so far."""
 _SHOWN = 3
 """So many publishers or topics are named."""
 
@@ -84,9 +86,10 @@ def _detectors(topics: Iterable[str]) -> set[str]:
 
 
 def _describe(endpoint: TopicEndpointInfo) -> str:
-    space = endpoint.node_namespace.rstrip("/")
-    qos = endpoint.qos_profile
-    return f"{space}/{endpoint.node_name} ({endpoint.topic_type}, {describe_qos(qos)})"
+    name = f"{endpoint.node_namespace.rstrip('/')}/{endpoint.node_name}"
+    if endpoint.node_name == NAME_UNKNOWN:
+        name = "a node whose name is not known yet"
+    return f"{name} ({endpoint.topic_type}, {describe_qos(endpoint.qos_profile)})"
 
 
 def describe_qos(qos: QoSProfile) -> str:
