@@ -128,6 +128,7 @@ class DetectorBench:
         """Call a service of the node."""
         client = self.node.create_client(service_type, f"{self.name}/{name}")
         self.spin_until(client.service_is_ready, f"the service {name}")
+        self.spin_for(0.1)  # until the node has discovered this client, too: an answer before that is lost
         future = client.call_async(request)
         self.spin_until(future.done, f"an answer of {name}")
         self.node.destroy_client(client)
