@@ -1,5 +1,6 @@
 """Fixtures that several packages share, and the mark of the tests that start a node."""
 
+import importlib.util
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from support.tiny_model import build_tiny_package
 
 from fishy_ros.evaluation.replay.detector_process import DetectorProcess
 from fishy_ros.model_package import ModelPackage
-from fishy_ros.node.dds import remove_abandoned, segments_in
+from fishy_ros.node.dds import dds_environment, remove_abandoned, segments_in
 from fishy_ros.types import ImageArray
 
 # A busy machine is no failure of what is tested.
@@ -70,6 +71,22 @@ def live_tests_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 def shared_memory() -> None:
     """Give back what processes of earlier runs left when they were killed, so that there is room for large images."""
     remove_abandoned(segments_in())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def profile_of_large_images(request: pytest.FixtureRequest) -> None:
+    """Let Fast DDS read its profile: it does so once in a process, for the first participant, whoever makes that."""
+    is_live = any(item.get_closest_marker("live") for item in request.session.items)
+    if not is_live or importlib.util.find_spec("rclpy") is None:
+        return
+    rclpy = importlib.import_module("rclpy")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in dds_environment().items():
+            patch.setenv(name, value)
+        context = rclpy.Context()
+        rclpy.init(context=context)
+        rclpy.create_node("profile", context=context).destroy_node()
+        rclpy.shutdown(context=context)
 
 
 @pytest.fixture(scope="session")
