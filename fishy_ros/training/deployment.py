@@ -43,12 +43,11 @@ def load_deployment(checkpoint: Path, calibration: Path, others: Mapping[str, Pa
         ConfigError: a head is unknown, or one of studies.
     """
     model = load_model(checkpoint)
-    shared = OncePerImage(model.head)
+    model.head = OncePerImage(model.head)  # type: ignore[assignment]
     heads, calibrations = {}, {}
     for name, folder in {DEFAULT: calibration, **others}.items():
         measured = load_calibration(folder / "calibration.json")
         require_in_graph(measured.head)
-        model.head = shared  # type: ignore[assignment]
         heads[name] = create_head(measured.head, model, load_statistics(folder / "statistics.safetensors"))
         calibrations[name] = measured
     return Deployment(model, heads, calibrations)
