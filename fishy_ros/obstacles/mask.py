@@ -53,12 +53,12 @@ def find_components(
         The components, and the mask of all that count, uint8 `[h, w]`, also of those that are too many.
     """
     strong = np.asarray(score >= np.float32(threshold)).view(np.uint8)
-    if not strong.any():
+    if not cv2.countNonZero(strong):
         return [], np.zeros(score.shape, np.uint8)
     weak = strong
     if threshold_low < threshold:
         weak = np.asarray(score >= np.float32(threshold_low)).view(np.uint8)
-    if np.count_nonzero(weak[:, 1:] > weak[:, :-1]) > MANY_RUNS:
+    if cv2.countNonZero(weak) > MANY_RUNS and np.count_nonzero(weak[:, 1:] > weak[:, :-1]) > MANY_RUNS:
         return _label_all(weak, strong, smallest_px, largest_number)
     outlines, hierarchy = cv2.findContours(weak, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     outer = np.flatnonzero(hierarchy[0, :, 3] < 0).tolist()  # the others go round holes

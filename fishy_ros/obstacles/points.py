@@ -71,16 +71,17 @@ def ground_points(
     met = ground.meet(rays).reshape(-1, 3, 3)
     with np.errstate(divide="ignore", invalid="ignore"):
         errors = ground.error_m(rays, foot_error_px, intrinsics.fy).reshape(-1, 3)[:, 1]
+        distances = np.linalg.norm(met[:, 1], axis=1)
+        widths = np.linalg.norm(met[:, 2] - met[:, 0], axis=1)
+        heights = np.array([box.height for box in boxes]) / intrinsics.fy * met[:, 1, 2]
     up = -np.array(ground.normal)
     placed = []
-    for index, (box, front, error) in enumerate(zip(boxes, met, errors.tolist(), strict=True)):
-        distance = float(np.linalg.norm(front[1]))
-        if not (np.isfinite(front).all() and distance <= max_distance_m):
-            continue
-        width = float(np.linalg.norm(front[2] - front[0]))
-        height = box.height / intrinsics.fy * float(front[1, 2])
-        points = _between(front[0], front[2], width) + up * height / 2
-        placed.append(PlacedRegion(index, points, distance, error, width, height, "ground"))
+    for index in np.flatnonzero(np.isfinite(met).all(axis=(1, 2)) & (distances <= max_distance_m)).tolist():
+        width, height = float(widths[index]), float(heights[index])
+        points = _between(met[index, 0], met[index, 2], width) + up * height / 2
+        placed.append(
+            PlacedRegion(index, points, float(distances[index]), float(errors[index]), width, height, "ground")
+        )
     return tuple(placed)
 
 
