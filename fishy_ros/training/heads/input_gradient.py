@@ -30,7 +30,7 @@ class _SteppedHead(nn.Module):
         ConfigError: the network is a cascade.
     """
 
-    def __init__(self, model: AnomalyModel, head: nn.Module, step: float) -> None:
+    def __init__(self, model: AnomalyModel, head: nn.Module, step: float | Tensor) -> None:
         super().__init__()
         if isinstance(model.net, CascadeNet):
             raise ConfigError("a step of the image needs gradients, which the backbone of a cascade does not compute")
@@ -75,4 +75,4 @@ class InputFlowHead(_SteppedHead):
     """Negative log-density after a step that raises the density; the step is in units of the normalised image."""
 
     def __init__(self, model: AnomalyModel, head: nn.Module, step: float = FLOW_STEP) -> None:
-        super().__init__(model, head, step * float(model.std.mean()))
+        super().__init__(model, head, step * model.std)
