@@ -17,7 +17,7 @@ from fishy_ros.training.nets.network import NetOutput
 
 TEMPERATURE: float = 10.0
 ODIN_STEP: float = 1.0
-"""In grey levels: what was best on normal images of the prototype; the paper tunes both on anomalies."""
+"""In grey levels. Both were chosen on some frames of Lost & Found (dev); the paper tunes them on anomalies, too."""
 
 FLOW_STEP: float = 0.25
 """Fishyscapes' best, in units of a normalised image."""
