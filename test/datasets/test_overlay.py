@@ -168,6 +168,38 @@ def test_a_frame_has_an_anomaly_or_a_distractor_and_classes_follow(folder):
     assert distractors > 5
 
 
+def test_an_anomaly_takes_on_the_histogram_of_the_image_and_a_distractor_keeps_its_colors(folder):
+    """Of the whole image: whatever lies behind the object, its one color becomes the median."""
+    settings = dataclasses.replace(PLAIN, histogram=1, bonnet=1)
+    found = {}
+    for seed in range(30):
+        frame = OverlayDataset(_Streets(), folder / "objects", seed=seed, settings=settings)[1]
+        kind = "anomaly" if (frame.labels == 1).any() else "distractor" if (frame.classes == 13).any() else "neither"
+        inside = (frame.labels == 1) | (frame.classes == 13)
+        found[kind] = cv2.erode(inside.astype(np.uint8), np.ones((7, 7))) > 0, frame.image
+    inside, image = found["anomaly"]
+    np.testing.assert_allclose(image[inside], 90, atol=2)
+    inside, image = found["distractor"]
+    np.testing.assert_allclose(image[inside], np.broadcast_to((30, 30, 220), image[inside].shape), atol=2)
+
+
+def test_what_stands_far_away_is_blurred_and_what_stands_near_is_moved():
+    """Depth blur by position: sharp at the lower edge, blurred at the horizon; motion the other way round."""
+    crop, rng = _square(60), np.random.default_rng(0)
+
+    def rim(settings, foot):
+        image = np.zeros((1000, 400, 3), np.float32)
+        paste(image, crop, Placement(200, foot, 60), settings, rng, mirror=False)
+        edge = image[foot - 30, :, 1]
+        return int(((edge > 10) & (edge < 190)).sum())
+
+    horizon = round(1000 * PLAIN.horizon)
+    defocused = dataclasses.replace(PLAIN, defocus=2.5)
+    assert rim(defocused, horizon + 5) > rim(defocused, 990) + 4
+    moved = dataclasses.replace(PLAIN, motion=0.06)
+    assert rim(moved, 990) > rim(moved, horizon + 5)
+
+
 def test_fog_lies_on_normal_pixels_only(folder):
     settings = OverlaySettings(
         1, (0.3, 0.5), bonnet=1, noise=0, brightness=0, histogram=0, motion=0, defocus=0, glow=0, fog=1

@@ -1,6 +1,7 @@
 """All methods in one table: every head has its row, and numbers stand where they were measured."""
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
+from support.sources import ROOT  # noqa: E402
 from training.street import run_commands  # noqa: E402
 
 from fishy_ros.commands import table  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
-from fishy_ros.training.heads.registry import COMPOSED, HEADS  # noqa: E402
+from fishy_ros.training.heads.registry import COMPOSED, HEADS, WRAPPERS  # noqa: E402
 from fishy_ros.training.methods.catalogue import METHODS  # noqa: E402
 
 
@@ -42,6 +44,22 @@ def test_every_head_has_a_row():
     assert len(set(rows)) == len(rows)
     missing = {*HEADS, *COMPOSED} - {*rows} - {"dissimilarity+ground+smooth"}
     assert not missing
+
+
+def test_the_page_of_methods_names_every_head_and_tests_that_exist():
+    page = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
+    quoted = set(re.findall(r"`([^`\n]+)`", page))
+    assert not {*HEADS, *(f"+{name}" for name in ("boundaries", "gaussian", "vde", "ground_rows"))} - quoted
+    assert not {*WRAPPERS} - quoted
+    named = {name for name in quoted if name.endswith(".py") and "test_" in name}
+    assert len(named) > 15
+    missing = [name for name in named if not (ROOT / ("" if "/" in name else "test/training/heads") / name).is_file()]
+    assert not missing
+    files = {name for name in quoted if name.startswith("variants/")}
+    assert not [name for name in files if not (ROOT / "experiments" / name).is_file()]
+    for line in page[: page.index("### What densities")].splitlines():  # every row says where it stands
+        if line.startswith("| ") and not line.startswith("| method"):
+            assert "agrees" in line or "own" in line, line
 
 
 def test_results_are_joined_and_what_is_missing_is_said(tmp_path):

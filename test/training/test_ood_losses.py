@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
-from scipy.special import softmax  # noqa: E402
+from scipy.special import expit, softmax  # noqa: E402
 from torch.distributions import Dirichlet, kl_divergence  # noqa: E402
 from training.heads.made_up import made_up  # noqa: E402
 
@@ -78,11 +78,33 @@ def test_dirichlet_is_the_divergence_that_torch_knows():
     assert float(dirichlet_term(flat, label, normal)) > 1
 
 
+def test_dirichlet_is_a_tenth_of_both_means():
+    """Appendix B.4: both divergences times 0.1, from labels of precision 100 smoothed by 0.01, and from all ones."""
+    logits = NET.logits.double().clamp(-4, 4).permute(0, 2, 3, 1)
+    smooth = torch.full_like(logits, 1.0).scatter_(3, LABELS.long().clamp_max(18)[..., None], 82.0)
+    inside = kl_divergence(Dirichlet(smooth), Dirichlet(logits.exp()))[torch.tensor(IN)].mean()
+    outside = kl_divergence(Dirichlet(torch.ones_like(logits)), Dirichlet(logits.exp()))[torch.tensor(OUT)].mean()
+    got = dirichlet_term(NET._replace(logits=NET.logits.clamp(-4, 4)), LABELS, OUTLIER)
+    assert float(got) == pytest.approx(0.1 * float(inside + outside), rel=1e-4)
+
+
 def test_confidence_pays_for_hints():
     sure = NET._replace(extra=torch.full_like(NET.extra, 20.0))
     right = np.take_along_axis(POSTERIORS, LABELS.long().clamp_max(18).numpy()[:, None], 1)[:, 0]
     expected = -np.log(right.clip(1e-6))[IN].mean()
     assert float(confidence_term(sure, LABELS, OUTLIER)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_confidence_mixes_the_prediction_with_the_truth_where_hints_are_given():
+    """DeVries and Taylor, equations 2 to 4: -ln(c p + 1 - c) - lambda ln c, and no hints for a random half."""
+    torch.manual_seed(4)
+    hinted = (torch.rand(SHAPE) < 0.5).numpy()
+    torch.manual_seed(4)
+    got = float(confidence_term(NET, LABELS, OUTLIER))
+    right = np.take_along_axis(POSTERIORS, LABELS.long().clamp_max(18).numpy()[:, None], 1)[:, 0]
+    sure = expit(NET.extra[:, 0].numpy().astype(np.float64))
+    mixed = np.where(hinted, sure * right + 1 - sure, right)
+    assert got == pytest.approx((-np.log(mixed.clip(1e-6)) - 0.1 * np.log(sure))[IN].mean(), rel=1e-4)
 
 
 def test_pebal_equals_its_equations():

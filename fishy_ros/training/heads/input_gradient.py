@@ -17,7 +17,7 @@ from fishy_ros.training.nets.network import NetOutput
 
 TEMPERATURE: float = 10.0
 ODIN_STEP: float = 1.0
-"""In grey levels: what was best on normal images of the prototype; the paper tunes both on anomalies."""
+"""In grey levels. Both were chosen on some frames of Lost & Found (dev); the paper tunes them on anomalies, too."""
 
 FLOW_STEP: float = 0.25
 """Fishyscapes' best, in units of a normalised image."""
@@ -30,7 +30,7 @@ class _SteppedHead(nn.Module):
         ConfigError: the network is a cascade.
     """
 
-    def __init__(self, model: AnomalyModel, head: nn.Module, step: float) -> None:
+    def __init__(self, model: AnomalyModel, head: nn.Module, step: float | Tensor) -> None:
         super().__init__()
         if isinstance(model.net, CascadeNet):
             raise ConfigError("a step of the image needs gradients, which the backbone of a cascade does not compute")
@@ -75,4 +75,4 @@ class InputFlowHead(_SteppedHead):
     """Negative log-density after a step that raises the density; the step is in units of the normalised image."""
 
     def __init__(self, model: AnomalyModel, head: nn.Module, step: float = FLOW_STEP) -> None:
-        super().__init__(model, head, step * float(model.std.mean()))
+        super().__init__(model, head, step * model.std)

@@ -1,7 +1,7 @@
 """`lof` and `isolation_forest`: outlier detectors on logits (CAOS, Hendrycks et al., 2019, section 4.2).
 
-As in the published code, both are fitted to logits of normal pixels with the defaults of scikit-learn: 20 neighbours
-and 100 trees.
+As in the published code, both are fitted to logits of normal pixels as they come, with the defaults of scikit-learn: 20
+neighbours and 100 trees.
 """
 
 from __future__ import annotations
@@ -13,9 +13,44 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fishy_ros.errors import TrainingError
+from fishy_ros.training.heads.model import AnomalyModel
+from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.training.heads.statistics import halve
 from fishy_ros.training.nets.blocks import upsample
 from fishy_ros.training.nets.network import NetOutput
+
+PER_IMAGE: int = 300
+CAPACITY: int = 5000
+"""Pixels drawn from an image, and kept of all: the time of the local outlier factor grows with them."""
+
+
+class LogitSample:
+    """Draw logits of normal pixels as they come, at 1/8 resolution, where they are scored.
+
+    `finish` gives up to `capacity` of them: `logits` float `[K, C]`.
+    """
+
+    def __init__(self, model: AnomalyModel, statistics: Statistics, capacity: int = CAPACITY) -> None:
+        self.capacity = capacity
+        self.generator = torch.Generator().manual_seed(0)
+        self.picked: list[Tensor] = []
+
+    def observe(self, seen: Observation) -> None:
+        """Draw pixels of an image."""
+        x = halve(seen.net.logits)[0].flatten(1)
+        self.picked.append(x[:, torch.randperm(x.shape[1], generator=self.generator)[:PER_IMAGE]].T.float())
+
+    def finish(self) -> dict[str, Tensor]:
+        """Draw what fits of all that were seen.
+
+        Raises:
+            TrainingError: no image was seen.
+        """
+        if not self.picked:
+            raise TrainingError("no image was given to draw logits from")
+        logits = torch.cat(self.picked)
+        return {"logits": logits[torch.randperm(len(logits), generator=self.generator)[: self.capacity]].contiguous()}
 
 
 class Detector(Protocol):

@@ -19,10 +19,10 @@ CAPACITY: int = 5000
 
 
 class PixelBank:
-    """Measure what nearest neighbours, principal subspaces and outlier detectors need.
+    """Measure what nearest neighbours, principal subspaces and rectified activations need.
 
-    `finish` gives up to `capacity` pixels: `features` float `[K, D]` (fine features), `logits` `[K, C]` and `classes`
-    int64 `[K]`, the predicted ones.
+    `finish` gives up to `capacity` pixels: `features` float `[K, D]` (fine features) and `classes` int64 `[K]`, the
+    predicted ones.
     """
 
     def __init__(self, model: AnomalyModel, statistics: Statistics, capacity: int = CAPACITY) -> None:
@@ -32,10 +32,9 @@ class PixelBank:
 
     def observe(self, seen: Observation) -> None:
         """Draw pixels of an image."""
-        logits, features = seen.net.logits[0].flatten(1), seen.net.detail[0].flatten(1)
-        winner = logits.argmax(dim=0)
+        winner = seen.net.logits[0].flatten(1).argmax(dim=0)
         chosen = pick(winner, PER_IMAGE, self.generator)
-        self.picked.append(Pixels(features[:, chosen].T, logits[:, chosen].T, winner[chosen]))
+        self.picked.append(Pixels(seen.net.detail[0].flatten(1)[:, chosen].T, winner[chosen]))
 
     def finish(self) -> dict[str, Tensor]:
         """Draw what fits of all that were seen.
@@ -45,17 +44,15 @@ class PixelBank:
         """
         if not self.picked:
             raise TrainingError("no image was given to draw pixels from")
-        features, logits, classes = (torch.cat(parts) for parts in zip(*self.picked, strict=True))
+        features, classes = (torch.cat(parts) for parts in zip(*self.picked, strict=True))
         kept = torch.randperm(len(classes), generator=self.generator)[: self.capacity]
-        found = {"features": features[kept].float(), "logits": logits[kept].float(), "classes": classes[kept]}
-        return {name: value.contiguous() for name, value in found.items()}
+        return {"features": features[kept].float().contiguous(), "classes": classes[kept].contiguous()}
 
 
 class Pixels(NamedTuple):
-    """Features `[n, D]`, logits `[n, C]` and predicted classes `[n]` of some pixels."""
+    """Features `[n, D]` and predicted classes `[n]` of some pixels."""
 
     features: Tensor
-    logits: Tensor
     classes: Tensor
 
 

@@ -36,7 +36,12 @@ from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.monte_carlo import MutualInformationHead, PosteriorVarianceHead, PredictiveEntropyHead
 from fishy_ros.training.heads.nearest_neighbours import DeepKnnHead, KnnClassDensityHead, KnnDensityHead
 from fishy_ros.training.heads.oodmc import OodmcHead, OodmcMeasure
-from fishy_ros.training.heads.outlier_detectors import OutlierDetectorHead, isolation_forest, local_outlier_factor
+from fishy_ros.training.heads.outlier_detectors import (
+    LogitSample,
+    OutlierDetectorHead,
+    isolation_forest,
+    local_outlier_factor,
+)
 from fishy_ros.training.heads.pixel_bank import PixelBank
 from fishy_ros.training.heads.resynthesis import ResynthesisHead, ResynthesisMeasure
 from fishy_ros.training.heads.road_context import RoadContextHead
@@ -63,6 +68,7 @@ MEASURES: dict[str, MeasureSpec] = {
     "mixture": MeasureSpec(MixtureMeasure),
     "posteriors": MeasureSpec(MeanPosteriors),
     "bank": MeasureSpec(PixelBank),
+    "logit_sample": MeasureSpec(LogitSample),
     "autoencoder": MeasureSpec(AutoencoderMeasure),
     "resynthesis": MeasureSpec(ResynthesisMeasure),
     **{f"flow_{layer}": _flow(layer) for layer in LAYERS},
@@ -139,10 +145,16 @@ HEADS: dict[str, HeadSpec] = {
         lambda m, s: InputFlowHead(m, FlowHead("semantic", s.of("flow_semantic"))), ("flow_semantic",), False, AGAIN
     ),
     "lof": HeadSpec(
-        lambda m, s: OutlierDetectorHead(local_outlier_factor(s.of("bank")["logits"])), ("bank",), False, LIBRARY
+        lambda m, s: OutlierDetectorHead(local_outlier_factor(**s.of("logit_sample"))),
+        ("logit_sample",),
+        False,
+        LIBRARY,
     ),
     "isolation_forest": HeadSpec(
-        lambda m, s: OutlierDetectorHead(isolation_forest(s.of("bank")["logits"])), ("bank",), False, LIBRARY
+        lambda m, s: OutlierDetectorHead(isolation_forest(**s.of("logit_sample"))),
+        ("logit_sample",),
+        False,
+        LIBRARY,
     ),
     "meta": HeadSpec(lambda m, s: MetaClassificationHead(**s.of("meta")), ("meta",), False, LIBRARY),
 }

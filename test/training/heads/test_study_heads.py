@@ -12,7 +12,12 @@ from sklearn.neighbors import LocalOutlierFactor
 from fishy_ros.training.heads.ensemble import GRID, EnsembleHead, search_weights
 from fishy_ros.training.heads.input_gradient import OdinHead
 from fishy_ros.training.heads.meta_classification import THRESHOLD, MetaClassificationHead, MetaMeasure
-from fishy_ros.training.heads.outlier_detectors import OutlierDetectorHead, isolation_forest, local_outlier_factor
+from fishy_ros.training.heads.outlier_detectors import (
+    LogitSample,
+    OutlierDetectorHead,
+    isolation_forest,
+    local_outlier_factor,
+)
 from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.training.nets.network import NetOutput
 
@@ -56,6 +61,21 @@ def test_detectors_score_each_pixel_as_scikit_learn_does(fit, reference, feature
     flat = features.logits[:, :, :2, :2].mean((2, 3), keepdim=True).expand(-1, -1, 4, 4)
     expected = -reference.fit(bank.numpy()).score_samples(flat[0, :, :1, 0].T.numpy())[0]
     np.testing.assert_allclose(head(flat, features, IMAGE)[0], expected, rtol=1e-4)
+
+
+def test_detectors_are_fitted_to_logits_as_they_come(features):
+    """As in the published code: drawn evenly over classes, rare classes would be as normal as the road."""
+    measure = LogitSample(None, Statistics(), capacity=40)
+    common = features._replace(logits=torch.zeros_like(features.logits))
+    common.logits[:, 3] = 5
+    common.logits[:, 3, :2, :2], common.logits[:, 8, :2, :2] = 0, 5  # one pixel of 48 at 1/8
+    for net in (features, common):
+        measure.observe(Observation(IMAGE, net, None))
+    assert len(measure.finish()["logits"]) == 40
+    rows, pixels = measure.picked[0], torch.nn.functional.avg_pool2d(features.logits, 2)[0].flatten(1).T
+    assert (rows[:, None] == pixels).all(2).sum(1).eq(1).all(), "each is a pixel, and none is drawn twice"
+    assert len(rows.unique(dim=0)) == len(rows)
+    assert int((measure.picked[1].argmax(1) == 8).sum()) == 1
 
 
 def test_the_grid_finds_the_weights_with_the_highest_average_precision():

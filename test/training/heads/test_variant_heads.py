@@ -91,7 +91,10 @@ def test_moments_are_raw_and_the_machine_separates_what_differs(bayesian):
     with torch.no_grad():
         runs = torch.stack(list(sample_logits(bayesian, IMAGE, 6, 0)))[:, 0].numpy().astype(np.float64)
         got = moments(bayesian, IMAGE, 6)[0].numpy()
+        posterior = softmax(runs, axis=1).mean(0)
+        np.testing.assert_allclose(got[0], entropy(posterior, axis=0), atol=1e-4)
         np.testing.assert_allclose(got[1:20], runs.mean(0), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(got[20:39], (runs**2).mean(0), rtol=1e-2, atol=1e-2)
         np.testing.assert_allclose(got[39:58], (runs**3).mean(0), rtol=1e-2, atol=1e-2)
         measure = OodmcMeasure(bayesian, Statistics(), passes=2)
         bright = IMAGE.clone()
