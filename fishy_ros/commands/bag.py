@@ -15,11 +15,6 @@ FIRST_STAMP_NS = 1_700_000_000_000_000_000
 """Stamp of the first frame; fixed, so that the same frames always give the same bag."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("bag")(bag)
-
-
 def bag(
     out: Annotated[Path, typer.Option(help="Folder to create for the bag.")],
     dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "synthetic",

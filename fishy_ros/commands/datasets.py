@@ -11,14 +11,10 @@ if TYPE_CHECKING:
     from fishy_ros.datasets.info import DatasetInfo, Download
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    commands = typer.Typer(help="List or download datasets.")
-    commands.callback(invoke_without_command=True)(list_datasets)
-    commands.command("fetch")(fetch)
-    app.add_typer(commands, name="datasets")
+datasets = typer.Typer(help="List or download datasets.")
 
 
+@datasets.callback(invoke_without_command=True)
 def list_datasets(
     context: typer.Context,
     root: Annotated[
@@ -40,6 +36,7 @@ def list_datasets(
             typer.echo(f"    options  {options}")
 
 
+@datasets.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Dataset.")],
     root: Annotated[Path, typer.Option(help="Folder to download to; created if missing.")],

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from fishy_ros.evaluation.result import ReplayResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("replay")(replay)
-
-
 def replay(
     bag: Annotated[Path | None, typer.Option(help="Bag: a folder, or an .mcap or .db3 file.")] = None,
     image_topic: Annotated[
@@ -137,21 +132,21 @@ def replay(
 
 def _run(request: ReplayRequest) -> ReplayResult:
     from fishy_ros.evaluation.live.run_replay import run_replay
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
 
-    with StageProgress() as progress, exit_when_interrupted(progress):
+    with stage_progress() as progress:
         return run_replay(request, progress)
 
 
 def _find_peak(request: ReplayRequest, frames: int) -> str:
     from fishy_ros.evaluation.live.run_replay import require_ros
     from fishy_ros.evaluation.replay.peak import peak_text, write_peak
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
 
     require_ros()
     from fishy_ros.evaluation.live.run_peak import run_peak
 
-    with StageProgress() as progress, exit_when_interrupted(progress):
+    with stage_progress() as progress:
         peak = run_peak(request, frames, progress)
     if request.out is not None:
         write_peak(peak, request, request.out)

@@ -10,11 +10,6 @@ import typer
 from fishy_ros.commands.options import check_output_folder
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("score")(score)
-
-
 def score(
     scores: Annotated[
         Path,

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from fishy_ros.evaluation.sweep.sweep import SweepOutcome
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("sweep")(sweep)
-
-
 def sweep(
     out: Annotated[
         Path, typer.Option(help="Output folder, with one report in INPUT/MODEL each; finished reports are kept.")
@@ -45,7 +40,7 @@ def sweep(
     """
     check_output_folder(out)
     from fishy_ros.evaluation.replay.request import DetectorChoice, model_names
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
     from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
     from fishy_ros.evaluation.sweep.sweep import Sweep
     from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
@@ -53,7 +48,7 @@ def sweep(
 
     choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
     jobs = plan_jobs(bag or (), dataset or (), model_names("", models, scores), choice)
-    with StageProgress() as progress, exit_when_interrupted(progress, "finished reports are kept, run it again"):
+    with stage_progress("finished reports are kept, run it again") as progress:
         plan = Sweep(jobs, out, chunk)
         count = workers or default_threads()
         show = progress(f"sweeping {len(jobs)} jobs", plan.frames)

@@ -8,10 +8,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from fishy_ros.commands import build, drift, replay, soak, sweep
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.replay.detector_process import DetectorCommand
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
@@ -25,9 +24,7 @@ STREET = ("--dataset", "synthetic", "--option", "frames=2", "--option", "height=
 
 @pytest.fixture
 def fishy():
-    app = typer.Typer()
-    for command in (build, drift, replay, soak, sweep):
-        command.register(app)
+    app = build_app()
     return lambda *words: CliRunner().invoke(app, words)
 
 

@@ -229,8 +229,7 @@ def test_without_ground_truth_there_is_latency_and_a_video_but_no_score(street, 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_stops_the_detector_and_says_how_far_it_came(signal_number, choice, tmp_path):
-    command = [sys.executable, "-u", "-c", "from fishy_ros.commands.replay import register; import typer; "
-               "app = typer.Typer(); register(app); app.command('other')(lambda: None); app()",
+    command = [sys.executable, "-u", "-m", "fishy_ros.commands.cli",
                "replay", "--dataset", "synthetic", "--option", "frames=100000", "--option", "height=96",
                "--option", "width=192", "--model", choice.model,
                "--out", str(tmp_path)]  # fmt: skip
