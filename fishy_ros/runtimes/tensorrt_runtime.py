@@ -44,7 +44,7 @@ class TensorRtRuntime:
             self.close()
             raise
         device = f"cuda:{self._gpu}" if options.dla_core is None else f"dla:{options.dla_core}"
-        self._info = RuntimeInfo(
+        self.info = RuntimeInfo(
             "tensorrt",
             device,
             library.version,
@@ -70,11 +70,6 @@ class TensorRtRuntime:
         self._stream.synchronize()
         self._execution.keep_kernels()
         self._captured = self._capture(options)
-
-    @property
-    def info(self) -> RuntimeInfo:
-        """Which library runs the engine on which GPU."""
-        return self._info
 
     @property
     def input_buffer(self) -> ImageArray:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from fishy_ros.bags import IMAGE_TOPIC
+from fishy_ros.closing import Closing
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.package_path import with_package_path
 from fishy_ros.evaluation.replay.request import DetectorChoice
@@ -63,7 +63,7 @@ class NodeCommand(Protocol):
         ...
 
 
-class DetectorProcess:
+class DetectorProcess(Closing):
     """A detector node that runs while the context is open.
 
     It has its own session, so that Ctrl-C reaches only the harness, which then stops it.
@@ -111,7 +111,7 @@ class DetectorProcess:
             return False
         return True
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the node: politely first, then by force, which leaves its shared memory to be removed here."""
         for stop_signal, patience_s in _STOP_SIGNALS:
             if self._process.poll() is not None:
@@ -120,11 +120,3 @@ class DetectorProcess:
             self._process.send_signal(stop_signal)
             if self.wait(patience_s):
                 remove_abandoned(left_behind, min_age_s=0.0)
-
-    def __enter__(self) -> DetectorProcess:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.closing import Closing
 from fishy_ros.errors import ScoreError
 from fishy_ros.types import LabelMap, ScoreMap
 
@@ -23,7 +23,7 @@ class StoredHeatmap(NamedTuple):
     width: int
 
 
-class HeatmapStore:
+class HeatmapStore(Closing):
     """An unnamed file of score maps and class maps; it vanishes when closed, even when the process is killed.
 
     One thread appends; reading is meant for afterwards.
@@ -87,11 +87,3 @@ class HeatmapStore:
     def close(self) -> None:
         """Close and thereby delete the file."""
         self._file.close()
-
-    def __enter__(self) -> HeatmapStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

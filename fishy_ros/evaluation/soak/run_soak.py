@@ -94,7 +94,7 @@ def run_soak(request: SoakRequest, folder: Path, start_stage: StartStage) -> Soa
         recovery_limit_s=request.recovery_limit_s,
         sent=audit.sent,
         published=audit.published,
-        wrong=audit.wrong,
+        wrong=tuple(audit.wrong),
         ended=ended,
         faults=tuple(outcomes),
         samples=tuple(driver.samples),

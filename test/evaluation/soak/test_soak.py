@@ -107,7 +107,7 @@ def test_the_audit_accepts_what_is_right():
         audit.note_sent(stamp, picture)
     audit.note_heatmap(1, MAPS[0])
     audit.note_heatmap(5, MAPS[0])
-    assert audit.wrong == ()
+    assert audit.wrong == []
     assert (audit.sent, audit.published) == (3, 2)
     assert len(audit.take_round_trips_ms()) == 2
     assert audit.take_round_trips_ms() == ()
