@@ -172,7 +172,7 @@ def start(
     import itertools
 
     from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
-    from fishy_ros.evaluation.bench.start import run_start
+    from fishy_ros.evaluation.bench.node import run_start
 
     height, width = _parse_size(size)
     requests = [
