@@ -96,7 +96,8 @@ def replay(
     """Play a bag or a dataset through the detector and score every heatmap."""
     from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
-    from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
+    from fishy_ros.evaluation.report.ranking import ranking_table
+    from fishy_ros.evaluation.report.report_json import result_to_json
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
     from fishy_ros.imaging import as_fit
@@ -127,7 +128,7 @@ def replay(
     for _, result in results:
         typer.echo(result_table(result))
     if len(results) > 1:
-        typer.echo(ranking_table([RankedRun.of_result(name, result) for name, result in results]))
+        typer.echo(ranking_table([(name, result_to_json(result)) for name, result in results]))
 
 
 def _run(request: ReplayRequest) -> ReplayResult:

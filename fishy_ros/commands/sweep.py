@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,7 +43,7 @@ def sweep(
     from fishy_ros.evaluation.report.stage_progress import stage_progress
     from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
     from fishy_ros.evaluation.sweep.sweep import Sweep
-    from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
+    from fishy_ros.evaluation.sweep.sweep_job import plan_jobs
     from fishy_ros.runtimes.processors import default_threads
 
     choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
@@ -59,7 +59,7 @@ def sweep(
 
 
 def _print(outcome: SweepOutcome, out: Path) -> None:
-    from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
+    from fishy_ros.evaluation.report.ranking import ranking_table
     from fishy_ros.evaluation.report.report import JSON_FILE
     from fishy_ros.evaluation.report.report_json import load_report
 
@@ -67,9 +67,9 @@ def _print(outcome: SweepOutcome, out: Path) -> None:
         typer.echo(f"{out / job.name}: already finished, skipped")
     for job, error in outcome.failed:
         typer.echo(f"{job.name}: failed: {error}", err=True)
-    runs: dict[str, list[RankedRun]] = {}
+    runs: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for job in (*outcome.kept, *outcome.finished):
         report = load_report(out / job.name / JSON_FILE)
-        runs.setdefault(job.input_name, []).append(RankedRun.of_report(job.model_name, report))
+        runs.setdefault(job.input_name, []).append((job.model_name, report))
     for name, ranked in sorted(runs.items()):
         typer.echo(f"\n{name}\n{ranking_table(ranked)}")
