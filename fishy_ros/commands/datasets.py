@@ -46,9 +46,9 @@ def fetch(
 ) -> None:
     """Download the public files of a dataset and verify them; an interrupted download resumes."""
     from fishy_ros.datasets.archives import extract
-    from fishy_ros.datasets.download import sha256_of
     from fishy_ros.datasets.registry import DATASETS, dataset_info
     from fishy_ros.errors import DatasetError
+    from fishy_ros.files import file_sha256
 
     info = dataset_info(name)
     if not info.downloads:
@@ -58,7 +58,9 @@ def fetch(
         )
     for item in info.downloads:
         path = _download(item, root)
-        checked = "checksum correct" if item.sha256 or item.md5 else f"no published checksum, sha256 {sha256_of(path)}"
+        checked = (
+            "checksum correct" if item.sha256 or item.md5 else f"no published checksum, sha256 {file_sha256(path)}"
+        )
         typer.echo(f"{path}: {path.stat().st_size} bytes, {checked}")
         if unpack and extract(path, root):
             typer.echo(f"{path}: unpacked to {root}")

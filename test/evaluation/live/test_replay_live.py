@@ -30,7 +30,7 @@ from fishy_ros.evaluation.live.replay_session import isolated_environment, repla
 from fishy_ros.evaluation.live.run_live import run_live
 from fishy_ros.evaluation.live.run_peak import run_peak
 from fishy_ros.evaluation.live.run_replay import run_replay
-from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
+from fishy_ros.evaluation.replay.detector_process import DetectorProcess, detector_command
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import replay_live
@@ -265,7 +265,7 @@ def test_the_executable_replay_scores_a_running_detector_by_ros_parameters(stree
             writer.write(sample, 10_000_000_000 + index * PERIOD_NS)
     with private_domain() as domain:
         environment = {**isolated_environment(domain), "PYTHONPATH": python_path()}
-        command = DetectorCommand(choice)
+        command = detector_command(choice)
         with DetectorProcess(command, environment, tmp_path / "detector.log") as detector:
             with pytest.MonkeyPatch.context() as patch:
                 for name, value in environment.items():
