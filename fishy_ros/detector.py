@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
+from fishy_ros.closing import Closing
 from fishy_ros.errors import ImageError, InferenceError
 from fishy_ros.imaging import Fit, Placement, as_fit, place
 from fishy_ros.model_package import ModelPackage, load_model_package
@@ -20,7 +20,7 @@ UNSEEN_CLASS: int = 255
 """Class of the same: none."""
 
 
-class AnomalyDetector:
+class AnomalyDetector(Closing):
     """Score every pixel of an image by how little it looks like what the network was trained on.
 
     Not thread-safe: one thread calls `detect` at a time. Usable as a context manager.
@@ -156,14 +156,6 @@ class AnomalyDetector:
     def close(self) -> None:
         """Free the engine; the detector cannot be used afterwards."""
         self._runtime.close()
-
-    def __enter__(self) -> AnomalyDetector:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _check_image(image: ImageArray) -> None:

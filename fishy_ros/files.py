@@ -45,12 +45,21 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """Hash the content of a file block by block: SHA-256, lower-case hex.
+    """Hash the content of a file: SHA-256, lower-case hex.
 
     Raises:
         OSError: the file cannot be read.
     """
-    digest = hashlib.sha256()
+    return file_digest(path, "sha256")
+
+
+def file_digest(path: Path, kind: str) -> str:
+    """Hash the content of a file block by block with an algorithm of `hashlib`: lower-case hex.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.new(kind, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)

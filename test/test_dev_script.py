@@ -13,7 +13,7 @@ import pytest
 import typer
 from support.sources import ROOT
 
-from fishy_ros.commands import demo
+from fishy_ros.commands.cli import build_app
 
 
 @pytest.fixture
@@ -66,9 +66,8 @@ def test_help_of_the_demo_names_every_option_and_sets_nothing_up(clone):
     done = dev(clone, "demo", "--help")
     assert done.returncode == 0, done.stderr
     assert not (clone / ".venv").exists()
-    app = typer.Typer()
-    demo.register(app)
-    command = typer.main.get_command(app)
+    app = build_app()
+    command = typer.main.get_command(app).commands["demo"]
     options = {name for parameter in command.params for name in parameter.opts} - {"--help"}
     options -= {"--install-completion", "--show-completion"}
     assert set(re.findall(r"^  (--[a-z-]+)", done.stdout, re.MULTILINE)) == options

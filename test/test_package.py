@@ -22,6 +22,7 @@ LAYERS = {
     "errors": 0,
     "documents": 0,
     "files": 0,
+    "closing": 0,
     "deprecated_names": 0,
     "arrays": 0,
     "terminal": 0,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 from fishy_ros.bags.frame import BagFrame
 from fishy_ros.bags.messages import MessageHeader, read_header, with_stamp
@@ -17,11 +16,12 @@ from fishy_ros.bags.topics import (
     choose_image_topic,
     describe_topics,
 )
+from fishy_ros.closing import Closing
 from fishy_ros.errors import BagError
 from fishy_ros.topics import camera_info_topic
 
 
-class BagReader:
+class BagReader(Closing):
     """Iterate over the frames of a camera in the order in which they were recorded; a context manager.
 
     Labels belong to the image with the same stamp, wherever they lie in the bag. Iterating again starts anew.
@@ -36,11 +36,15 @@ class BagReader:
                 are in it and `image_topic` names none.
         """
         self._storage = BagStorage(path)
+        self.warnings: tuple[str, ...] = self._storage.warnings
+        """What a reader of the bag has to know, such as files in a guessed order."""
         try:
             topics = self._storage.topics
-            self._image_topic = choose_image_topic(topics, image_topic, labels_topic, str(path))
-            self._labels_topic = _topic_of_type(topics, labels_topic, IMAGE_TYPE, str(path))
-            info_topic = camera_info_topic(self._image_topic.name)
+            self.image_topic: Topic = choose_image_topic(topics, image_topic, labels_topic, str(path))
+            """The topic of the camera that is read."""
+            self.labels_topic: Topic | None = _topic_of_type(topics, labels_topic, IMAGE_TYPE, str(path))
+            """The topic of the ground truth, or None where the bag has none."""
+            info_topic = camera_info_topic(self.image_topic.name)
             self._info_topic = _topic_of_type(topics, info_topic, CAMERA_INFO_TYPE, str(path))
             # A second handle: looking labels up must not disturb the running iteration over images.
             self._lookup = self._storage.second_handle()
@@ -49,34 +53,9 @@ class BagReader:
             raise
         self._label_times: dict[int, int] | None = None
 
-    @property
-    def path(self) -> Path:
-        """The bag."""
-        return self._storage.path
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader of the bag has to know, such as files in a guessed order."""
-        return self._storage.warnings
-
-    @property
-    def topics(self) -> dict[str, Topic]:
-        """Every topic of the bag by name."""
-        return self._storage.topics
-
-    @property
-    def image_topic(self) -> Topic:
-        """The topic of the camera that is read."""
-        return self._image_topic
-
-    @property
-    def labels_topic(self) -> Topic | None:
-        """The topic of the ground truth, or None where the bag has none."""
-        return self._labels_topic
-
     def __len__(self) -> int:
         """Count the frames of the camera."""
-        return self._image_topic.count
+        return self.image_topic.count
 
     def __iter__(self) -> Iterator[BagFrame]:
         """Yield the frames.
@@ -85,7 +64,7 @@ class BagReader:
             BagError: the bag is damaged.
         """
         info = self._first_camera_info()
-        for index, (log_time_ns, message) in enumerate(self._storage.messages(self._image_topic.name)):
+        for index, (log_time_ns, message) in enumerate(self._storage.messages(self.image_topic.name)):
             header, problem = _header_of(message)
             stamp_ns = header.stamp_ns or log_time_ns
             yield BagFrame(
@@ -93,7 +72,7 @@ class BagReader:
                 stamp_ns=stamp_ns,
                 log_time_ns=log_time_ns,
                 frame_id=header.frame_id,
-                message_type=self._image_topic.type,
+                message_type=self.image_topic.type,
                 message=message if header.stamp_ns or problem else with_stamp(message, stamp_ns),
                 problem=problem,
                 labels_message=self._find_labels(stamp_ns, log_time_ns),
@@ -106,14 +85,6 @@ class BagReader:
         self._lookup.close()
         self._storage.close()
 
-    def __enter__(self) -> BagReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _first_camera_info(self) -> bytes | None:
         if self._info_topic is None:
             return None
@@ -121,19 +92,19 @@ class BagReader:
         return next((message for message in found if not _header_of(message)[1]), None)
 
     def _find_labels(self, stamp_ns: int, log_time_ns: int) -> bytes | None:
-        if self._labels_topic is None:
+        if self.labels_topic is None:
             return None
         found = self._labels_recorded_at(log_time_ns, stamp_ns)
         if found is not None:
             return found
         if self._label_times is None:
-            self._label_times = self._index_labels(self._labels_topic)
+            self._label_times = self._index_labels(self.labels_topic)
         time_ns = self._label_times.get(stamp_ns)
         return None if time_ns is None else self._labels_recorded_at(time_ns, stamp_ns)
 
     def _labels_recorded_at(self, log_time_ns: int, stamp_ns: int) -> bytes | None:
-        assert self._labels_topic is not None
-        for time_ns, message in self._lookup.messages(self._labels_topic.name, log_time_ns):
+        assert self.labels_topic is not None
+        for time_ns, message in self._lookup.messages(self.labels_topic.name, log_time_ns):
             if (_header_of(message)[0].stamp_ns or time_ns) == stamp_ns:
                 return message
         return None

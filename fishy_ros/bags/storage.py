@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 
 from fishy_ros.bags.bounded_reader import BoundedReader
 from fishy_ros.bags.foreign import is_cut_off, refuse_foreign
@@ -16,6 +15,7 @@ from fishy_ros.bags.sqlite_wal import describe_lost_logs, with_write_ahead_log
 from fishy_ros.bags.storage_files import find_storage_files, unpack
 from fishy_ros.bags.topics import Topic
 from fishy_ros.bags.unpacking import unpack_zstd
+from fishy_ros.closing import Closing
 from fishy_ros.errors import BagError
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -23,7 +23,7 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _REPAIR = "a recording that was cut off can often be repaired with `mcap recover` or `ros2 bag reindex`"
 
 
-class BagStorage:
+class BagStorage(Closing):
     """An open bag: its topics, and the messages of a topic in the order of recording; a context manager.
 
     Whatever the library underneath raises on a damaged bag leaves here as a `BagError` that names the bag.
@@ -120,14 +120,6 @@ class BagStorage:
     def _note(self, warning: str) -> None:
         if warning:
             self._warnings.append(warning)
-
-    def __enter__(self) -> BagStorage:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _refuse_overlap(ordered: Sequence[BoundedReader], path: Path) -> None:

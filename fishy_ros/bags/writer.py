@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,6 @@ from fishy_ros.bags.topics import (
 from fishy_ros.errors import BagError, ConfigError
 from fishy_ros.types import Sample
 
-Storage = Literal["mcap", "sqlite3"]
-ImageFormat = Literal["raw", "png", "jpeg"]
-
 METADATA_VERSION: Literal[8] = 8
 """The newest metadata that Humble still reads: from version 9 on the QoS profiles are no longer a string."""
 
@@ -52,25 +49,30 @@ class BagWriter:
     def __init__(
         self,
         path: Path | str,
-        storage: Storage = "mcap",
-        image_format: ImageFormat = "raw",
-        compression: Literal["zstd"] | None = None,
+        storage: str = "mcap",
+        image_format: str = "raw",
+        compression: str | None = None,
         intrinsics: NDArray[np.float64] | None = None,
         frame_id: str = "camera",
         jpeg_quality: int = 95,
     ) -> None:
         """Prepare a bag.
 
-        `compression` compresses the chunks of an MCAP file, or the messages of an SQLite file.
+        `storage` is `mcap` or `sqlite3`, `image_format` is `raw`, `png` or `jpeg`. `compression` is `zstd`
+        for the chunks of an MCAP file or the messages of an SQLite file.
         `intrinsics` is the camera matrix K, 3x3 in pixels, where it is known. `jpeg_quality` is 1 to 100.
 
         Raises:
             ConfigError: an option has no meaning.
             BagError: `path` exists, its parent cannot be written to, or the storage cannot have such a path.
         """
-        _check_choice("storage", storage, get_args(Storage))
-        _check_choice("image_format", image_format, get_args(ImageFormat))
-        _check_choice("compression", compression, ("zstd", None))
+        for name, value, choices in (
+            ("storage", storage, ("mcap", "sqlite3")),
+            ("image format", image_format, ("raw", "png", "jpeg")),
+            ("compression", compression or "none", ("none", "zstd")),
+        ):
+            if value not in choices:
+                raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
         if not 1 <= jpeg_quality <= 100:
             raise ConfigError(f"jpeg_quality is {jpeg_quality}, expected 1 to 100")
         self._path = Path(path)
@@ -89,11 +91,6 @@ class BagWriter:
         except (OSError, WriterError, sqlite3.Error) as error:
             shutil.rmtree(self._work, ignore_errors=True)
             raise BagError(f"{self._path}: cannot be written: {error}") from error
-
-    @property
-    def path(self) -> Path:
-        """The folder that the bag will be."""
-        return self._path
 
     def write(self, sample: Sample, stamp_ns: int) -> None:
         """Write the image, its camera info and, where there are labels, the ground truth, with one stamp in ns.
@@ -164,10 +161,10 @@ class BagWriter:
         except OSError as error:
             raise BagError(f"{self._path}: cannot be written: {error.strerror or error}") from error
 
-    def _open_writer(self, storage: Storage, compression: str | None) -> Writer:
+    def _open_writer(self, storage: str, compression: str | None) -> Writer:
         plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
         writer = Writer(self._work / self._path.name, version=METADATA_VERSION, storage_plugin=plugin)
-        if compression is not None:
+        if compression == "zstd":
             mode = CompressionMode.STORAGE if storage == "mcap" else CompressionMode.MESSAGE
             writer.set_compression(mode, CompressionFormat.ZSTD)
         writer.open()
@@ -190,8 +187,3 @@ class BagWriter:
     def _failure(self, error: Exception) -> BagError:
         reason = getattr(error, "strerror", None) or error
         return BagError(f"{self._path}: cannot be written after {self._frames} frames: {reason}; nothing is left of it")
-
-
-def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(map(str, choices))}")

@@ -15,11 +15,6 @@ FIRST_STAMP_NS = 1_700_000_000_000_000_000
 """Stamp of the first frame; fixed, so that the same frames always give the same bag."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("bag")(bag)
-
-
 def bag(
     out: Annotated[Path, typer.Option(help="Folder to create for the bag.")],
     dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "synthetic",
@@ -50,15 +45,15 @@ def bag(
     Topics: /camera/image_raw (or /camera/image_raw/compressed), /camera/camera_info and /ground_truth/labels.
     """
     from fishy_ros.bags import BagWriter
-    from fishy_ros.bags.options import bag_options
-    from fishy_ros.datasets.calibrated import intrinsics_of
     from fishy_ros.datasets.overlay import OverlayDataset
     from fishy_ros.datasets.overlay_settings import OverlaySettings
     from fishy_ros.datasets.registry import dataset_info, dataset_options, open_dataset
+    from fishy_ros.datasets.synthetic import SyntheticStreet
     from fishy_ros.errors import ConfigError
     from fishy_ros.evaluation.sources.open_source import parse_options
 
-    options = bag_options(storage, image_format, compression, rate)
+    if not 1e-3 <= rate <= 1e4:
+        raise ConfigError(f"rate is {rate} Hz, expected 0.001 to 10000")
     known = dataset_options(dataset_info(dataset))
     given = {
         "height": height,
@@ -68,23 +63,15 @@ def bag(
         **dict(parse_options(option or [])),
     }
     source: Dataset = open_dataset(dataset, root, **given)
-    intrinsics = intrinsics_of(source)
+    intrinsics = source.intrinsics if isinstance(source, SyntheticStreet) else None
     if overlay is not None:
         settings = OverlaySettings(horizon=horizon)
         source = OverlayDataset(source, overlay, distractors, seed or 0, settings, overlay_split)
     elif distractors is not None:
         raise ConfigError("--distractors needs --overlay")
     count = len(source) if frames is None else min(frames, len(source))
-    writer = BagWriter(
-        out,
-        options.storage,
-        options.image_format,
-        options.compression,
-        intrinsics=intrinsics,
-        jpeg_quality=jpeg_quality,
-    )
-    with writer:
-        written, labelled = _write(source, count, writer, options.period_ns)
+    with BagWriter(out, storage, image_format, compression, intrinsics, jpeg_quality=jpeg_quality) as writer:
+        written, labelled = _write(source, count, writer, round(1e9 / rate))
     size = sum(file.stat().st_size for file in out.iterdir())
     typer.echo(
         f"{out}: {written} frames ({labelled} with labels), {count / rate:.1f} s, {size / 1e6:.1f} MB, {storage}"

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from fishy_ros.types import ImageArray
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("baseline")(baseline)
-
-
 def baseline(
     model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
     config: Annotated[

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fishy_ros.evaluation.bench.result import BenchResult
-    from fishy_ros.evaluation.bench.sampling import Plan
 
+Result = TypeVar("Result")
 Rounds = Annotated[int, typer.Option(help="Number of rounds; every configuration runs once per round.", min=1)]
 Frames = Annotated[int, typer.Option(help="Frames per configuration and round.", min=1)]
 WarmUp = Annotated[int, typer.Option(help="Warm-up frames, not measured.", min=0)]
@@ -36,23 +37,10 @@ LOG_COLUMNS = 160
 """Width of tables that go to a file or a pipe; a terminal has its own."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    group = typer.Typer(help="Benchmark stages, runtimes, settings and the path through DDS.")
-    group.callback(invoke_without_command=True)(detect)
-    group.command("settings")(settings)
-    group.command("roofline")(roofline)
-    group.command("baselines")(baselines)
-    group.command("node")(node)
-    group.command("start")(start)
-    group.command("memory")(memory)
-    group.command("precisions")(precisions)
-    group.command("metrics")(metrics)
-    group.command("regions")(regions)
-    group.command("training")(training)
-    app.add_typer(group, name="bench")
+bench = typer.Typer(help="Benchmark stages, runtimes, settings and the path through DDS.")
 
 
+@bench.callback(invoke_without_command=True)
 def detect(
     context: typer.Context,
     model: Annotated[list[str] | None, typer.Option(help="Model package; repeatable.")] = None,
@@ -75,18 +63,17 @@ def detect(
         return
     from fishy_ros.evaluation.bench.detect import run_detect
     from fishy_ros.evaluation.bench.methods import Method, grid
-    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.sampling import Plan
 
     base = Method(DEFAULT_MODEL, device=device, transport=transport)
     sizes = [_parse_size(text) for text in size or [CAMERA_SIZE]]
     methods = grid(model or [DEFAULT_MODEL], runtime or ["auto"], precision or ["fp32"], threads or [0], sizes, base)
     methods += [methods[0].changed(text) for text in vs or []]
     plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, len(methods)) as turns:
-        result = run_detect(methods, plan, turns.advance)
-    _present(result, TOTAL, out)
+    _present(_measure(rounds * len(methods), lambda turn: run_detect(methods, plan, turn)), out)
 
 
+@bench.command()
 def settings(
     model: Model = DEFAULT_MODEL,
     runtime: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
@@ -97,15 +84,14 @@ def settings(
     out: Out = None,
 ) -> None:
     """Compare CPU settings of a runtime, changing one at a time; `cpu` is CPU time summed over threads."""
-    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.sampling import Plan
     from fishy_ros.evaluation.bench.settings import candidates, run_settings
 
-    plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, len(candidates(runtime))) as turns:
-        result = run_settings(model, runtime, precision, plan, turns.advance)
-    _present(result, TOTAL, out)
+    plan, turns = Plan(rounds, frames, warm_up), rounds * len(candidates(runtime))
+    _present(_measure(turns, lambda turn: run_settings(model, runtime, precision, plan, turn)), out)
 
 
+@bench.command()
 def roofline(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
@@ -133,8 +119,7 @@ def roofline(
     else:
         limits = measure_limits()
     plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, 1) as turns:
-        result = run_roofline(model, runtime, device, precision, limits, plan, turns.advance)
+    result = _measure(rounds, lambda turn: run_roofline(model, runtime, device, precision, limits, plan, turn))
     console = _console()
     console.print(machine_line(result.environment), highlight=False)
     console.print(roofline_table(result))
@@ -142,6 +127,7 @@ def roofline(
         result.write(out)
 
 
+@bench.command()
 def node(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
@@ -161,15 +147,14 @@ def node(
     """
     from fishy_ros.evaluation.bench.bus_path import AGE, AROUND, METHODS, THIS_NODE, PathRequest
     from fishy_ros.evaluation.bench.node import run_node
-    from fishy_ros.evaluation.bench.sampling import Plan
 
     height, width = _parse_size(size)
     request = PathRequest(THIS_NODE, model, runtime, device, precision, frames, height, width)
-    with _Turns(Plan(rounds, frames), len(METHODS)) as turns:
-        result = run_node(METHODS, request, rounds, turns.advance)
-    _present(result, AROUND, out, pictured=AGE)
+    result = _measure(rounds * len(METHODS), lambda turn: run_node(METHODS, request, rounds, turn))
+    _present(result, out, AROUND, pictured=AGE)
 
 
+@bench.command()
 def start(
     model: Model = DEFAULT_MODEL,
     runtime: Runtimes = None,
@@ -187,19 +172,17 @@ def start(
     import itertools
 
     from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
-    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
-    from fishy_ros.evaluation.bench.start import run_start
+    from fishy_ros.evaluation.bench.node import run_start
 
     height, width = _parse_size(size)
     requests = [
         PathRequest(THIS_NODE, model, name, device, kind, 1, height, width)
         for name, kind in itertools.product(runtime or ["auto"], precision or ["fp32"])
     ]
-    with _Turns(Plan(rounds, 1), len(requests)) as turns:
-        result = run_start(requests, rounds, turns.advance)
-    _present(result, TOTAL, out)
+    _present(_measure(rounds * len(requests), lambda turn: run_start(requests, rounds, turn)), out)
 
 
+@bench.command()
 def memory(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
@@ -223,6 +206,7 @@ def memory(
         write_memory_picture(result, out.with_suffix(".png"))
 
 
+@bench.command()
 def baselines(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
@@ -240,14 +224,13 @@ def baselines(
     """
     from fishy_ros.evaluation.bench.baselines import METHOD_COUNT, run_baselines
     from fishy_ros.evaluation.bench.methods import Method
-    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.sampling import Plan
 
-    plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, METHOD_COUNT) as turns:
-        result = run_baselines(Method(model, runtime, device, precision), plan, turns.advance)
-    _present(result, TOTAL, out)
+    method, plan = Method(model, runtime, device, precision), Plan(rounds, frames, warm_up)
+    _present(_measure(rounds * METHOD_COUNT, lambda turn: run_baselines(method, plan, turn)), out)
 
 
+@bench.command()
 def precisions(
     root: Annotated[Path, typer.Option(help="Folder of the dataset with labelled anomalies.")],
     dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "fishyscapes-lostandfound",
@@ -261,22 +244,20 @@ def precisions(
     out: Out = None,
 ) -> None:
     """Measure AP, FPR95, AUROC and mean IoU of each precision of a model."""
-    from rich.progress import Progress
-
     from fishy_ros.datasets.registry import open_dataset
     from fishy_ros.evaluation.bench.precisions import compare_precisions, count_segmented, quality_table
     from fishy_ros.model_package import load_model_package
 
     names = precision or load_model_package(model).precisions
     frames = open_dataset(dataset, root)
-    with Progress(transient=True) as bar:
-        task = bar.add_task("measuring", total=len(frames) + (count_segmented(segmentation) if segmentation else 0))
-        result = compare_precisions(model, runtime, device, names, frames, segmentation, lambda: bar.advance(task))
+    total = len(frames) + (count_segmented(segmentation) if segmentation else 0)
+    result = _measure(total, lambda turn: compare_precisions(model, runtime, device, names, frames, segmentation, turn))
     _console().print(quality_table(result))
     if out is not None:
         result.write(out)
 
 
+@bench.command()
 def metrics(
     frames: Annotated[int, typer.Option(help="Synthetic frames of 2048x1024 pixels.", min=1)] = 100,
     out: Out = None,
@@ -294,12 +275,13 @@ def metrics(
         write_json(out, document)
 
 
+@bench.command()
 def regions(
     model: Model = DEFAULT_MODEL,
     runtime: Runtime = "auto",
-    precision: Annotated[str, typer.Option(help="Precision of the graph.")] = "fp32",
+    precision: Precision = "fp32",
     threads: Annotated[int, typer.Option(help="CPU threads, 0 for all cores.", min=0)] = 0,
-    size: Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")] = CAMERA_SIZE,
+    size: Size = CAMERA_SIZE,
     pictures: Annotated[Path | None, typer.Option(help="Folder of a drive; default: a rendered one.")] = None,
     rounds: Rounds = 10,
     frames: Frames = 24,
@@ -309,16 +291,15 @@ def regions(
     """Measure what mask, markers and points add to a frame in the node: the stage `regions`. Needs rclpy."""
     from fishy_ros.evaluation.bench.methods import Method
     from fishy_ros.evaluation.bench.regions import WAYS, run_regions
-    from fishy_ros.evaluation.bench.sampling import TOTAL, Plan
+    from fishy_ros.evaluation.bench.sampling import Plan
 
     height, width = _parse_size(size)
     method = Method(model, runtime, "auto", precision, threads, height=height, width=width)
     plan = Plan(rounds, frames, warm_up)
-    with _Turns(plan, len(WAYS)) as turns:
-        result = run_regions(method, pictures, plan, turns.advance)
-    _present(result, TOTAL, out)
+    _present(_measure(rounds * len(WAYS), lambda turn: run_regions(method, pictures, plan, turn)), out)
 
 
+@bench.command()
 def training(
     config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
     data: Annotated[str | None, typer.Option(help="Data root instead of the configured one.")] = None,
@@ -352,28 +333,16 @@ def training(
         result.write(out, dataclasses.asdict(describe_environment()))
 
 
-class _Turns:
-    """A progress bar over the turns of a measurement."""
+def _measure(turns: int, measure: Callable[[Callable[[], None]], Result]) -> Result:
+    """Show a bar over the turns of a measurement, which calls what it is given after each."""
+    from rich.progress import Progress
 
-    def __init__(self, plan: Plan, methods: int) -> None:
-        from rich.progress import Progress
-
-        self._progress = Progress(transient=True)
-        self._task = self._progress.add_task("measuring", total=plan.rounds * methods)
-
-    def advance(self) -> None:
-        """Count one turn."""
-        self._progress.advance(self._task)
-
-    def __enter__(self) -> _Turns:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+    with Progress(transient=True) as bar:
+        task = bar.add_task("measuring", total=turns)
+        return measure(lambda: bar.advance(task))
 
 
-def _present(result: BenchResult, compared: str, out: Path | None, pictured: str | None = None) -> None:
+def _present(result: BenchResult, out: Path | None, compared: str = "total", pictured: str | None = None) -> None:
     from fishy_ros.evaluation.bench.picture import write_stage_picture
     from fishy_ros.evaluation.bench.result import machine_line, stage_table
 

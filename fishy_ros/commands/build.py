@@ -19,11 +19,6 @@ class Destination(str, Enum):
     RTX = "rtx"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("build")(build)
-
-
 def build(
     name: Annotated[str, typer.Argument(metavar="[MODEL]", help="Model package: a name or a path.")] = "",
     model: Annotated[str, typer.Option(help="Model package, as an option.")] = DEFAULT_MODEL,

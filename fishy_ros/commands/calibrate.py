@@ -8,11 +8,6 @@ from typing import Annotated
 import typer
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("calibrate")(calibrate)
-
-
 def calibrate(
     config: Annotated[Path, typer.Argument(help="Training configuration that names the normal images.")],
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],

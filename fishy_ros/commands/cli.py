@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "models",
     "signature",
     "pack",
+    "unpack",
     "train",
     "evaluate",
     "table",
@@ -40,7 +41,9 @@ COMMANDS: tuple[str, ...] = (
     "drift",
     "build",
 )
-"""Subcommands; each module `fishy_ros.commands.NAME` has a `register(app)` that adds it."""
+"""Subcommands; each is a function or a group of commands called NAME in the module `fishy_ros.commands.NAME`."""
+_MODULES: dict[str, str] = {"unpack": "pack"}
+"""Modules that are called otherwise than their subcommand."""
 
 
 def build_app() -> typer.Typer:
@@ -60,7 +63,12 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     for name in COMMANDS:
-        importlib.import_module(f"fishy_ros.commands.{name}").register(app)
+        module = importlib.import_module(f"fishy_ros.commands.{_MODULES.get(name, name)}")
+        command = getattr(module, name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

@@ -10,11 +10,6 @@ import typer
 from fishy_ros.commands.options import check_output_folder
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("compare")(compare)
-
-
 def compare(
     a: Annotated[Path, typer.Argument(help="First report.json, or the folder that holds it.")],
     b: Annotated[Path, typer.Argument(help="Second report.json, or the folder that holds it.")],

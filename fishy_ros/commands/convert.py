@@ -10,11 +10,6 @@ import typer
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("convert")(convert)
-
-
 def convert(
     model: Annotated[str, typer.Argument(help="Model package, changed in place: a name or a path.")] = DEFAULT_MODEL,
     precision: Annotated[list[str] | None, typer.Option(help="fp16 or int8; repeatable. Default: both.")] = None,

@@ -11,14 +11,10 @@ if TYPE_CHECKING:
     from fishy_ros.datasets.info import DatasetInfo, Download
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    commands = typer.Typer(help="List or download datasets.")
-    commands.callback(invoke_without_command=True)(list_datasets)
-    commands.command("fetch")(fetch)
-    app.add_typer(commands, name="datasets")
+datasets = typer.Typer(help="List or download datasets.")
 
 
+@datasets.callback(invoke_without_command=True)
 def list_datasets(
     context: typer.Context,
     root: Annotated[
@@ -40,6 +36,7 @@ def list_datasets(
             typer.echo(f"    options  {options}")
 
 
+@datasets.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="Dataset.")],
     root: Annotated[Path, typer.Option(help="Folder to download to; created if missing.")],
@@ -49,9 +46,9 @@ def fetch(
 ) -> None:
     """Download the public files of a dataset and verify them; an interrupted download resumes."""
     from fishy_ros.datasets.archives import extract
-    from fishy_ros.datasets.download import sha256_of
     from fishy_ros.datasets.registry import DATASETS, dataset_info
     from fishy_ros.errors import DatasetError
+    from fishy_ros.files import file_sha256
 
     info = dataset_info(name)
     if not info.downloads:
@@ -61,7 +58,9 @@ def fetch(
         )
     for item in info.downloads:
         path = _download(item, root)
-        checked = "checksum correct" if item.sha256 or item.md5 else f"no published checksum, sha256 {sha256_of(path)}"
+        checked = (
+            "checksum correct" if item.sha256 or item.md5 else f"no published checksum, sha256 {file_sha256(path)}"
+        )
         typer.echo(f"{path}: {path.stat().st_size} bytes, {checked}")
         if unpack and extract(path, root):
             typer.echo(f"{path}: unpacked to {root}")

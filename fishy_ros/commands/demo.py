@@ -12,11 +12,6 @@ from fishy_ros.commands.options import check_output_folder
 SHORT_FRAMES = 12
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("demo")(demo)
-
-
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the bag, the report, the video and pictures.")] = Path(
         "fishy_demo"
@@ -34,7 +29,7 @@ def demo(
     check_output_folder(out)
     from fishy_ros.evaluation.live.run_replay import run_replay
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.demo_bag import write_demo_bag
     from fishy_ros.evaluation.sources.open_source import SourceChoice
@@ -47,7 +42,7 @@ def demo(
         out=out,
         video=True,
     )
-    with StageProgress() as progress, exit_when_interrupted(progress):
+    with stage_progress() as progress:
         count = SHORT_FRAMES if short else frames
         write_demo_bag(bag, count, seed, progress(f"rendering a street of {count} frames", count))
         result = run_replay(request, progress)

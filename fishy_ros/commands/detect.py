@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 SHOWN_FAILURES: int = 5
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("detect")(detect)
-
-
 def detect(
     source: Annotated[
         list[str], typer.Argument(help="Pictures, folders, patterns ('*.png'), videos, bags, or the index of a camera.")
@@ -66,7 +61,7 @@ def detect(
     from fishy_ros.evaluation.detect.inputs import open_sources
     from fishy_ros.evaluation.detect.outputs import choose_kinds
     from fishy_ros.evaluation.detect.run import DetectPlan, detect_in
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
     from fishy_ros.model_package import load_model_package
     from fishy_ros.obstacles import RegionRules
 
@@ -78,7 +73,7 @@ def detect(
     level = package.calibration.default_threshold if threshold is None else threshold
     rules = RegionRules(level, threshold_low, smallest, package.class_ids(drivable))
     plan = DetectPlan(out, kinds, rules, max_images, overwrite)
-    with StageProgress() as progress, exit_when_interrupted(progress, f"the same command goes on, results in {out}"):
+    with stage_progress(f"the same command goes on, results in {out}") as progress:
         progress(f"loading {package.name}", 0)
         with AnomalyDetector(package, runtime, device, precision, threads) as detector:
             summary = detect_in(sources, detector, plan, progress)

@@ -11,11 +11,6 @@ from fishy_ros.commands.options import TrustedKey, check_output
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("drift")(drift)
-
-
 def drift(
     folder: Annotated[
         list[Path], typer.Argument(help="Folders with consecutive images, for example of your own camera.")

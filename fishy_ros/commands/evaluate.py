@@ -11,11 +11,6 @@ import typer
 from fishy_ros.commands.options import check_output
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("evaluate")(evaluate)
-
-
 def evaluate(
     config: Annotated[Path, typer.Argument(help="Training configuration; its `validation` names the labelled sets.")],
     weights: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (.pt).")],

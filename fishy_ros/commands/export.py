@@ -8,11 +8,6 @@ from typing import Annotated
 import typer
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("export")(export)
-
-
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     out: Annotated[Path, typer.Argument(help="Folder of the model package, such as models/fishy-s.")],

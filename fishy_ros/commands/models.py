@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from fishy_ros.model_package import ModelPackage
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("models")(models)
-
-
 def models(
     name: Annotated[str | None, typer.Argument(help="Model package whose card to show: a name or a path.")] = None,
 ) -> None:

@@ -10,12 +10,6 @@ import typer
 from fishy_ros.commands.options import check_output_folder
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommands."""
-    app.command("pack")(pack)
-    app.command("unpack")(unpack)
-
-
 def pack(
     config: Annotated[Path, typer.Argument(help="Training configuration whose data to pack.")],
     out: Annotated[Path, typer.Argument(help="Folder for the shards and their index.")],

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from fishy_ros.evaluation.result import ReplayResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("replay")(replay)
-
-
 def replay(
     bag: Annotated[Path | None, typer.Option(help="Bag: a folder, or an .mcap or .db3 file.")] = None,
     image_topic: Annotated[
@@ -101,7 +96,8 @@ def replay(
     """Play a bag or a dataset through the detector and score every heatmap."""
     from fishy_ros.evaluation.replay.region_pass import RegionRequest, parse_confirmation
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest, model_names
-    from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
+    from fishy_ros.evaluation.report.ranking import ranking_table
+    from fishy_ros.evaluation.report.report_json import result_to_json
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.sources.open_source import SourceChoice, parse_options
     from fishy_ros.imaging import as_fit
@@ -132,26 +128,26 @@ def replay(
     for _, result in results:
         typer.echo(result_table(result))
     if len(results) > 1:
-        typer.echo(ranking_table([RankedRun.of_result(name, result) for name, result in results]))
+        typer.echo(ranking_table([(name, result_to_json(result)) for name, result in results]))
 
 
 def _run(request: ReplayRequest) -> ReplayResult:
     from fishy_ros.evaluation.live.run_replay import run_replay
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
 
-    with StageProgress() as progress, exit_when_interrupted(progress):
+    with stage_progress() as progress:
         return run_replay(request, progress)
 
 
 def _find_peak(request: ReplayRequest, frames: int) -> str:
     from fishy_ros.evaluation.live.run_replay import require_ros
     from fishy_ros.evaluation.replay.peak import peak_text, write_peak
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
 
     require_ros()
     from fishy_ros.evaluation.live.run_peak import run_peak
 
-    with StageProgress() as progress, exit_when_interrupted(progress):
+    with stage_progress() as progress:
         peak = run_peak(request, frames, progress)
     if request.out is not None:
         write_peak(peak, request, request.out)

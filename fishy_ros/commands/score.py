@@ -10,11 +10,6 @@ import typer
 from fishy_ros.commands.options import check_output_folder
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("score")(score)
-
-
 def score(
     scores: Annotated[
         Path,
@@ -40,7 +35,6 @@ def score(
     from rich.console import Console
     from rich.progress import Progress
 
-    from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.evaluation.report.report import write_report
     from fishy_ros.evaluation.report.table import result_table
     from fishy_ros.evaluation.result import FrameCounts, ReplayResult, SourceDescription
@@ -58,7 +52,6 @@ def score(
         mode="maps",
         source=SourceDescription("maps", f"{scores} against {labels}", maps.sha256),
         frames=FrameCounts(played, played - missing, missing),
-        environment=describe_environment(),
         score=summary,
         warnings=maps.warnings,
     )

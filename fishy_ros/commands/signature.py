@@ -7,16 +7,10 @@ from typing import Annotated
 
 import typer
 
-
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    commands = typer.Typer(help="Create keys, sign model packages and verify signatures.", no_args_is_help=True)
-    commands.command("keygen")(keygen)
-    commands.command("sign")(sign)
-    commands.command("verify")(verify)
-    app.add_typer(commands, name="signature")
+signature = typer.Typer(help="Create keys, sign model packages and verify signatures.", no_args_is_help=True)
 
 
+@signature.command()
 def keygen(
     name: Annotated[Path, typer.Argument(help="Write NAME.key (keep it secret) and NAME.pub (hand it out).")],
 ) -> None:
@@ -29,6 +23,7 @@ def keygen(
     typer.echo(f"{public}: public key {fingerprint(public)}; hand it out to verify signatures")
 
 
+@signature.command()
 def sign(
     model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
     key: Annotated[Path, typer.Option(help="Private key.")],
@@ -43,6 +38,7 @@ def sign(
     typer.echo(f"{sign_description(package.folder / DESCRIPTION_FILE, key)}: written")
 
 
+@signature.command()
 def verify(
     model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
     key: Annotated[Path, typer.Option(help="Public key of the signer.")],

@@ -11,11 +11,6 @@ from fishy_ros.commands.options import TrustedKey, check_output_folder
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("soak")(soak)
-
-
 def soak(
     hours: Annotated[float, typer.Option(help="Duration in hours; 0.0167 is one minute.")] = 1.0,
     rate: Annotated[float, typer.Option(help="Frame rate of the camera in Hz.")] = 5.0,
@@ -34,7 +29,7 @@ def soak(
     """Run the detector for hours under random faults; exits with 1 if it broke its contract."""
     from fishy_ros.evaluation.live.run_replay import require_ros
     from fishy_ros.evaluation.replay.request import DetectorChoice
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
     from fishy_ros.evaluation.soak.soak_picture import write_soak_picture
 
     require_ros()
@@ -43,7 +38,7 @@ def soak(
     choice = DetectorChoice(model, runtime, device, precision, threads, trusted_key)
     request = SoakRequest(hours * 3600, choice, rate, fault_every, seed, recovery, height)
     check_output_folder(out)
-    with StageProgress() as progress, exit_when_interrupted(progress):
+    with stage_progress() as progress:
         result = run_soak(request, out, progress)
     result.write(out / "soak.json")
     write_soak_picture(result, out / "soak.png")

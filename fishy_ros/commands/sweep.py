@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,11 +11,6 @@ from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.sweep.sweep import SweepOutcome
-
-
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("sweep")(sweep)
 
 
 def sweep(
@@ -45,15 +40,15 @@ def sweep(
     """
     check_output_folder(out)
     from fishy_ros.evaluation.replay.request import DetectorChoice, model_names
-    from fishy_ros.evaluation.report.stage_progress import StageProgress, exit_when_interrupted
+    from fishy_ros.evaluation.report.stage_progress import stage_progress
     from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
     from fishy_ros.evaluation.sweep.sweep import Sweep
-    from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
+    from fishy_ros.evaluation.sweep.sweep_job import plan_jobs
     from fishy_ros.runtimes.processors import default_threads
 
     choice = DetectorChoice("", runtime, device, precision, threads, trusted_key)
     jobs = plan_jobs(bag or (), dataset or (), model_names("", models, scores), choice)
-    with StageProgress() as progress, exit_when_interrupted(progress, "finished reports are kept, run it again"):
+    with stage_progress("finished reports are kept, run it again") as progress:
         plan = Sweep(jobs, out, chunk)
         count = workers or default_threads()
         show = progress(f"sweeping {len(jobs)} jobs", plan.frames)
@@ -64,7 +59,7 @@ def sweep(
 
 
 def _print(outcome: SweepOutcome, out: Path) -> None:
-    from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
+    from fishy_ros.evaluation.report.ranking import ranking_table
     from fishy_ros.evaluation.report.report import JSON_FILE
     from fishy_ros.evaluation.report.report_json import load_report
 
@@ -72,9 +67,9 @@ def _print(outcome: SweepOutcome, out: Path) -> None:
         typer.echo(f"{out / job.name}: already finished, skipped")
     for job, error in outcome.failed:
         typer.echo(f"{job.name}: failed: {error}", err=True)
-    runs: dict[str, list[RankedRun]] = {}
+    runs: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for job in (*outcome.kept, *outcome.finished):
         report = load_report(out / job.name / JSON_FILE)
-        runs.setdefault(job.input_name, []).append(RankedRun.of_report(job.model_name, report))
+        runs.setdefault(job.input_name, []).append((job.model_name, report))
     for name, ranked in sorted(runs.items()):
         typer.echo(f"\n{name}\n{ranking_table(ranked)}")

@@ -10,11 +10,6 @@ import typer
 from fishy_ros.commands.options import check_output
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("table")(table)
-
-
 def table(
     results: Annotated[list[Path], typer.Argument(help="Results of `fishy evaluate` on the same weights.")],
     out: Annotated[Path, typer.Option(help="The table without ending: .md, .html and .json are written.")],

@@ -37,11 +37,6 @@ class Start:
     """Whether a checkpoint of an earlier call is left aside."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the subcommand."""
-    app.command("train")(train)
-
-
 def train(
     config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and pictures.")] = Path("runs/train"),

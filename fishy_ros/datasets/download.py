@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import cast
 
 from fishy_ros.datasets.info import Download
 from fishy_ros.errors import DatasetError
+from fishy_ros.files import file_digest
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are here and the bytes of the whole file, None where the server does not say."""
@@ -50,11 +50,6 @@ def download(item: Download, folder: Path, progress: Progress) -> Path:
     part.rename(target)
     _validator_file(part).unlink(missing_ok=True)
     return target
-
-
-def sha256_of(path: Path) -> str:
-    """Compute the SHA-256 of a file, in hex digits."""
-    return _digest(path, "sha256")
 
 
 def _transfer(item: Download, part: Path, progress: Progress) -> None:
@@ -103,18 +98,10 @@ def _verify(item: Download, path: Path) -> None:
     for kind, expected in (("sha256", item.sha256), ("md5", item.md5)):
         if expected is None:
             continue
-        found = _digest(path, kind)
+        found = file_digest(path, kind)
         if found != expected:
             path.unlink()
             raise DatasetError(
                 f"{item.url}: {kind} is {found}, expected {expected}; {path} is damaged or another version, "
                 "and was removed"
             )
-
-
-def _digest(path: Path, kind: str) -> str:
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with path.open("rb") as source:
-        while block := source.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -10,7 +10,7 @@ from fishy_ros.datasets.images import read_image
 from fishy_ros.datasets.label_files import read_label_ids
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.errors import DatasetError
-from fishy_ros.types import ImageArray, Sample
+from fishy_ros.types import ImageArray, LabelMap, Sample
 
 
 @dataclass(frozen=True)
@@ -30,35 +30,28 @@ class FileDataset:
         name: str,
         frames: Sequence[FrameFiles],
         mapping: LabelMapping,
+        classes: LabelMap | None = None,
         read_frame_image: Callable[[FrameFiles], ImageArray] | None = None,
     ) -> None:
         """Keep the list of frames.
 
-        `read_frame_image` replaces the plain reading of `FrameFiles.image`, for datasets that store
-        their images in another form.
+        Args:
+            name: the name under which the registry knows the dataset.
+            frames: their files.
+            mapping: what the label ids in the files mean.
+            classes: the train id of each label id, see `class_table`; None where the labels tell no classes.
+            read_frame_image: replaces the plain reading of `FrameFiles.image`, for datasets that store their images
+                in another form.
         """
-        self._name = name
-        self._frames = tuple(frames)
+        self.name = name
+        self.frames = tuple(frames)
+        """The files of every frame, in the order of the dataset."""
         self._mapping = mapping
+        self._classes = classes
         self._read_frame_image = read_frame_image
 
-    @property
-    def name(self) -> str:
-        """The name under which the registry knows the dataset."""
-        return self._name
-
-    @property
-    def frames(self) -> tuple[FrameFiles, ...]:
-        """The files of every frame, in the order of the dataset."""
-        return self._frames
-
-    @property
-    def mapping(self) -> LabelMapping:
-        """What the label ids in the files mean."""
-        return self._mapping
-
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self.frames)
 
     def __getitem__(self, index: int) -> Sample:
         """Read one frame.
@@ -67,17 +60,18 @@ class FileDataset:
             DatasetError: a file cannot be read, its labels lie outside the mapping or have another
                 size than the image.
         """
-        files = self._frames[index]
+        files = self.frames[index]
         image = read_image(files.image) if self._read_frame_image is None else self._read_frame_image(files)
         if files.labels is None:
             return Sample(files.id, image)
         ids = read_label_ids(files.labels)
         if ids.shape != image.shape[:2]:
             raise DatasetError(
-                f"{self._name} frame {files.id}: labels are {ids.shape[1]}x{ids.shape[0]} ({files.labels}), "
+                f"{self.name} frame {files.id}: labels are {ids.shape[1]}x{ids.shape[0]} ({files.labels}), "
                 f"the image is {image.shape[1]}x{image.shape[0]} ({files.image})"
             )
-        return Sample(files.id, image, self._mapping.apply(ids, f"{self._name} frame {files.id} ({files.labels})"))
+        labels = self._mapping.apply(ids, f"{self.name} frame {files.id} ({files.labels})")
+        return Sample(files.id, image, labels, None if self._classes is None else self._classes[ids])
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))

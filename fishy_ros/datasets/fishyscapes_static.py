@@ -37,7 +37,7 @@ def open_fishyscapes_static(root: Path | None) -> FileDataset:
         raise nothing_found(NAME, folder, "NNNN_ID_labels.png, or images/NAME.* with labels/NAME.png,")
     bases = find_base_images(folder)
     frames = [FrameFiles(f"{number}_{base}", _find_picture(path, base, bases), path) for number, base, path in labels]
-    return FileDataset(NAME, frames, FISHYSCAPES_LABELS, lambda frame: _read_picture(frame, bases))
+    return FileDataset(NAME, frames, FISHYSCAPES_LABELS, read_frame_image=lambda frame: _read_picture(frame, bases))
 
 
 def _find_picture(label: Path, base: str, bases: dict[str, Path]) -> Path:

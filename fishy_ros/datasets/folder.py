@@ -21,7 +21,7 @@ def open_folder(root: Path | None, labels: str | None = None) -> FileDataset:
     1 anomaly, 255 ignored, anything else an error). Images without a label file have no ground truth.
 
     Raises:
-        DatasetError: there is no image, or there are labels but none belongs to an image.
+        DatasetError: no image was found, or labels were but none belongs to an image.
         ConfigError: `labels` is malformed.
     """
     folder = require_root(NAME, root)
@@ -38,7 +38,7 @@ def open_images_and_labels(name: str, root: Path, mapping: LabelMapping) -> File
     """Open `images/NAME.*` with `labels/NAME.png` as the dataset `name`.
 
     Raises:
-        DatasetError: there is no image, two files share a name, or there are labels but none belongs to an image.
+        DatasetError: no image was found, two files share a name, or labels were found but none belongs to an image.
     """
     images = image_files(root / "images")
     if not images:

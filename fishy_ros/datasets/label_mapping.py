@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,18 @@ class LabelMapping:
 
 FISHYSCAPES_LABELS = LabelMapping()
 """0 normal, 1 anomaly, 255 ignored, as in Fishyscapes and SegmentMeIfYouCan."""
+
+
+def class_table(members: Mapping[int, Iterable[int]]) -> LabelMap:
+    """Return the train id of each stored id, uint8 `[256]`; 255 for those that no train id has among its members.
+
+    >>> class_table({0: (7, 8), 1: (11,)})[[7, 11, 12]].tolist()
+    [0, 1, 255]
+    """
+    table = np.full(256, IGNORED, np.uint8)
+    for train_id, stored in members.items():
+        table[list(stored)] = train_id
+    return table
 
 
 def parse_label_mapping(text: str) -> LabelMapping:

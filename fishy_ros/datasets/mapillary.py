@@ -6,18 +6,17 @@ Fishyscapes (IJCV 2021, appendix A) scores 50 random validation images with a ma
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 
 from fishy_ros.datasets.cityscapes_layout import check_split
 from fishy_ros.datasets.files import FileDataset, FrameFiles, nothing_found, require_root
-from fishy_ros.datasets.images import image_files, read_image
+from fishy_ros.datasets.images import image_files
 from fishy_ros.datasets.info import DatasetInfo
-from fishy_ros.datasets.label_files import read_label_ids
-from fishy_ros.datasets.label_mapping import LabelMapping
-from fishy_ros.errors import DatasetError
-from fishy_ros.types import IGNORED, NORMAL, LabelMap, Sample
+from fishy_ros.datasets.label_mapping import LabelMapping, class_table
+from fishy_ros.types import IGNORED
 
 NAME = "mapillary"
 FRAMES = 50
@@ -46,27 +45,6 @@ TRAIN_IDS: dict[int, tuple[int, ...]] = {
 """For each train id the classes of Vistas 1.2, by their place in its `config.json`; all others are void."""
 
 
-class MapillaryDataset(FileDataset):
-    """Vistas frames without anomalies, with classes."""
-
-    def __getitem__(self, index: int) -> Sample:
-        """Read one frame.
-
-        Raises:
-            DatasetError: a file cannot be read, or the map has another size than the image.
-        """
-        frame = self.frames[index]
-        image = read_image(frame.image)
-        if frame.labels is None:
-            return Sample(frame.id, image)
-        ids = read_label_ids(frame.labels)
-        if ids.shape != image.shape[:2]:
-            raise DatasetError(f"dataset {NAME}: {frame.labels} is {ids.shape}, the image {image.shape[:2]}")
-        classes = _table()[ids]
-        labels = np.where(classes == IGNORED, IGNORED, NORMAL).astype(np.uint8)
-        return Sample(frame.id, image, labels, classes)
-
-
 def open_mapillary(root: Path | None, split: str = "validation", frames: int = FRAMES, seed: int = 0) -> FileDataset:
     """Open `SPLIT/images/ID.jpg` with `SPLIT/labels/ID.png` of Vistas 1.2: `frames` random ones, 0 for all.
 
@@ -84,14 +62,9 @@ def open_mapillary(root: Path | None, split: str = "validation", frames: int = F
     for image in (images[number] for number in sorted(chosen)):
         labels = folder / split / "labels" / f"{image.stem}.png"
         files.append(FrameFiles(image.stem, image, labels if labels.exists() else None))
-    return MapillaryDataset(NAME, files, LabelMapping())
-
-
-def _table() -> LabelMap:
-    table = np.full(256, IGNORED, np.uint8)
-    for train_id, members in TRAIN_IDS.items():
-        table[list(members)] = train_id
-    return table
+    normal = frozenset(itertools.chain(*TRAIN_IDS.values()))
+    mapping = LabelMapping(normal, frozenset(), frozenset(), other=IGNORED)
+    return FileDataset(NAME, files, mapping, class_table(TRAIN_IDS))
 
 
 MAPILLARY = DatasetInfo(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -148,12 +149,4 @@ class OverlayDataset:
 def _readers(folder: Path, split: str) -> tuple[Callable[[], ObjectCrop], ...]:
     if is_voc(folder):
         return tuple(found.read for found in find_voc_objects(folder, split))
-    return tuple(_Reader(path) for path in find_object_crops(folder, split))
-
-
-@dataclass(frozen=True)
-class _Reader:
-    path: Path
-
-    def __call__(self) -> ObjectCrop:
-        return read_object_crop(self.path)
+    return tuple(partial(read_object_crop, path) for path in find_object_crops(folder, split))

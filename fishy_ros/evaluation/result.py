@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fishy_ros.evaluation.environment import Environment
+from fishy_ros.evaluation.environment import Environment, describe_environment
 from fishy_ros.evaluation.scoring.consistency import ConsistencyScores
 from fishy_ros.evaluation.scoring.regions import RegionScores
 from fishy_ros.evaluation.scoring.streaming import StreamingScores
@@ -85,8 +85,8 @@ class ReplayResult:
     mode: str
     """`live`, `lockstep`, `offline`, `attach` or `maps`."""
     source: SourceDescription
-    frames: FrameCounts
-    environment: Environment
+    frames: FrameCounts = FrameCounts(0, 0, 0)
+    environment: Environment = field(default_factory=describe_environment)
     score: ScoreSummary | None = None
     latencies: tuple[FrameLatency, ...] = ()
     """In the order of play."""

@@ -90,12 +90,6 @@ class ComponentAccumulator:
         self._frames.append(components)
         return components
 
-    def merge(self, other: ComponentAccumulator) -> None:
-        """Add all frames of `other`."""
-        if (self._threshold, self._track) != (other._threshold, other._track):
-            raise ScoreError("component metrics of different thresholds or tracks cannot be merged")
-        self._frames += other._frames
-
     def compute(self) -> ComponentMetrics:
         """Evaluate all frames so far."""
         siou = np.concatenate([np.empty(0), *(frame.siou for frame in self._frames)])

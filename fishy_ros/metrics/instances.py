@@ -83,12 +83,6 @@ class InstanceAccumulator:
         """
         self._frames.append(_match(instances, labels, self._min_true_px, frame))
 
-    def merge(self, other: InstanceAccumulator) -> None:
-        """Add all frames of `other`."""
-        if self._min_true_px != other._min_true_px:
-            raise ScoreError("instance metrics with different smallest sizes cannot be merged")
-        self._frames += other._frames
-
     def compute(self) -> InstanceMetrics:
         """Evaluate all frames so far."""
         true = sum(frame.true for frame in self._frames)

@@ -72,18 +72,14 @@ class Runtime(Protocol):
 class HostBuffers:
     """The part of a runtime that is the same wherever input and outputs lie in host memory."""
 
-    _info: RuntimeInfo
+    info: RuntimeInfo
+    """Which engine runs the graph, where and how."""
 
     def __init__(self, package: ModelPackage, height: int, width: int) -> None:
         """Allocate the input of a package and outputs of `height` x `width` px."""
         self._input = np.zeros(package.input_shape, np.uint8)
         self._score = np.zeros((1, height, width), np.float32)
         self._labels = np.zeros((1, height, width), np.uint8)
-
-    @property
-    def info(self) -> RuntimeInfo:
-        """Which engine runs the graph, where and how."""
-        return self._info
 
     @property
     def input_buffer(self) -> ImageArray:

@@ -64,7 +64,7 @@ class OnnxRuntime(HostBuffers):
         device = "cpu" if self._provider == CPU else f"cuda:{options.cuda_index}"
         name = "onnxruntime-tensorrt" if self._provider == TENSORRT else "onnxruntime"
         detail = f"{self._provider}, {options.precision}" + (f", {threads} threads" if self._provider == CPU else "")
-        self._info = RuntimeInfo(name, device, ort.__version__, detail)
+        self.info = RuntimeInfo(name, device, ort.__version__, detail)
 
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds.

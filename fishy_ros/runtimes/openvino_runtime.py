@@ -54,7 +54,7 @@ class OpenVinoRuntime(HostBuffers):
         ):
             self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
         detail = f"{device}, {options.precision}" + (f", {threads} threads" if device == "CPU" else "")
-        self._info = RuntimeInfo("openvino", device.lower().replace(".", ":"), ov.__version__.split("-")[0], detail)
+        self.info = RuntimeInfo("openvino", device.lower().replace(".", ":"), ov.__version__.split("-")[0], detail)
 
     def run(self) -> RawOutput:
         """Run the graph on what `input_buffer` holds.

@@ -36,26 +36,21 @@ class StreetRenderer:
         self._seed = seed
         random = np.random.default_rng([seed, 0])
         self._style = draw_style(random)
-        self._camera = street_camera(width, height, x=0.5 * (self._style.road_half - 2.1))
+        self.camera: StreetCamera = street_camera(width, height, x=0.5 * (self._style.road_half - 2.1))
         sun_x, diffuse = self._style.sun_direction[0], self._style.sky_light * 0.86
         left = build_facade(random, diffuse + self._style.sun * max(sun_x, 0))
         right = build_facade(random, diffuse + self._style.sun * max(-sun_x, 0))
         self._sunlight = sunlight(self._style, left.heights, right.heights)
-        self._ground = Ground(self._style, self._camera, self._sunlight, random)
-        self._sides = (FacadeSide(left, self._style, self._camera, -1), FacadeSide(right, self._style, self._camera, 1))
-        self._background = paint_background(self._style, self._camera, random)
-        self._actors = populate(self._style, self._camera, random)
-        self._sensor = Sensor(self._style, self._camera, random)
+        self._ground = Ground(self._style, self.camera, self._sunlight, random)
+        self._sides = (FacadeSide(left, self._style, self.camera, -1), FacadeSide(right, self._style, self.camera, 1))
+        self._background = paint_background(self._style, self.camera, random)
+        self._actors = populate(self._style, self.camera, random)
+        self._sensor = Sensor(self._style, self.camera, random)
 
     @property
     def speed(self) -> float:
         """How fast the car drives, in m/s."""
         return self._style.speed
-
-    @property
-    def camera(self) -> StreetCamera:
-        """The camera of the car."""
-        return self._camera
 
     def render(self, frame: int, time: float) -> Canvas:
         """Render the moment `time` (s) of the drive; `frame` seeds the noise of the sensor."""
@@ -66,7 +61,7 @@ class StreetRenderer:
             side.draw(canvas, z)
         seen = [_Seen(actor, actor.ahead(time, z)) for actor in self._actors]
         seen = sorted((one for one in seen if 1.0 < one.ahead < VISIBLE), key=lambda one: -one.ahead)
-        views = [View(self._camera, self._style, z, self._sun_at(one.actor.x, z + one.ahead)) for one in seen]
+        views = [View(self.camera, self._style, z, self._sun_at(one.actor.x, z + one.ahead)) for one in seen]
         for one, view in zip(seen, views, strict=True):
             one.actor.thing.draw_shadow(canvas, view, one.actor.x, z + one.ahead)
         for one, view in zip(seen, views, strict=True):
@@ -84,7 +79,7 @@ class StreetRenderer:
         placed = [
             (number, actor.thing, actor.x, ahead) for number, actor, ahead in seen if isinstance(actor.thing, Solid)
         ]
-        return find_truth(canvas.ids, self._camera, self._style, z, placed)
+        return find_truth(canvas.ids, self.camera, self._style, z, placed)
 
     def _sun_at(self, x: float, z: float) -> float:
         rows, columns = self._sunlight.shape

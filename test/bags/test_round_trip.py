@@ -165,6 +165,6 @@ def test_a_stamp_that_does_not_rise_or_fit_is_refused(tmp_path, stamp):
     [("storage", "rosbag1"), ("image_format", "gif"), ("compression", "lz4"), ("jpeg_quality", 0)],
 )
 def test_an_unknown_option_is_named(tmp_path, option, value):
-    with pytest.raises(ConfigError, match=f"{option} is {value!r}"):
+    with pytest.raises(ConfigError, match=f"{option.replace('image_', 'image ')} is {value!r}"):
         BagWriter(tmp_path / "bag", **{option: value})
     assert list(tmp_path.iterdir()) == []

@@ -5,11 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from fishy_ros.bags import BagReader
-from fishy_ros.commands import bag, datasets
+from fishy_ros.commands.cli import build_app
 from fishy_ros.datasets.registry import DATASETS
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.errors import FishyError
@@ -17,9 +16,7 @@ from fishy_ros.errors import FishyError
 
 @pytest.fixture
 def run():
-    app = typer.Typer()
-    bag.register(app)
-    datasets.register(app)
+    app = build_app()
 
     def invoke(*arguments: object) -> str:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -5,13 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 from support.tiny_model import build_tiny_package
 from typer.testing import CliRunner
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it has no wheel for this machine)")
 
-from fishy_ros.commands import build, models
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ConfigError, ModelPackageError
 from fishy_ros.model_package import ModelPackage, create_keys, load_model_package, sign_description
 from fishy_ros.runtimes.nvidia import count_gpus
@@ -23,9 +22,7 @@ def package(tmp_path: Path) -> ModelPackage:
 
 
 def call(*words: object) -> str:
-    app = typer.Typer()
-    build.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     return CliRunner().invoke(app, ["build", *map(str, words)], catch_exceptions=False).output
 
 
@@ -53,9 +50,7 @@ def test_a_copy_gets_the_engines_and_the_package_stays(package, tmp_path):
 
 def test_the_engines_of_a_package_are_listed(package, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
-    app = typer.Typer()
-    models.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     call("--for", "rtx", package.folder, "--target", "sm86")
     output = CliRunner().invoke(app, ["models", str(package.folder)], catch_exceptions=False).output
     assert re.search(r"engines +model\.sm86\.engine by tensorrt_rtx [\d.]+ for 8\.6", output)

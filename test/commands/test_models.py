@@ -7,14 +7,12 @@ import typer
 from support.tiny_model import build_tiny_package
 from typer.testing import CliRunner
 
-from fishy_ros.commands import models
+from fishy_ros.commands.cli import build_app
 
 
 @pytest.fixture
 def app() -> typer.Typer:
-    app = typer.Typer()
-    models.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     return app
 
 

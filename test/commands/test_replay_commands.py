@@ -6,11 +6,10 @@ import subprocess
 import sys
 
 import pytest
-import typer
 from support.sources import python_path
 from typer.testing import CliRunner
 
-from fishy_ros.commands import replay, sweep
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import BagError, ConfigError, ScoreError
 
 SMALL = ("--option", "frames=3", "--option", "height=96", "--option", "width=192")
@@ -18,9 +17,7 @@ SMALL = ("--option", "frames=3", "--option", "height=96", "--option", "width=192
 
 @pytest.fixture
 def fishy():
-    app = typer.Typer()
-    replay.register(app)
-    sweep.register(app)
+    app = build_app()
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
@@ -72,12 +69,9 @@ def test_a_sweep_says_what_it_kept(fishy, tiny_package, tmp_path):
 
 def test_the_demo_leaves_a_bag_a_report_a_video_and_pictures(tiny_package, tmp_path):
     pytest.importorskip("rclpy", reason="the ROS client library is not installed")
-    code = (
-        "import typer; from fishy_ros.commands import demo; app = typer.Typer(); demo.register(app); "
-        "app.command('other')(lambda: None); app()"
-    )
+    command = [sys.executable, "-m", "fishy_ros.commands.cli", "demo", "--short", "--model", tiny_package.folder]
     done = subprocess.run(
-        [sys.executable, "-c", code, "demo", "--short", "--model", tiny_package.folder, "--out", tmp_path / "demo"],
+        [*command, "--out", tmp_path / "demo"],
         env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,

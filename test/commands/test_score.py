@@ -2,20 +2,17 @@ import json
 import os
 
 import pytest
-import typer
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from support.scored_frames import save_maps, scored_frames
 from typer.testing import CliRunner
 
-from fishy_ros.commands import compare, score
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ScoreError
 
 
 @pytest.fixture
 def fishy():
-    app = typer.Typer()
-    score.register(app)
-    compare.register(app)
+    app = build_app()
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
 
 

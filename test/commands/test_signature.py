@@ -3,19 +3,16 @@
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from fishy_ros.commands import signature
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ModelPackageError
 
 pytest.importorskip("cryptography", reason="needs cryptography")
 
 
 def run(*words: object) -> str:
-    app = typer.Typer()
-    signature.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     result = CliRunner().invoke(app, ["signature", *map(str, words)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output

@@ -8,12 +8,11 @@ import json
 import cv2
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from fishy_ros.commands import build, drift, replay, soak, sweep
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ConfigError
-from fishy_ros.evaluation.replay.detector_process import DetectorCommand
+from fishy_ros.evaluation.replay.detector_process import detector_command
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.model_package import create_keys, sign_description
@@ -25,9 +24,7 @@ STREET = ("--dataset", "synthetic", "--option", "frames=2", "--option", "height=
 
 @pytest.fixture
 def fishy():
-    app = typer.Typer()
-    for command in (build, drift, replay, soak, sweep):
-        command.register(app)
+    app = build_app()
     return lambda *words: CliRunner().invoke(app, words)
 
 
@@ -80,9 +77,9 @@ def test_a_signed_package_is_replayed(fishy, tiny_folder, keys, tmp_path):
 
 
 def test_a_node_that_is_started_gets_the_key():
-    words = DetectorCommand(DetectorChoice("fishy-s", trusted_key="/fleet.pub")).arguments()
+    words = detector_command(DetectorChoice("fishy-s", trusted_key="/fleet.pub"))
     assert words[words.index("trusted_key:=/fleet.pub") - 1] == "-p"
-    assert not any("trusted_key" in word for word in DetectorCommand(DetectorChoice("fishy-s")).arguments())
+    assert not any("trusted_key" in word for word in detector_command(DetectorChoice("fishy-s")))
 
 
 def test_a_node_that_runs_already_cannot_be_given_a_key(keys):

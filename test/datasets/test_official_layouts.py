@@ -262,7 +262,7 @@ def test_cityscapes_has_no_anomalies_but_classes(tmp_path):
     _labels(tmp_path / f"gtFine/val/aachen/{frame}_gtFine_labelIds.png", 0, 1, 7, 8, 29, 33)
     dataset = open_dataset("cityscapes", tmp_path)
     assert _first(dataset[0].labels, 6) == [255, 255, 0, 0, 255, 0]
-    assert _first(dataset.segmentation(0), 6) == [255, 255, 0, 1, 255, 18]
+    assert _first(dataset[0].classes, 6) == [255, 255, 0, 1, 255, 18]
     assert _first(dataset[0].classes, 6) == [255, 255, 0, 1, 255, 18]
 
 

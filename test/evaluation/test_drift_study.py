@@ -6,10 +6,9 @@ import json
 
 import cv2
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from fishy_ros.commands import drift
+from fishy_ros.commands.cli import build_app
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import DatasetError
 from fishy_ros.evaluation.drift_study import AS_IT_IS, CONDITIONS, WINDOW, Warned, choose_images, measure_drift
@@ -60,9 +59,8 @@ def test_a_folder_without_images_is_named(tmp_path):
 
 def test_the_command_prints_the_table_and_writes_the_numbers(street, tmp_path):
     package, folder = street
-    app, out = typer.Typer(), tmp_path / "result" / "drift.json"
-    drift.register(app)
-    words = ["--root", str(folder.parent), folder.name, "--model", str(package.folder), "--images", "1"]
+    app, out = build_app(), tmp_path / "result" / "drift.json"
+    words = ["drift", "--root", str(folder.parent), folder.name, "--model", str(package.folder), "--images", "1"]
     outcome = CliRunner().invoke(app, [*words, "--runtime", "onnxruntime", "--threads", "1", "--out", str(out)])
     assert outcome.exit_code == 0, outcome.output
     assert "street" in outcome.output

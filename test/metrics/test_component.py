@@ -117,21 +117,6 @@ def test_frames_without_components_give_no_averages():
     assert metrics.f1 == 0
 
 
-def test_merging_equals_one_pass_and_needs_the_same_threshold():
-    rng = np.random.default_rng(0)
-    frames = [(rng.random((30, 30), np.float32), (rng.random((30, 30)) < 0.3).astype(np.uint8)) for _ in range(4)]
-    track = Track("test", 2, 2)
-    whole, left, right = (ComponentAccumulator(0.4, track) for _ in range(3))
-    for index, (score, labels) in enumerate(frames):
-        whole.update(score, labels, str(index))
-        (left if index < 2 else right).update(score, labels, str(index))
-    left.merge(right)
-
-    assert left.compute() == whole.compute()
-    with pytest.raises(ScoreError, match="cannot be merged"):
-        left.merge(ComponentAccumulator(0.5, track))
-
-
 def test_an_unknown_track_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ScoreError, match="expected one of anomaly, obstacle"):
         find_track("road")

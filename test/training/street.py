@@ -4,10 +4,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import typer
 import yaml
 from typer.testing import CliRunner
 
+from fishy_ros.commands.cli import build_app
 from fishy_ros.training.object_bank import HOLD_OUT
 
 ROAD, BUILDING, SKY = 0, 2, 10
@@ -15,10 +15,11 @@ ROAD, BUILDING, SKY = 0, 2, 10
 
 def run_commands(modules, arguments) -> str:
     """Run the subcommand that the arguments name (the only module's, where there is one) and return what it printed."""
-    app = typer.Typer()
-    for module in modules:
-        module.register(app)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    words = [str(argument) for argument in arguments]
+    only = modules[0].__name__.rpartition(".")[2]
+    if len(modules) == 1 and words[0] != only:
+        words.insert(0, only)
+    result = CliRunner().invoke(build_app(), words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fishy_ros.evaluation.bench.bus_path import PathRequest
-from fishy_ros.evaluation.bench.measuring_process import run_measurement
+from fishy_ros.evaluation.bench.node import run_measurement
 from fishy_ros.evaluation.bench.result import machine_line
 from fishy_ros.evaluation.environment import Environment, describe_environment
 from fishy_ros.files import write_json
@@ -53,7 +53,7 @@ def run_memory(request: PathRequest) -> MemoryResult:
     Raises:
         ReplayError: the node does not start, or stops to answer.
     """
-    result = run_measurement("measure_memory", request, timeout_s=3600.0)
+    result = run_measurement("memory", request, timeout_s=3600.0)
     frames, resident = (np.array(column) for column in zip(*result["readings"], strict=True))
     half = len(frames) // 2
     late_frames, late_mib = frames[half:], resident[half:] / _MIB

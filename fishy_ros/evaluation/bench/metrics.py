@@ -5,7 +5,6 @@ Both see the same synthetic frames, each in a process of its own; making the fra
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -21,8 +20,6 @@ from numpy.typing import NDArray
 from fishy_ros.errors import ScoreError
 from fishy_ros.metrics.pixel import PixelAccumulator
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL, LabelMap, ScoreMap
-
-WAYS: tuple[str, ...] = ("streaming", "sorting")
 
 
 @dataclass(frozen=True)
@@ -72,15 +69,6 @@ class MetricsBenchmark:
         ours, theirs = self.streaming, self.sorting
         return max(abs(ours.ap - theirs.ap), abs(ours.fpr95 - theirs.fpr95), abs(ours.auroc - theirs.auroc))
 
-    def to_json(self) -> dict[str, object]:
-        """Convert to JSON values."""
-        return {
-            **asdict(self),
-            "speedup": self.speedup,
-            "memory_ratio": self.memory_ratio,
-            "largest_difference": self.largest_difference,
-        }
-
 
 def run(frames: FrameSet | None = None) -> MetricsBenchmark:
     """Measure both ways one after the other. Sorting takes about 40 bytes a pixel.
@@ -89,8 +77,7 @@ def run(frames: FrameSet | None = None) -> MetricsBenchmark:
         ScoreError: a way ended without a result, for example for want of memory.
     """
     frames = frames or FrameSet()
-    streaming, sorting = (_run_process(way, frames) for way in WAYS)
-    return MetricsBenchmark(frames, streaming, sorting)
+    return MetricsBenchmark(frames, _run_process("streaming", frames), _run_process("sorting", frames))
 
 
 def benchmark_table(benchmark: MetricsBenchmark) -> str:
@@ -173,8 +160,7 @@ def metrics_by_sorting(scores: NDArray[np.float32], truth: NDArray[np.bool_]) ->
 
 
 def _run_process(way: str, frames: FrameSet) -> Measurement:
-    command = [sys.executable, "-m", "fishy_ros.evaluation.bench.metrics", way]
-    command += [f"--{name}={value}" for name, value in asdict(frames).items()]
+    command = [sys.executable, "-m", "fishy_ros.evaluation.bench.metrics", way, json.dumps(asdict(frames))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message; killed because memory ran out?"]
@@ -187,13 +173,9 @@ def _peak_mb() -> float:
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(description="Measure one way of computing metrics and print it as JSON.")
-    parser.add_argument("way", choices=WAYS)
-    for name, value in asdict(FrameSet()).items():
-        parser.add_argument(f"--{name}", type=int, default=value)
-    arguments = vars(parser.parse_args())
-    measure = measure_streaming if arguments.pop("way") == "streaming" else measure_sorting
-    print(json.dumps(asdict(measure(FrameSet(**arguments)))))
+    """Measure the way that the command line names, on the frames that it describes, and print the result as JSON."""
+    measure = {"streaming": measure_streaming, "sorting": measure_sorting}[sys.argv[1]]
+    print(json.dumps(asdict(measure(FrameSet(**json.loads(sys.argv[2]))))))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,15 +63,24 @@ def sample(methods: Mapping[str, Callable[[], Stages]], plan: Plan, progress: Ca
         for _ in range(plan.warm_up):
             run()
     names = list(methods)
-    turns: dict[str, list[list[dict[str, float]]]] = {name: [] for name in names}
-    for number in range(plan.rounds):
+    taken: dict[str, list[list[dict[str, float]]]] = {name: [] for name in names}
+    for name in turns(names, plan.rounds):
+        run = methods[name]
+        run()
+        taken[name].append([_timed(run) for _ in range(plan.frames)])
+        progress()
+    return {name: Samples(rounds) for name, rounds in taken.items()}
+
+
+def turns(names: Sequence[str], rounds: int) -> Iterator[str]:
+    """Yield every name in every round, beginning with another one each time.
+
+    >>> list(turns("abc", 2))
+    ['a', 'b', 'c', 'b', 'c', 'a']
+    """
+    for number in range(rounds):
         first = number % len(names)
-        for name in names[first:] + names[:first]:
-            run = methods[name]
-            run()
-            turns[name].append([_timed(run) for _ in range(plan.frames)])
-            progress()
-    return {name: Samples(rounds) for name, rounds in turns.items()}
+        yield from (*names[first:], *names[:first])
 
 
 class Samples:

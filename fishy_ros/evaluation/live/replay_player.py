@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -21,6 +20,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
+from fishy_ros.closing import Closing
 from fishy_ros.errors import ImageError, ReplayError, describe_error
 from fishy_ros.evaluation.live.replay_messages import classes_of, score_of, stages_of, stamp_of
 from fishy_ros.evaluation.replay.play import Listener
@@ -48,7 +48,7 @@ class NodeAddress:
     """DDS domain; None takes `ROS_DOMAIN_ID`."""
 
 
-class ReplayPlayer:
+class ReplayPlayer(Closing):
     """A connection to a detector node, a `NodeChannel` of `fishy_ros.evaluation.replay.play`.
 
     Everything that arrives is handed to the current listener on a thread of its own.
@@ -198,14 +198,6 @@ class ReplayPlayer:
         self._thread.join(5.0)
         self._executor.shutdown()
         self._node.destroy_node()
-
-    def __enter__(self) -> ReplayPlayer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _spin(self) -> None:
         while self._context.ok():

@@ -11,7 +11,7 @@ from pathlib import Path
 from fishy_ros.bags.topics import IMAGE_TYPE
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.live.replay_player import NodeAddress, ReplayPlayer
-from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
+from fishy_ros.evaluation.replay.detector_process import DetectorProcess, detector_command
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions
 from fishy_ros.node.compat import IS_HUMBLE
@@ -60,7 +60,7 @@ def replay_session(
         lossless = (("reliability", "reliable"),) if shared_memory_problem() else ()
         stack.enter_context(_environment(isolated_environment(domain)))
         transport = "raw" if message_type == IMAGE_TYPE else "compressed"
-        command = DetectorCommand(choice, options.image_topic, transport, (*lossless, *options.parameters))
+        command = detector_command(choice, options.image_topic, transport, (*lossless, *options.parameters))
         detector = stack.enter_context(DetectorProcess(command, {}, log_folder / LOG_FILE))
         player = stack.enter_context(ReplayPlayer(NodeAddress(image_topic=options.image_topic), message_type))
         try:

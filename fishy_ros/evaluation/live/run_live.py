@@ -19,7 +19,7 @@ from fishy_ros.evaluation.replay.play import Lockstep, NodeChannel, Progress
 from fishy_ros.evaluation.replay.published_classes import AfterClasses, PublishedClasses
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, StartStage
 from fishy_ros.evaluation.result import ReplayResult, describe_model
-from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
+from fishy_ros.evaluation.scoring.build_result import ComponentPass, build_result
 from fishy_ros.evaluation.scoring.streaming import StreamingScorer, StreamingScores
 from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
 from fishy_ros.metrics.component import Track
@@ -78,7 +78,7 @@ def run_live(
                 timing = time_live(source, session.player, timing_frames, folder, timing_progress, session.detector)
                 extra["timing"] = asdict(timing)
         mode = "attach" if options.attach is not None else "lockstep" if isinstance(pacing, Lockstep) else "live"
-        run = RunDescription(
+        run = ReplayResult(
             mode=mode,
             source=source.describe(),
             model=None if options.attach is not None else describe_model(choice.load()),

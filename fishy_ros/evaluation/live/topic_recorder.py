@@ -55,7 +55,8 @@ class TopicRecorder:
         self._folder = path.with_name(f".{path.name}.partial")
         self._types = typestore()
         self._lock = threading.Lock()
-        self._count = 0
+        self.count = 0
+        """Messages so far."""
         self._writer = Writer(self._folder, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._context = Context()
@@ -68,16 +69,11 @@ class TopicRecorder:
         self._thread = threading.Thread(target=self._spin, name="recorder", daemon=True)
         self._thread.start()
 
-    @property
-    def count(self) -> int:
-        """Messages so far."""
-        return self._count
-
     def close(self) -> None:
         """Wait for what is under way, stop, and put the bag in its place."""
         ends, before = time.monotonic() + DRAIN_S, -1
-        while self._count != before and time.monotonic() < ends:
-            before = self._count
+        while self.count != before and time.monotonic() < ends:
+            before = self.count
             time.sleep(QUIET_S)
         self._context.try_shutdown()
         self._thread.join(5.0)
@@ -125,7 +121,7 @@ class TopicRecorder:
         def write(message: bytes) -> None:
             with self._lock:
                 self._writer.write(connection, time.time_ns(), message)
-                self._count += 1
+                self.count += 1
 
         return write
 

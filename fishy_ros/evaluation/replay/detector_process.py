@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
 
 from fishy_ros.bags import IMAGE_TOPIC
+from fishy_ros.closing import Closing
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.package_path import with_package_path
 from fishy_ros.evaluation.replay.request import DetectorChoice
@@ -23,58 +22,50 @@ LOG_LINES_SHOWN = 15
 _STOP_SIGNALS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
 
 
-@dataclass(frozen=True)
-class DetectorCommand:
-    """What the detector node is started with."""
+def detector_command(
+    choice: DetectorChoice,
+    image_topic: str = IMAGE_TOPIC,
+    image_transport: str = "raw",
+    parameters: tuple[tuple[str, str], ...] = (),
+) -> list[str]:
+    """Build the command line of the detector node, which then waits for its lifecycle transitions.
 
-    choice: DetectorChoice
-    image_topic: str = IMAGE_TOPIC
-    """Where it listens for images; the compressed ones are expected under `<image_topic>/compressed`."""
-    image_transport: str = "raw"
-    """`raw` or `compressed`."""
-    parameters: tuple[tuple[str, str], ...] = ()
-    """More parameters of the node, name and value."""
-
-    def arguments(self) -> list[str]:
-        """Build the command line; the node waits for its lifecycle transitions."""
-        parameters = {
-            **{name: value for name, value in asdict(self.choice).items() if value != ""},
-            "image_transport": self.image_transport,
-            **dict(self.parameters),
-            "autostart": "false",
-        }
-        remappings = {
-            "image": self.image_topic,
-            "image/compressed": f"{self.image_topic}/compressed",
-            "camera_info": camera_info_topic(self.image_topic),
-        }
-        return [
-            *(sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args"),
-            *(word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")),
-            *(word for name, topic in remappings.items() for word in ("-r", f"{name}:={topic}")),
-        ]
-
-
-class NodeCommand(Protocol):
-    """Anything that can be started as a node."""
-
-    def arguments(self) -> list[str]:
-        """Build the command line."""
-        ...
+    Args:
+        choice: the detector.
+        image_topic: where it listens for images; compressed ones are expected under `<image_topic>/compressed`.
+        image_transport: `raw` or `compressed`.
+        parameters: more parameters of the node, name and value.
+    """
+    values = {
+        **{name: value for name, value in asdict(choice).items() if value != ""},
+        "image_transport": image_transport,
+        **dict(parameters),
+        "autostart": "false",
+    }
+    remappings = {
+        "image": image_topic,
+        "image/compressed": f"{image_topic}/compressed",
+        "camera_info": camera_info_topic(image_topic),
+    }
+    return [
+        *(sys.executable, "-u", "-m", "fishy_ros.node.process", "--ros-args"),
+        *(word for key, value in values.items() for word in ("-p", f"{key}:={value}")),
+        *(word for name, topic in remappings.items() for word in ("-r", f"{name}:={topic}")),
+    ]
 
 
-class DetectorProcess:
+class DetectorProcess(Closing):
     """A detector node that runs while the context is open.
 
     It has its own session, so that Ctrl-C reaches only the harness, which then stops it.
     """
 
-    def __init__(self, command: NodeCommand, environment: Mapping[str, str], log_path: Path) -> None:
-        """Start the node with `environment` on top of this process's own."""
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log_path: Path) -> None:
+        """Start the node by a command line, with `environment` on top of this process's own."""
         self.log_path = log_path
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                command.arguments(),
+                command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -111,7 +102,7 @@ class DetectorProcess:
             return False
         return True
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the node: politely first, then by force, which leaves its shared memory to be removed here."""
         for stop_signal, patience_s in _STOP_SIGNALS:
             if self._process.poll() is not None:
@@ -120,11 +111,3 @@ class DetectorProcess:
             self._process.send_signal(stop_signal)
             if self.wait(patience_s):
                 remove_abandoned(left_behind, min_age_s=0.0)
-
-    def __enter__(self) -> DetectorProcess:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.closing import Closing
 from fishy_ros.errors import ScoreError
 from fishy_ros.types import LabelMap, ScoreMap
 
@@ -21,9 +21,11 @@ class StoredHeatmap(NamedTuple):
     """Bytes from the beginning of the store."""
     height: int
     width: int
+    kind: type[np.generic] = np.float32
+    """`float32` of a score map, `uint8` of a class map."""
 
 
-class HeatmapStore:
+class HeatmapStore(Closing):
     """An unnamed file of score maps and class maps; it vanishes when closed, even when the process is killed.
 
     One thread appends; reading is meant for afterwards.
@@ -34,64 +36,37 @@ class HeatmapStore:
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (closed by close)
         self._end = 0
 
-    def append(self, score: ScoreMap) -> StoredHeatmap:
-        """Write one score map, float32 `[h, w]`.
+    def append(self, values: ScoreMap | LabelMap) -> StoredHeatmap:
+        """Write one map: scores, float32 `[h, w]`, or train ids, uint8 `[h, w]`.
 
         Raises:
             ScoreError: the disk is full or cannot be written.
         """
-        return self._write(np.ascontiguousarray(score, dtype=np.float32))
-
-    def append_classes(self, classes: LabelMap) -> StoredHeatmap:
-        """Write one map of train ids, uint8 `[h, w]`.
-
-        Raises:
-            ScoreError: the disk is full or cannot be written.
-        """
-        return self._write(np.ascontiguousarray(classes, dtype=np.uint8))
-
-    def _write(self, values: ScoreMap | LabelMap) -> StoredHeatmap:
+        kind = np.uint8 if values.dtype == np.uint8 else np.float32
         height, width = values.shape
-        slot = StoredHeatmap(self._end, height, width)
-        remaining = values.reshape(-1).view(np.uint8).data
+        slot = StoredHeatmap(self._end, height, width, kind)
+        remaining = np.ascontiguousarray(values, kind).reshape(-1).view(np.uint8).data
+        self._end += len(remaining)
         try:
-            self._file.seek(self._end)
+            self._file.seek(slot.offset)
             while remaining:
                 remaining = remaining[self._file.write(remaining) :]
         except OSError as error:
             raise ScoreError(f"cannot keep a map of {height}x{width} on disk: {error.strerror}") from error
-        self._end += values.nbytes
         return slot
 
-    def read(self, slot: StoredHeatmap) -> ScoreMap:
-        """Return a score map written earlier, float32 `[h, w]`, owned by the caller."""
-        score = np.empty((slot.height, slot.width), np.float32)
-        self._fill(score.reshape(-1).view(np.uint8), slot)
-        return score
-
-    def read_classes(self, slot: StoredHeatmap) -> LabelMap:
-        """Return a class map written earlier, uint8 `[h, w]`, owned by the caller."""
-        classes = np.empty((slot.height, slot.width), np.uint8)
-        self._fill(classes.reshape(-1), slot)
-        return classes
-
-    def _fill(self, target: NDArray[np.uint8], slot: StoredHeatmap) -> None:
+    def read(self, slot: StoredHeatmap) -> NDArray[Any]:
+        """Return a map written earlier, `[h, w]`, owned by the caller."""
+        values = np.empty((slot.height, slot.width), slot.kind)
         self._file.seek(slot.offset)
-        remaining = target.data
+        remaining = values.reshape(-1).view(np.uint8).data
         while remaining:
             count = self._file.readinto(remaining)
             if not count:
                 raise ScoreError(f"the map at byte {slot.offset} of the store is incomplete")
             remaining = remaining[count:]
+        return values
 
     def close(self) -> None:
         """Close and thereby delete the file."""
         self._file.close()
-
-    def __enter__(self) -> HeatmapStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

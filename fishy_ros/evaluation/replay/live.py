@@ -14,7 +14,7 @@ from fishy_ros.evaluation.replay.match import Playback, Recorder
 from fishy_ros.evaluation.replay.play import Lockstep, NodeChannel, Pacing, Progress, play, warm_up
 from fishy_ros.evaluation.replay.timing import Timing, summarize_times
 from fishy_ros.evaluation.sources.prefetch import Prefetch
-from fishy_ros.evaluation.sources.source import FrameSource, PlayFrame, readable_frames, repeat
+from fishy_ros.evaluation.sources.source import FrameSource, readable_frames, repeat
 
 READ_AHEAD = 8
 """Frames that are decoded ahead of the one being played."""
@@ -38,7 +38,7 @@ def replay_live(
     """
     warm_up_recorder, recorder = Recorder(store), Recorder(store)
     with watched(detector, warm_up_recorder, recorder):
-        warm_up(first_frame(source), channel, warm_up_recorder)
+        warm_up(next(readable_frames(source)), channel, warm_up_recorder)
         notes = play(Prefetch(source.play_frames(), READ_AHEAD), channel, recorder, pacing, progress)
     return recorder.playback(notes)
 
@@ -66,15 +66,6 @@ def time_live(
         playback = recorder.playback()
     times = (frame.stages_ms["total"] for frame in playback.frames if "total" in frame.stages_ms)
     return summarize_times(times, "image received by the node to heatmap published")
-
-
-def first_frame(source: FrameSource) -> PlayFrame:
-    """Return the first frame of a source whose image can be decoded.
-
-    Raises:
-        ReplayError: there is none.
-    """
-    return next(readable_frames(source))
 
 
 @contextmanager

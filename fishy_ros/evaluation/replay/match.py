@@ -82,7 +82,8 @@ class Recorder:
         self._duplicates: list[str] = []
         self._unexpected = 0
         self._unreadable: Counter[str] = Counter()
-        self._arrived = 0
+        self.arrived = 0
+        """Number of played frames whose heatmap has arrived so far."""
         self._newest = -1
         self._last_arrival_ns = 0
         self._error: Exception | None = None
@@ -94,15 +95,10 @@ class Recorder:
         return len(self._entries)
 
     @property
-    def arrived(self) -> int:
-        """Number of played frames whose heatmap has arrived so far."""
-        return self._arrived
-
-    @property
     def overtaken(self) -> int:
         """Number of frames that are dropped for certain: a later one has its heatmap, they have none."""
         with self._changed:
-            return self._newest + 1 - self._arrived
+            return self._newest + 1 - self.arrived
 
     @property
     def longest_s(self) -> float:
@@ -132,7 +128,7 @@ class Recorder:
             except ScoreError as error:
                 self._error = error
             entry.stages_ms[ROUND_TRIP] = (now - entry.sent_ns) / 1e6
-            self._arrived += 1
+            self.arrived += 1
             self._newest = max(self._newest, entry.place)
             self._last_arrival_ns = now
             self._changed.notify_all()
@@ -165,8 +161,8 @@ class Recorder:
     def wait_for_all(self, quiet_s: float) -> None:
         """Wait until every heatmap and latency is here, or no further heatmap came for `quiet_s`."""
         while True:
-            before = self._arrived
-            if self._wait(self._is_complete, quiet_s) or self._arrived == before:
+            before = self.arrived
+            if self._wait(self._is_complete, quiet_s) or self.arrived == before:
                 return
 
     def pause(self, seconds: float) -> None:

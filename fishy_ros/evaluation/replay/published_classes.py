@@ -31,7 +31,7 @@ class PublishedClasses:
             if stamp_ns in self._slots or self._error is not None:
                 return
             try:
-                self._slots[stamp_ns] = self._store.append_classes(classes)
+                self._slots[stamp_ns] = self._store.append(classes)
             except ScoreError as error:
                 self._error = error
             self._changed.notify_all()
@@ -53,7 +53,7 @@ class PublishedClasses:
     def find(self, stamp_ns: int) -> LabelMap | None:
         """Return the class map of a stamp, uint8 `[h, w]`; None where none came."""
         slot = self._slots.get(stamp_ns)
-        return None if slot is None else self._store.read_classes(slot)
+        return None if slot is None else self._store.read(slot)
 
 
 class AfterClasses:

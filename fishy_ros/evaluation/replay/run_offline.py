@@ -1,19 +1,23 @@
-"""A whole offline replay: detector, frames, scores, result."""
+"""Replay in this process: no bus, no pacing, the same detector."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 
+from fishy_ros.detector import AnomalyDetector
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore, StoredHeatmap
-from fishy_ros.evaluation.replay.offline import replay_offline
 from fishy_ros.evaluation.replay.request import DetectorChoice, StartStage
 from fishy_ros.evaluation.replay.timing import time_detector
 from fishy_ros.evaluation.result import ReplayResult, describe_model
-from fishy_ros.evaluation.scoring.build_result import ComponentPass, RunDescription, build_result
-from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame
+from fishy_ros.evaluation.scoring.build_result import ComponentPass, build_result
+from fishy_ros.evaluation.sources.prefetch import Prefetch
+from fishy_ros.evaluation.sources.source import FrameSource, UnreadableFrame, nothing_to_play
 from fishy_ros.metrics.component import Track
+
+READ_AHEAD = 2
 
 
 def run_offline(
@@ -37,7 +41,7 @@ def run_offline(
         if timing_frames:
             start_stage(f"timing {timing_frames} frames", timing_frames)
             extra["timing"] = asdict(time_detector(detector, source, timing_frames))
-        run = RunDescription(
+        run = ReplayResult(
             mode="offline",
             source=source.describe(),
             model=describe_model(detector.package),
@@ -56,6 +60,33 @@ def run_offline(
             kept: list[StoredHeatmap | None] = []
             again = ComponentPass(track, lambda: _read_again(source, kept, store))
             return build_result(run, _keep(detected_frames, kept, store), progress, on_detected, again)
+
+
+def replay_offline(
+    source: FrameSource, detector: AnomalyDetector, start: int = 0, stop: int | None = None
+) -> Iterator[DetectedFrame]:
+    """Run `detector` on frames `start` to `stop` (exclusive) of `source` and yield its heatmaps.
+
+    The engine is warmed up on the first frame that can be read. Latencies are those of `detect`, by stage and in
+    `total`.
+
+    Raises:
+        ReplayError: there are no frames.
+    """
+    if not len(source):
+        raise nothing_to_play(source)
+    is_warm = False
+    for sample in Prefetch(source.samples(start, stop), READ_AHEAD):
+        if isinstance(sample, UnreadableFrame):
+            yield DetectedFrame(sample, None)
+            continue
+        if not is_warm:
+            detector.detect(sample.image)
+            is_warm = True
+        started = time.perf_counter()
+        detection = detector.detect(sample.image)
+        total_ms = (time.perf_counter() - started) * 1e3
+        yield DetectedFrame(sample, detection.score, {**detection.timings_ms, "total": total_ms}, detection.labels)
 
 
 def _keep(

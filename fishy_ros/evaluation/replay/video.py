@@ -7,12 +7,12 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
 from PIL import Image
 
+from fishy_ros.closing import Closing
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.sources.source import UnreadableFrame
@@ -23,7 +23,7 @@ MAX_WIDTH = 1024
 """Wider images are shrunk to this width, in px."""
 
 
-class OverlayVideo:
+class OverlayVideo(Closing):
     """Draws the heatmap of every frame over its image; frames without a heatmap are shown as they are.
 
     OpenCV writes to a temporary file, which is moved in the end: a name that is not UTF-8 ends its process.
@@ -74,14 +74,6 @@ class OverlayVideo:
                     self.path.write_bytes(_encode_webp(self._pictures, self._rate_hz))
             except OSError as error:
                 raise ReplayError(f"{self.path}: the video cannot be written: {error.strerror or error}") from error
-
-    def __enter__(self) -> OverlayVideo:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _open(self, picture: ImageArray) -> None:
         self._size = (picture.shape[1], picture.shape[0])

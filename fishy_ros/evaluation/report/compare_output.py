@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.report import plots
-from fishy_ros.evaluation.report.compare import Comparison, LoadedReport, MetricComparison
+from fishy_ros.evaluation.report.compare import Comparison, MetricComparison
 from fishy_ros.evaluation.report.table import percent
 from fishy_ros.evaluation.scoring.bootstrap import Interval
 from fishy_ros.files import replacing, write_json
 
 _DRIVE_FIGURES = (
-    ("streaming AP", "streaming.ap", 100.0, " %"),
-    ("streaming FPR95", "streaming.fpr95", 100.0, " %"),
-    ("age of heatmaps", "streaming.mean_age_ms", 1.0, " ms"),
-    ("instance AP", "regions.instances.ap", 100.0, " %"),
-    ("instance AP50", "regions.instances.ap50", 100.0, " %"),
-    ("F1*", "metrics.component.f1", 100.0, " %"),
-    ("sIoU", "metrics.component.siou", 100.0, " %"),
-    ("PPV", "metrics.component.ppv", 100.0, " %"),
-    ("objects found", "regions.in_force.after.object_recall", 100.0, " %"),
-    ("false alarms per min", "regions.in_force.after.false_alarms_per_min", 1.0, ""),
-    ("confirmed at", "regions.confirmed_distance_m", 1.0, " m"),
-    ("change of the score", "consistency.mean_change", 1.0, ""),
+    ("streaming AP", "streaming.ap", 100.0, ".2f", " %"),
+    ("streaming FPR95", "streaming.fpr95", 100.0, ".2f", " %"),
+    ("age of heatmaps", "streaming.mean_age_ms", 1.0, ".2f", " ms"),
+    ("instance AP", "regions.instances.ap", 100.0, ".2f", " %"),
+    ("instance AP50", "regions.instances.ap50", 100.0, ".2f", " %"),
+    ("F1*", "metrics.component.f1", 100.0, ".2f", " %"),
+    ("sIoU", "metrics.component.siou", 100.0, ".2f", " %"),
+    ("PPV", "metrics.component.ppv", 100.0, ".2f", " %"),
+    ("objects found", "regions.in_force.after.object_recall", 100.0, ".2f", " %"),
+    ("false alarms per min", "regions.in_force.after.false_alarms_per_min", 1.0, ".2f", ""),
+    ("confirmed at", "regions.confirmed_distance_m", 1.0, ".2f", " m"),
+    ("change of the score", "consistency.mean_change", 1.0, ".2f", ""),
 )
-"""Name, place in the report, factor and unit of what is compared without intervals."""
-
-_LATENCIES = (("total", "p50"), ("total", "p95"), ("inference", "p50"), ("age", "p95"))
+"""Name, place in the report, factor, format and unit of what is compared without intervals."""
+_LATENCIES = tuple(
+    (f"{stage} {quantile} ms", f"latency_ms.{stage}.{quantile}", 1.0, ".1f", "")
+    for stage, quantile in (("total", "p50"), ("total", "p95"), ("inference", "p50"), ("age", "p95"))
+)
 
 
 def comparison_table(comparison: Comparison) -> str:
     """Lay a comparison out as text, what limits it last."""
     rows = [("", f"A: {comparison.a.label}", f"B: {comparison.b.label}", "B - A", "B larger")]
     rows += [_metric_row(metric) for metric in comparison.metrics]
-    rows += _region_rows(comparison.a, comparison.b)
-    rows += _frame_rows(comparison) + _latency_rows(comparison.a, comparison.b)
+    rows += _figure_rows(comparison, _DRIVE_FIGURES) + _frame_rows(comparison) + _figure_rows(comparison, _LATENCIES)
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     if comparison.paired_frames:
@@ -100,15 +101,17 @@ def _with_interval(value: float | None, interval: Interval | None) -> str:
     return text if interval is None else f"{text} [{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
 
 
-def _region_rows(a: LoadedReport, b: LoadedReport) -> list[tuple[str, str, str, str, str]]:
-    """Compare what is true of regions and in real time: a slow, accurate model may lose to a fast one."""
+def _figure_rows(
+    comparison: Comparison, figures: Sequence[tuple[str, str, float, str, str]]
+) -> list[tuple[str, str, str, str, str]]:
+    """Compare what both reports have; of regions and in real time a slow, accurate model may lose to a fast one."""
     rows = []
-    for name, path, scale, unit in _DRIVE_FIGURES:
-        values = [_look_up(loaded.report, path) for loaded in (a, b)]
+    for name, path, scale, form, unit in figures:
+        values = [_look_up(loaded.report, path) for loaded in (comparison.a, comparison.b)]
         if None in values:
             continue
         first, second = (scale * float(value) for value in values if value is not None)
-        rows.append((name, f"{first:.2f}{unit}", f"{second:.2f}{unit}", f"{second - first:+.2f}", ""))
+        rows.append((name, f"{first:{form}}{unit}", f"{second:{form}}{unit}", f"{second - first:+{form}}", ""))
     return rows
 
 
@@ -123,14 +126,3 @@ def _look_up(report: Mapping[str, object], path: str) -> float | None:
 def _frame_rows(comparison: Comparison) -> list[tuple[str, str, str, str, str]]:
     counts = (comparison.a.report["frames"], comparison.b.report["frames"])
     return [(f"frames {name}", str(counts[0][name]), str(counts[1][name]), "", "") for name in ("played", "dropped")]
-
-
-def _latency_rows(a: LoadedReport, b: LoadedReport) -> list[tuple[str, str, str, str, str]]:
-    rows = []
-    for stage, quantile in _LATENCIES:
-        values = [loaded.report["latency_ms"].get(stage, {}).get(quantile) for loaded in (a, b)]
-        if None not in values:
-            rows.append(
-                (f"{stage} {quantile} ms", f"{values[0]:.1f}", f"{values[1]:.1f}", f"{values[1] - values[0]:+.1f}", "")
-            )
-    return rows

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from fishy_ros.errors import ReplayError
-from fishy_ros.evaluation.environment import describe_environment
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.play import Progress
-from fishy_ros.evaluation.result import (
-    FrameCounts,
-    FrameLatency,
-    ModelDescription,
-    ReplayResult,
-    SourceDescription,
-)
+from fishy_ros.evaluation.result import FrameCounts, FrameLatency, ReplayResult
 from fishy_ros.evaluation.scoring.evaluate import score_components, score_frames
 from fishy_ros.evaluation.scoring.score import ScoredFrame
 from fishy_ros.evaluation.scoring.summary import ScoreSummary
 from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.metrics.component import Track
-from fishy_ros.runtimes.base import RuntimeInfo
 
 _NAMED = 10
 """So many missing frames are named one by one."""
-
-
-@dataclass(frozen=True)
-class RunDescription:
-    """What is known of a replay beside its frames."""
-
-    mode: str
-    """`live`, `lockstep`, `offline` or `attach`."""
-    source: SourceDescription
-    model: ModelDescription | None = None
-    runtime: RuntimeInfo | None = None
-    warnings: tuple[str, ...] = ()
-    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,13 +29,13 @@ class ComponentPass:
 
 
 def build_result(
-    run: RunDescription,
+    run: ReplayResult,
     detected_frames: Iterable[DetectedFrame],
     progress: Progress,
     on_detected: Callable[[DetectedFrame], object] = lambda detected: None,
     components: ComponentPass | None = None,
 ) -> ReplayResult:
-    """Score every frame that has a heatmap and ground truth.
+    """Score every frame that has a heatmap and ground truth, and add what was found to what is known of the run.
 
     `on_detected` sees every frame in order of play; `progress` is told how many have been taken. `components` asks
     for the component metrics, which need the frames once more.
@@ -91,13 +70,13 @@ def build_result(
 
 
 def assemble_result(
-    run: RunDescription,
+    run: ReplayResult,
     summary: ScoreSummary,
     latencies: Sequence[FrameLatency],
     missing: Sequence[str],
     unreadable: Sequence[UnreadableFrame] = (),
 ) -> ReplayResult:
-    """Put a result together from its parts; `latencies` has an entry for every frame played.
+    """Add what was found to what is known of a run; `latencies` has an entry for every frame played.
 
     `missing` names the frames without a heatmap, those that are `unreadable` among them.
 
@@ -108,17 +87,12 @@ def assemble_result(
     if unreadable and len(unreadable) == played:
         first = unreadable[0]
         raise ReplayError(f"none of the {played} frames can be read; the first is {first.id}: {first.reason}")
-    return ReplayResult(
-        mode=run.mode,
-        source=run.source,
+    return replace(
+        run,
         frames=FrameCounts(played, played - len(missing), len(missing)),
-        environment=describe_environment(),
         score=summary,
         latencies=tuple(latency for latency in latencies if latency.stages_ms),
-        model=run.model,
-        runtime=run.runtime,
         warnings=(*run.warnings, *_describe_unreadable(unreadable), *_describe_missing(missing)),
-        extra=run.extra,
     )
 
 

@@ -67,19 +67,6 @@ class Scorer:
         self._unlabelled: set[str] = set()
         self._warnings: list[str] = []
 
-    def update(
-        self, frame_id: str, score: ScoreMap, labels: LabelMap | None, image: ImageArray | None = None
-    ) -> FrameScore | None:
-        """Add one frame; see `ScoredFrame`.
-
-        Returns:
-            The metrics of this frame by itself, or None if it has no labels or came before.
-
-        Raises:
-            ScoreError: an evaluated score is NaN, or an array is of the wrong type or dimension; names the frame.
-        """
-        return self.add(prepare_frame(ScoredFrame(frame_id, score, labels, image)))
-
     def add(self, frame: PreparedFrame) -> FrameScore | None:
         """Add a frame that `prepare_frame` has prepared; a frame that came before is left out with a warning."""
         if frame.id in self._frames or frame.id in self._unlabelled:

@@ -17,7 +17,7 @@ from fishy_ros.evaluation.replay.play import Progress
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, StartStage
 from fishy_ros.evaluation.soak.soak_audit import SoakAudit
 from fishy_ros.evaluation.soak.soak_driver import SoakDriver
-from fishy_ros.evaluation.soak.soak_faults import ACTIONS
+from fishy_ros.evaluation.soak.soak_faults import inflict
 from fishy_ros.evaluation.soak.soak_plan import PlannedFault, plan_faults
 from fishy_ros.evaluation.soak.soak_result import FaultOutcome, SoakResult
 from fishy_ros.evaluation.sources.dataset_source import FRAME_ID
@@ -94,7 +94,7 @@ def run_soak(request: SoakRequest, folder: Path, start_stage: StartStage) -> Soa
         recovery_limit_s=request.recovery_limit_s,
         sent=audit.sent,
         published=audit.published,
-        wrong=audit.wrong,
+        wrong=tuple(audit.wrong),
         ended=ended,
         faults=tuple(outcomes),
         samples=tuple(driver.samples),
@@ -114,7 +114,7 @@ def _run(
     for fault in plan:
         _play_to(fault.at_s, driver, progress)
         started_s = driver.now_s
-        ACTIONS[fault.kind](driver, fault.seconds, others, rng)
+        inflict(fault, driver, others, rng)
         recover_s = driver.recover()
         outcomes.append(FaultOutcome(PlannedFault(fault.kind, started_s, fault.seconds), recover_s))
     _play_to(request.seconds, driver, progress)

@@ -22,32 +22,20 @@ class SoakAudit:
         self._expected = expected
         self._changed = threading.Condition()
         self._due: dict[int, tuple[int, float]] = {}
-        self._sent = 0
-        self._published = 0
+        self.sent = 0
+        """Good frames that were sent."""
+        self.published = 0
+        """Good frames whose heatmap came back."""
+        self.wrong: list[str] = []
+        """What was wrong with heatmaps that came."""
         self._last_ns = 0
         self._last_sent_s = 0.0
-        self._wrong: list[str] = []
         self._round_trips_ms: list[float] = []
-
-    @property
-    def sent(self) -> int:
-        """Good frames that were sent."""
-        return self._sent
-
-    @property
-    def published(self) -> int:
-        """Good frames whose heatmap came back."""
-        return self._published
-
-    @property
-    def wrong(self) -> tuple[str, ...]:
-        """What was wrong with heatmaps that came."""
-        return tuple(self._wrong)
 
     def note_sent(self, stamp_ns: int, picture: int) -> None:
         """Remember that a good frame with this stamp, showing `picture`, is about to be sent."""
         with self._changed:
-            self._sent += 1
+            self.sent += 1
             self._due[stamp_ns] = (picture, time.monotonic())
 
     def note_heatmap(self, stamp_ns: int, score: ScoreMap) -> None:
@@ -56,16 +44,16 @@ class SoakAudit:
         with self._changed:
             due = self._due.pop(stamp_ns, None)
             if due is None:
-                self._wrong.append(f"heatmap {stamp_ns}: no good frame with this stamp was waiting for one")
+                self.wrong.append(f"heatmap {stamp_ns}: no good frame with this stamp was waiting for one")
                 return
             picture, sent_s = due
             if stamp_ns <= self._last_ns:
-                self._wrong.append(f"heatmap {stamp_ns}: older than {self._last_ns}, which came before")
+                self.wrong.append(f"heatmap {stamp_ns}: older than {self._last_ns}, which came before")
             expected = self._expected[picture]
             if score.shape != expected.shape or float(np.abs(score - expected).max()) > TOLERANCE:
-                self._wrong.append(f"heatmap {stamp_ns}: it is not the heatmap of its frame")
+                self.wrong.append(f"heatmap {stamp_ns}: it is not the heatmap of its frame")
             self._last_ns = stamp_ns
-            self._published += 1
+            self.published += 1
             self._last_sent_s = sent_s
             self._round_trips_ms.append((now - sent_s) * 1e3)
             for stale in [stamp for stamp in self._due if stamp < stamp_ns]:
@@ -78,7 +66,7 @@ class SoakAudit:
     def note_unreadable(self, reason: str) -> None:
         """Hold a message that cannot be read against the node."""
         with self._changed:
-            self._wrong.append(reason)
+            self.wrong.append(reason)
 
     def has_heatmap_since(self, since_s: float) -> bool:
         """Whether a heatmap has come of a frame that was sent after `since_s`, monotonic time in s."""

@@ -33,31 +33,18 @@ class BagSource:
             BagError: there is no bag, it is damaged, or the choice of the camera is not clear.
         """
         self._path = path
+        self.name = path.name
         with BagReader(path, image_topic) as reader:
             self._count = len(reader)
             self._topic = reader.image_topic
-            self._warnings = reader.warnings
+            self.warnings = reader.warnings
+            self.message_type = self._topic.type
             first = next(iter(reader), None)
         if first is not None and first.is_depth:
-            self._warnings += (
+            self.warnings += (
                 f"{path}: {self._topic.name} is recorded as depth cameras publish distances (REP 118), "
                 "expected the images of a color or grey camera",
             )
-
-    @property
-    def name(self) -> str:
-        """The name of the bag."""
-        return self._path.name
-
-    @property
-    def message_type(self) -> str:
-        """The type of the camera's messages."""
-        return self._topic.type
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader of the bag has to know."""
-        return self._warnings
 
     def __len__(self) -> int:
         return self._count

@@ -25,29 +25,20 @@ class DatasetSource:
     has_own_rate = False
 
     def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-
-    @property
-    def name(self) -> str:
-        """The name of the dataset."""
-        return self._dataset.name
+        self.dataset = dataset
+        self.name = dataset.name
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader of the numbers has to know: frames without labels among others with."""
-        frames = self._dataset.frames if isinstance(self._dataset, FileDataset) else ()
+        frames = self.dataset.frames if isinstance(self.dataset, FileDataset) else ()
         bare = [frame.id for frame in frames if frame.labels is None]
         if not 0 < len(bare) < len(frames):
             return ()
         return (f"{len(bare)} of {len(frames)} frames have no labels and are not scored; the first is {bare[0]}",)
 
-    @property
-    def dataset(self) -> Dataset:
-        """The dataset itself."""
-        return self._dataset
-
     def __len__(self) -> int:
-        return len(self._dataset)
+        return len(self.dataset)
 
     def play_frames(self) -> Iterator[PlayFrame]:
         """Yield every frame as it goes onto the bus; one whose files cannot be read is left out."""
@@ -65,14 +56,14 @@ class DatasetSource:
 
     def _sample(self, index: int) -> Sample | UnreadableFrame:
         try:
-            return self._dataset[index]
+            return self.dataset[index]
         except UnreadableFileError as error:
-            name = self._dataset.frames[index].id if isinstance(self._dataset, FileDataset) else f"{index:06d}"
+            name = self.dataset.frames[index].id if isinstance(self.dataset, FileDataset) else f"{index:06d}"
             return UnreadableFrame(name, str(error))
 
     def _hash(self) -> str:
-        if isinstance(self._dataset, FileDataset):
-            frames = self._dataset.frames
+        if isinstance(self.dataset, FileDataset):
+            frames = self.dataset.frames
             return hash_files(path for frame in frames for path in (frame.image, frame.labels) if path is not None)
         digest = hashlib.sha256()
         for sample in self.samples():

@@ -11,7 +11,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -37,8 +37,8 @@ class _Outcome(NamedTuple):
     trace: str = ""
 
 
-class FilePool(Executor):
-    """`ProcessPoolExecutor` whose results travel through files of `folder`.
+class FilePool(ProcessPoolExecutor):
+    """A pool of fresh processes whose results travel through files of `folder`.
 
     All workers of a `ProcessPoolExecutor` write into one pipe. One that is killed in the middle of a large result
     leaves a message in it that never ends; the others keep the pipe open, and the reader waits for ever. Here only
@@ -47,9 +47,9 @@ class FilePool(Executor):
 
     def __init__(self, workers: int, folder: Path) -> None:
         """Prepare `workers` fresh processes; `folder` exists, and is the caller's to delete afterwards."""
+        super().__init__(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker)
         self._folder = folder
         self._names = itertools.count()
-        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run `fn` in a worker; the result and what it raises must be picklable.
@@ -59,13 +59,9 @@ class FilePool(Executor):
         """
         path = self._folder / f"{next(self._names)}.pickle"
         result: Future[T] = Future()
-        left = self._pool.submit(_leave_outcome, path, fn, args, kwargs)
+        left = super().submit(_leave_outcome, path, fn, args, kwargs)
         left.add_done_callback(lambda left: _pass_on(left, path, result))
         return result
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the workers, see `Executor.shutdown`."""
-        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
 def _begin_worker() -> None:

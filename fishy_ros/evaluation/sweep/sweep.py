@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from fishy_ros.errors import FishyError, ReplayError, ScoreError
 from fishy_ros.evaluation.replay.play import Progress
 from fishy_ros.evaluation.report.report import JSON_FILE, write_report
 from fishy_ros.evaluation.report.report_json import load_report
-from fishy_ros.evaluation.result import FrameLatency, describe_model
-from fishy_ros.evaluation.scoring.build_result import RunDescription, assemble_result
+from fishy_ros.evaluation.result import FrameLatency, ReplayResult, describe_model
+from fishy_ros.evaluation.scoring.build_result import assemble_result
 from fishy_ros.evaluation.scoring.score import Scorer
 from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.evaluation.sweep.executors import RETRIES
@@ -50,7 +50,6 @@ class _Running:
     runtime: RuntimeInfo | None = None
     waiting: dict[int, ChunkResult] = field(default_factory=dict)
     merged: int = 0
-    error: str = ""
 
     def take(self, chunk: SweepChunk, result: ChunkResult) -> None:
         self.waiting[chunk.start] = result
@@ -78,6 +77,8 @@ class Sweep:
         """
         self._out = out
         self._kept: list[SweepJob] = []
+        self._finished: list[SweepJob] = []
+        self._failed: dict[SweepJob, str] = {}
         self._running: dict[str, _Running] = {}
         for job in jobs:
             fingerprint = _fingerprint(job)
@@ -101,20 +102,50 @@ class Sweep:
             ReplayError: the workers broke down again and again.
             ScoreError: a report cannot be written.
         """
-        collector = _Collector(self._running, self._finish, progress)
+        done = 0
         pending = [chunk for running in self._running.values() for chunk in running.chunks]
         for _ in range(RETRIES + 1):
+            lost = []
             with open_executor() as executor:
-                lost = [chunk for chunk, future in _submit(executor, pending) if not collector.take(chunk, future)]
+                for chunk, future in _submit(executor, pending):
+                    try:
+                        self._take(chunk, future)
+                    except BrokenExecutor:
+                        lost.append(chunk)
+                    else:
+                        done += chunk.stop - chunk.start
+                        progress(done)
             if not lost:
-                return SweepOutcome(tuple(collector.finished), tuple(self._kept), tuple(collector.failed))
+                return SweepOutcome(tuple(self._finished), tuple(self._kept), tuple(self._failed.items()))
             pending = lost
         raise ReplayError(f"the workers died {RETRIES + 1} times, {len(pending)} chunks are left; run it again")
+
+    def _take(self, chunk: SweepChunk, future: Future[ChunkResult]) -> None:
+        """Merge a chunk, and finish its job with the last one.
+
+        Raises:
+            BrokenExecutor: its worker died, and it has to run again.
+        """
+        running = self._running[chunk.job.name]
+        try:
+            result = future.result()
+        except FishyError as error:
+            self._failed.setdefault(chunk.job, str(error))
+            return
+        running.take(chunk, result)
+        if not running.is_complete:
+            return
+        try:
+            self._finish(running)
+        except ReplayError as error:  # none of its frames can be read
+            self._failed[chunk.job] = str(error)
+        else:
+            self._finished.append(chunk.job)
 
     def _finish(self, running: _Running) -> None:
         job = running.job
         source = job.source.open()
-        run = RunDescription(
+        run = ReplayResult(
             mode="offline",
             source=source.describe(),
             model=describe_model(job.detector.load()),
@@ -125,43 +156,6 @@ class Sweep:
         missing = [frame.id for frame in running.unreadable]
         result = assemble_result(run, running.scorer.compute(), running.latencies, missing, running.unreadable)
         write_report(result, self._out / job.name)
-
-
-class _Collector:
-    """Takes chunks as they come back, and finishes jobs."""
-
-    def __init__(self, running: Mapping[str, _Running], finish: Callable[[_Running], None], progress: Progress) -> None:
-        self.finished: list[SweepJob] = []
-        self.failed: list[tuple[SweepJob, str]] = []
-        self._running = running
-        self._finish = finish
-        self._progress = progress
-        self._frames = 0
-
-    def take(self, chunk: SweepChunk, future: Future[ChunkResult]) -> bool:
-        """Take a chunk; False if its worker died and it has to run again."""
-        running = self._running[chunk.job.name]
-        try:
-            running.take(chunk, future.result())
-        except BrokenExecutor:
-            return False
-        except FishyError as error:
-            if not running.error:
-                running.error = str(error)
-                self.failed.append((chunk.job, running.error))
-        self._frames += chunk.stop - chunk.start
-        self._progress(self._frames)
-        if running.is_complete and not running.error:
-            self._end(chunk.job, running)
-        return True
-
-    def _end(self, job: SweepJob, running: _Running) -> None:
-        try:
-            self._finish(running)
-        except ReplayError as error:  # none of its frames can be read
-            self.failed.append((job, str(error)))
-        else:
-            self.finished.append(job)
 
 
 def _submit(executor: Executor, chunks: Iterable[SweepChunk]) -> Iterator[tuple[SweepChunk, Future[ChunkResult]]]:

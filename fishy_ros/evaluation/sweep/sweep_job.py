@@ -1,14 +1,16 @@
-"""One job of a sweep, a model on an input, and the chunks that it is split into."""
+"""The jobs of a sweep, each a model on an input, and the chunks that they are split into."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.evaluation.replay.offline import replay_offline
+from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.replay.request import DetectorChoice
+from fishy_ros.evaluation.replay.run_offline import replay_offline
 from fishy_ros.evaluation.result import FrameLatency
 from fishy_ros.evaluation.scoring.score import Scorer, prepare_frame
 from fishy_ros.evaluation.sources.open_source import SourceChoice
@@ -58,6 +60,33 @@ class ChunkResult:
     latencies: tuple[FrameLatency, ...]
     unreadable: tuple[UnreadableFrame, ...]
     runtime: RuntimeInfo
+
+
+def plan_jobs(
+    bags: Sequence[Path], datasets: Sequence[str], models: Sequence[str], choice: DetectorChoice
+) -> tuple[SweepJob, ...]:
+    """Combine every input with every model; datasets are `NAME=ROOT`, or `NAME` where there is no root.
+
+    `choice` says how the models are run.
+
+    Raises:
+        ConfigError: there is no input, or two inputs or two models have the same name.
+    """
+    inputs = [(bag.stem, SourceChoice(bag=bag)) for bag in bags]
+    for dataset in datasets:
+        name, equals, root = dataset.partition("=")
+        inputs.append((name, SourceChoice(dataset=name, root=Path(root) if equals else None)))
+    if not inputs:
+        raise ConfigError("a sweep needs at least one --bag or --dataset")
+    jobs = tuple(
+        SweepJob(f"{input_name}/{Path(model).name}", source, replace(choice, model=model))
+        for input_name, source in inputs
+        for model in models
+    )
+    names = [job.name for job in jobs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"two jobs of the sweep would write {', '.join(twice)}; expected different names")
+    return jobs
 
 
 def score_chunk(chunk: SweepChunk) -> ChunkResult:

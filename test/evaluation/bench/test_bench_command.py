@@ -10,7 +10,7 @@ import typer
 from support.tiny_model import build_tiny_package
 from typer.testing import CliRunner
 
-from fishy_ros.commands import bench
+from fishy_ros.commands.cli import build_app
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.bench.methods import Method
@@ -20,9 +20,7 @@ from fishy_ros.model_package import ModelPackage
 
 @pytest.fixture(scope="module")
 def app() -> typer.Typer:
-    app = typer.Typer()
-    bench.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     return app
 
 

@@ -31,4 +31,3 @@ def test_both_ways_agree_and_the_table_says_so():
     assert benchmark.streaming.seconds > 0
     assert benchmark.sorting.peak_mb > 20
     assert "times faster" in benchmark_table(benchmark)
-    assert benchmark.to_json()["speedup"] == benchmark.speedup

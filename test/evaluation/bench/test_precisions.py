@@ -7,13 +7,12 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-import typer
 from onnx import numpy_helper
 from sklearn.metrics import average_precision_score, jaccard_score
 from support.tiny_model import build_tiny_package
 from typer.testing import CliRunner
 
-from fishy_ros.commands import bench
+from fishy_ros.commands.cli import build_app
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import DatasetError
 from fishy_ros.imaging import resize_score
@@ -52,9 +51,7 @@ def frames(tmp_path: Path, package: ModelPackage) -> Path:
 
 
 def call(package: ModelPackage, frames: Path, *arguments: str) -> str:
-    app = typer.Typer()
-    bench.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     where = ["--root", str(frames / "anomalies"), "--dataset", "folder"]
     words = ["bench", "precisions", "--model", str(package.folder), "--runtime", "onnxruntime", *where, *arguments]
     result = CliRunner().invoke(app, words, catch_exceptions=False)

@@ -6,12 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from fishy_ros.commands import bench
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.bench.regions import WAYS
 from fishy_ros.model_package import ModelPackage
@@ -20,9 +19,7 @@ pytestmark = pytest.mark.live
 
 
 def run(package: ModelPackage, pictures: Path, out: Path) -> None:
-    app = typer.Typer()
-    bench.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     words = ["bench", "regions", "--model", str(package.folder), "--runtime", "onnxruntime", "--size", "64x128"]
     words += ["--pictures", str(pictures), "--rounds", "2", "--frames", "3", "--warm-up", "1", "--out", str(out)]
     result = CliRunner().invoke(app, words, catch_exceptions=False)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from fishy_ros.commands import bench
+from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
 from fishy_ros.evaluation.bench.memory import run_memory
@@ -21,9 +21,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def app() -> typer.Typer:
-    app = typer.Typer()
-    bench.register(app)
-    app.command("other")(lambda: None)
+    app = build_app()
     return app
 
 

@@ -6,12 +6,11 @@ import os
 import cv2
 import numpy as np
 import pytest
-import typer
 from backports import zstd
 from typer.testing import CliRunner
 
 from fishy_ros.bags.writer import BagWriter
-from fishy_ros.commands import detect
+from fishy_ros.commands.cli import build_app
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import BagError, ConfigError
@@ -24,10 +23,9 @@ FRAMES = 5
 
 @pytest.fixture
 def fishy(tiny_package):
-    app = typer.Typer()
-    detect.register(app)
+    app = build_app()
     model = ("--model", str(tiny_package.folder), "--runtime", "onnxruntime")
-    return lambda *arguments: CliRunner().invoke(app, [*map(str, arguments), *model], catch_exceptions=False)
+    return lambda *arguments: CliRunner().invoke(app, ["detect", *map(str, arguments), *model], catch_exceptions=False)
 
 
 @pytest.fixture(scope="module")

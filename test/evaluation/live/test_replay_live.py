@@ -30,7 +30,7 @@ from fishy_ros.evaluation.live.replay_session import isolated_environment, repla
 from fishy_ros.evaluation.live.run_live import run_live
 from fishy_ros.evaluation.live.run_peak import run_peak
 from fishy_ros.evaluation.live.run_replay import run_replay
-from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
+from fishy_ros.evaluation.replay.detector_process import DetectorProcess, detector_command
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
 from fishy_ros.evaluation.replay.live import replay_live
@@ -229,8 +229,7 @@ def test_without_ground_truth_there_is_latency_and_a_video_but_no_score(street, 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_stops_the_detector_and_says_how_far_it_came(signal_number, choice, tmp_path):
-    command = [sys.executable, "-u", "-c", "from fishy_ros.commands.replay import register; import typer; "
-               "app = typer.Typer(); register(app); app.command('other')(lambda: None); app()",
+    command = [sys.executable, "-u", "-m", "fishy_ros.commands.cli",
                "replay", "--dataset", "synthetic", "--option", "frames=100000", "--option", "height=96",
                "--option", "width=192", "--model", choice.model,
                "--out", str(tmp_path)]  # fmt: skip
@@ -266,7 +265,7 @@ def test_the_executable_replay_scores_a_running_detector_by_ros_parameters(stree
             writer.write(sample, 10_000_000_000 + index * PERIOD_NS)
     with private_domain() as domain:
         environment = {**isolated_environment(domain), "PYTHONPATH": python_path()}
-        command = DetectorCommand(choice)
+        command = detector_command(choice)
         with DetectorProcess(command, environment, tmp_path / "detector.log") as detector:
             with pytest.MonkeyPatch.context() as patch:
                 for name, value in environment.items():

@@ -14,15 +14,14 @@ from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
-from fishy_ros.evaluation.replay.offline import replay_offline
 from fishy_ros.evaluation.replay.request import DetectorChoice
-from fishy_ros.evaluation.replay.run_offline import run_offline
+from fishy_ros.evaluation.replay.run_offline import replay_offline, run_offline
 from fishy_ros.evaluation.replay.timing import time_detector
 from fishy_ros.evaluation.replay.video import OverlayVideo
-from fishy_ros.evaluation.report.ranking import RankedRun, ranking_table
+from fishy_ros.evaluation.report.ranking import ranking_table
 from fishy_ros.evaluation.report.report_json import result_to_json
-from fishy_ros.evaluation.result import SourceDescription
-from fishy_ros.evaluation.scoring.build_result import RunDescription, build_result
+from fishy_ros.evaluation.result import ReplayResult, SourceDescription
+from fishy_ros.evaluation.scoring.build_result import build_result
 from fishy_ros.evaluation.sources.dataset_source import DatasetSource
 from fishy_ros.evaluation.sources.source import PlayFrame
 from fishy_ros.imaging import resize_score
@@ -91,7 +90,7 @@ def test_frames_without_a_heatmap_are_counted_and_named(street, choice):
             for index, detected in enumerate(replay_offline(DatasetSource(street), detector))
         ]
     done = []
-    result = build_result(RunDescription("live", SourceDescription("dataset", "street")), detected_frames, done.append)
+    result = build_result(ReplayResult("live", SourceDescription("dataset", "street")), detected_frames, done.append)
     assert (result.frames.played, result.frames.published, result.frames.dropped) == (6, 4, 2)
     assert "no heatmap for 2 frames: 000001, 000004" in result.warnings
     assert done == [1, 2, 3, 4, 5, 6]
@@ -166,10 +165,10 @@ def test_a_video_that_cannot_be_written_is_an_error_that_names_it(street, tmp_pa
 
 def test_the_best_model_comes_first_and_one_without_metrics_last(street, choice, no_stages):
     result = run_offline(DatasetSource(street), choice, no_stages)
-    good = RankedRun.of_result("good", result)
-    bad = RankedRun("bad", (0.0, 1.0, 0.5), 6, 6, None)
-    unknown = RankedRun("unknown", (None, None, None), 6, 5, (1.0, 2.0, 3.0))
-    lines = ranking_table([unknown, bad, good]).splitlines()
+    good = result_to_json(result)
+    bad = {**good, "metrics": {"AP": 0.0, "FPR95": 1.0, "AUROC": 0.5}, "latency_ms": {}}
+    unknown = {**good, "metrics": dict.fromkeys(("AP", "FPR95", "AUROC"))}
+    lines = ranking_table([("unknown", unknown), ("bad", bad), ("good", good)]).splitlines()
     assert [line.split()[1] for line in lines[1:]] == ["good", "bad", "unknown"]
 
 

@@ -79,8 +79,8 @@ def test_small_heatmaps_are_resized_to_the_labels():
     frame = scored_frames(1)[0]
     small = np.ascontiguousarray(frame.score[::2, ::2])
 
-    ours = Scorer().update("a", small, frame.labels)
-    resized = Scorer().update("a", cv2.resize(small, (90, 60), interpolation=cv2.INTER_LINEAR), frame.labels)
+    large = cv2.resize(small, (90, 60), interpolation=cv2.INTER_LINEAR)
+    ours, resized = (score_all([replace(frame, score=score)]).compute().frames for score in (small, large))
 
     assert ours == resized
 
@@ -154,7 +154,7 @@ def test_classes_give_segmentation_and_misclassification_metrics():
 )
 def test_what_cannot_be_scored_is_an_error_that_names_the_frame(score, labels, message):
     with pytest.raises(ScoreError, match=message):
-        Scorer().update("a", score, labels)
+        prepare_frame(ScoredFrame("a", score, labels))
 
 
 def frames_with_classes(count):

@@ -17,7 +17,7 @@ from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.report.report_json import load_report
 from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
 from fishy_ros.evaluation.sweep.sweep import Sweep
-from fishy_ros.evaluation.sweep.sweep_plan import plan_jobs
+from fishy_ros.evaluation.sweep.sweep_job import plan_jobs
 
 CHOICE = DetectorChoice("", runtime="onnxruntime", threads=1)
 

@@ -16,7 +16,7 @@ from fishy_ros.datasets.registry import open_dataset
 from fishy_ros.evaluation.bench.bus_path import BASELINE_NODE, THIS_NODE, PathRequest
 from fishy_ros.evaluation.live.replay_player import NodeAddress, ReplayPlayer
 from fishy_ros.evaluation.live.replay_session import isolated_environment
-from fishy_ros.evaluation.replay.detector_process import DetectorCommand, DetectorProcess
+from fishy_ros.evaluation.replay.detector_process import DetectorProcess, detector_command
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.sources.dataset_source import DatasetSource
@@ -44,22 +44,6 @@ class MeasuredNode:
     """When every topic was matched."""
 
 
-@dataclass(frozen=True)
-class BaselineCommand:
-    """The command line of the baseline node."""
-
-    request: PathRequest
-
-    def arguments(self) -> list[str]:
-        """Build the command line."""
-        choice = {name: getattr(self.request, name) for name in ("model", "runtime", "device", "precision")}
-        return [
-            *(sys.executable, "-u", "-m", "fishy_ros.evaluation.bench.probes.baseline_node"),
-            *(word for key, value in choice.items() for word in (f"--{key}", value)),
-            *("--ros-args", "-r", f"image:={IMAGE_TOPIC}"),
-        ]
-
-
 @contextmanager
 def measured_node(request: PathRequest) -> Iterator[MeasuredNode]:
     """Start the method of a request and connect to it; changes the environment of this process for good.
@@ -72,11 +56,8 @@ def measured_node(request: PathRequest) -> Iterator[MeasuredNode]:
         domain = stack.enter_context(private_domain())
         os.environ.update(_environment(request.method, domain))
         is_this = request.method == THIS_NODE
-        command = (
-            DetectorCommand(DetectorChoice(request.model, request.runtime, request.device, request.precision))
-            if is_this
-            else BaselineCommand(request)
-        )
+        choice = DetectorChoice(request.model, request.runtime, request.device, request.precision)
+        command = detector_command(choice) if is_this else _baseline_command(choice)
         street = open_dataset("synthetic", frames=_PICTURES, height=request.height, width=request.width)
         pictures = tuple(DatasetSource(street).play_frames())
         player = stack.enter_context(ReplayPlayer(NodeAddress(), IMAGE_TYPE))
@@ -87,6 +68,15 @@ def measured_node(request: PathRequest) -> Iterator[MeasuredNode]:
         active_at = time.perf_counter()
         player.connect(detector.check)
         yield MeasuredNode(detector, player, pictures, folder, started_at, active_at, time.perf_counter())
+
+
+def _baseline_command(choice: DetectorChoice) -> list[str]:
+    values = {"model": choice.model, "runtime": choice.runtime, "device": choice.device, "precision": choice.precision}
+    return [
+        *(sys.executable, "-u", "-m", "fishy_ros.evaluation.bench.probes.baseline_node"),
+        *(word for key, value in values.items() for word in (f"--{key}", value)),
+        *("--ros-args", "-r", f"image:={IMAGE_TOPIC}"),
+    ]
 
 
 def _environment(method: str, domain: int) -> Mapping[str, str]:
