@@ -14,6 +14,7 @@ loads neither an inference engine nor ROS 2.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ _MODULES: dict[str, str] = {
     "load_model_package": "fishy_ros.model_package",
 }
 """The module that defines each name of the front door."""
+
+# From 1.29 on, ONNX Runtime's packages report each process and model to their maker, with a device identifier and a
+# store of events under ~/.cache, unless this is set when the library is loaded. Whoever wants that sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if not TYPE_CHECKING:  # a type checker that saw this would accept every name
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from support.sources import ROOT
+from support.sources import ROOT, python_path
 
 import fishy_ros
 from fishy_ros import PixelMetrics
@@ -22,6 +23,14 @@ def test_importing_the_package_loads_no_library():
     output = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True).stdout
     assert "fishy_ros" in output.split()
     assert not HEAVY & set(output.split())
+
+
+def test_onnx_runtime_reports_nothing_to_its_maker(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": python_path()}
+    command = [sys.executable, "-c", "import fishy_ros.runtimes.onnxruntime_runtime"]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
+    assert list(tmp_path.iterdir()) == [], "it keeps an identifier and a store of events at home otherwise"
 
 
 def test_every_name_of_the_front_door_is_the_one_that_its_module_defines():
