@@ -224,7 +224,34 @@ def path(runs: int) -> dict[str, Any]:
         result[f"upload_{name}_ms"], result[f"download_{name}_ms"] = timed(up, runs), timed(down, runs)
         buffer.free()
     stream.close()
-    return result
+    return result | {"whole_way": attempt(lambda: whole_way(frames, runs))}
+
+
+def whole_way(frames: list[Any], runs: int) -> dict[str, Any]:
+    """Time a raw 2048x1024 image to its score, shrunk on the processor or by the engine, and compare the scores."""
+    from fishy_ros.imaging import resize_into
+    from fishy_ros.model_package import load_model_package
+    from fishy_ros.runtimes.options import RuntimeOptions
+    from fishy_ros.runtimes.tensorrt_library import installed_libraries, open_library
+    from fishy_ros.runtimes.tensorrt_runtime import TensorRtRuntime
+
+    package = load_model_package(ROOT / "models/fishy-s")
+    result: dict[str, Any] = {}
+    scores = []
+    turn = iter(range(10**9))
+    for name, shrink in (("on_the_processor", 1), ("by_the_engine", 2)):
+        options = RuntimeOptions("cuda", "fp16")
+        runtime = TensorRtRuntime(package, options, open_library(installed_libraries()[0]), shrink)
+        resize_into(frames[0], runtime.input_buffer)
+        scores.append(runtime.run().score.copy())
+
+        def frame(runtime: TensorRtRuntime = runtime) -> None:
+            resize_into(frames[next(turn) % len(frames)], runtime.input_buffer)
+            runtime.run()
+
+        result[name] = {"image_to_score_ms": timed(frame, runs), "run_ms": timed(runtime.run, runs)}
+        runtime.close()
+    return result | {"score_difference": float(np.abs(scores[0] - scores[1]).max())}
 
 
 def node_at_rates(options: argparse.Namespace) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from fishy_ros.errors import ModelPackageError, RuntimeUnavailableError
 from fishy_ros.files import replacing
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.runtimes.signature import Tensor, check_signature
+from fishy_ros.runtimes.tensorrt_camera import shrink_inside
 from fishy_ros.runtimes.tensorrt_library import TensorRtLibrary
 
 _LOG = logging.getLogger(__name__)
@@ -28,13 +29,15 @@ class BuildPlan:
 
     `targets` are compute capabilities for TensorRT for RTX; `tensorrt` ignores them and builds for the current GPU.
     `timings` is the folder in which `tensorrt` keeps what it measured. With `detailed` every layer of the engine is
-    described in `TensorRtLibrary.messages`.
+    described in `TensorRtLibrary.messages`. With a `shrink` above 1 it takes images so many times as high
+    and wide.
     """
 
     targets: tuple[str, ...] = ()
     dla_core: int | None = None
     timings: Path | None = None
     detailed: bool = False
+    shrink: int = 1
 
 
 def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str, plan: BuildPlan) -> bytes:
@@ -50,6 +53,8 @@ def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str
     start = time.monotonic()
     parsed = library.parse(graph.read(), graph.path)
     check_signature(package, graph.path, *network_tensors(library, parsed.network))
+    if plan.shrink > 1:
+        shrink_inside(library, parsed, plan.shrink)
     config = library.configure(parsed.builder, plan.targets, plan.dla_core)
     if plan.detailed:
         config.profiling_verbosity = library.module.ProfilingVerbosity.DETAILED

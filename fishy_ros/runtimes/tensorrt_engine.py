@@ -50,12 +50,18 @@ def engine_key(library: TensorRtLibrary, package: ModelPackage, options: Runtime
 
 
 def load_engine(
-    library: TensorRtLibrary, package: ModelPackage, options: RuntimeOptions, gpu: Gpu, cache: EngineCache
+    library: TensorRtLibrary,
+    package: ModelPackage,
+    options: RuntimeOptions,
+    gpu: Gpu,
+    cache: EngineCache,
+    shrink: int = 1,
 ) -> LoadedEngine:
     """Return the engine of a package for a GPU.
 
     An engine that the package ships comes first, then the cache; one that does not fit or that the library refuses is
-    built anew, and `options.warn` is told why.
+    built anew, and `options.warn` is told why. With a `shrink` above 1 the engine takes images so many times as high
+    and wide; packages ship none of those.
 
     Raises:
         ModelPackageError: the graph cannot be parsed or compiled.
@@ -66,8 +72,10 @@ def load_engine(
             f"{library.product} does not support deep learning accelerators; take device cuda"
         )
     key = engine_key(library, package, options, gpu)
+    if shrink > 1:
+        key = replace(key, input_shape=(1, shrink * package.input_height, shrink * package.input_width, 3))
     runtime = library.open_runtime(options.dla_core)
-    for shipped in fitting_engines(package, key, gpu, options):
+    for shipped in fitting_engines(package, key, gpu, options) if shrink == 1 else ():
         try:
             engine, reason = library.deserialize(runtime, shipped.read())
         except ModelPackageError as error:
@@ -78,7 +86,7 @@ def load_engine(
         options.warn(f"the shipped engine {shipped.path} is not used on {gpu.name}: {reason}; it is rebuilt")
 
     def build() -> bytes:
-        plan = BuildPlan((key.compute_capability,), options.dla_core, cache.folder)
+        plan = BuildPlan((key.compute_capability,), options.dla_core, cache.folder, shrink=shrink)
         return build_engine(library, package, options.precision, plan)
 
     engine, reason = library.deserialize(runtime, cache.get_or_build(key, build))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,16 @@ from fishy_ros.types import ImageArray
 class TensorRtRuntime:
     """A graph compiled for this GPU; a run is one launch: copy in, network, copies out.
 
+    With a `shrink` above 1 the input is so many times as high and wide as the network's, and is shrunk on the GPU.
+
     Raises:
         RuntimeUnavailableError: no GPU, one that the library does not support, an old driver, or no memory left.
         ModelPackageError: the graph cannot be parsed or compiled, or has another signature.
     """
 
-    def __init__(self, package: ModelPackage, options: RuntimeOptions, library: TensorRtLibrary) -> None:
+    def __init__(
+        self, package: ModelPackage, options: RuntimeOptions, library: TensorRtLibrary, shrink: int = 1
+    ) -> None:
         self._gpu = options.cuda_index
         self._library = library
         self._buffers: list[DeviceBuffer] = []
@@ -36,7 +41,7 @@ class TensorRtRuntime:
         self._execution: ExecutionContext | None = None
         self._captured = False
         try:
-            self._start(package, options)
+            self._start(package, options, shrink)
         except CudaError as error:
             self.close()
             raise RuntimeUnavailableError(f"{library.product} on cuda:{options.cuda_index}: {error}") from error
@@ -51,11 +56,12 @@ class TensorRtRuntime:
             f"{library.product}, {options.precision}{', CUDA graph' if self._captured else ''}",
         )
 
-    def _start(self, package: ModelPackage, options: RuntimeOptions) -> None:
+    def _start(self, package: ModelPackage, options: RuntimeOptions, shrink: int) -> None:
         call("cudaSetDevice", options.cuda_index)
         gpu = Gpu(*describe_gpu(options.cuda_index))
         cache = EngineCache(warn=options.warn)
-        self._loaded = load_engine(self._library, package, options, gpu, cache)
+        self._loaded = load_engine(self._library, package, options, gpu, cache, shrink)
+        package = replace(package, input_height=shrink * package.input_height, input_width=shrink * package.input_width)
         graph = package.graph(options.precision, GRAPH_NAME)
         height, width = check_signature(package, graph.path, *engine_tensors(self._library, self._loaded.engine))
         key = kernels_key(self._loaded.key, gpu)

@@ -5,6 +5,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import cv2
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
@@ -43,11 +45,11 @@ def _select(name: str, what: str) -> tuple[ModelPackage, str]:
     return package, what
 
 
-def _promised(package: ModelPackage) -> dict[str, tuple[str, str, str]]:
+def _promised(package: ModelPackage, shrink: int = 1) -> dict[str, tuple[str, str, str]]:
     """Return kind, type and shape of each input and output that a package promises."""
     output = f"1,{package.input_height // 2},{package.input_width // 2}"
     return {
-        "image": ("Input", "UInt8", f"1,{package.input_height},{package.input_width},3"),
+        "image": ("Input", "UInt8", f"1,{shrink * package.input_height},{shrink * package.input_width},3"),
         "labels": ("Output", "UInt8", output),
         **dict.fromkeys(package.score_outputs, ("Output", "Float", output)),
     }
@@ -85,6 +87,21 @@ def test_a_shipped_graph_compiles_to_what_the_package_says(name, what, target):
     assert _compiled_convolutions(layers) == expected, "a convolution is computed in another type than the graph's"
     moves = [line for line in unwanted_layers(layers) if "only moves data" in line]
     assert len(moves) <= MOST_MOVES, "\n".join(moves)
+
+
+def test_an_engine_can_shrink_the_cameras_image_itself():
+    library = open_library("tensorrt_rtx")
+    package, precision = _select("fishy-s", "fp16")
+    build_engine(library, package, precision, BuildPlan(("8.6",), detailed=True, shrink=2))
+    tensors = {found[0]: found[1:] for found in _TENSOR.findall(library.messages.layers)}
+    assert tensors == _promised(package, shrink=2)
+
+
+def test_shrinking_on_the_gpu_rounds_as_opencv_does():
+    image = np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8)
+    mean = image.reshape(32, 2, 64, 2, 3).astype(np.float32).mean(axis=(1, 3))
+    expected = cv2.resize(image, (64, 32), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(np.floor(mean + 0.5).astype(np.uint8), expected)
 
 
 def test_the_graph_of_int8_for_processors_is_not_what_tensorrt_gets():
