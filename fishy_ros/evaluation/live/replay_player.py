@@ -254,7 +254,7 @@ class ReplayPlayer(Closing):
         return self._question.poll() is not None
 
     def _is_active(self) -> bool:
-        return self._question.poll() == State.PRIMARY_STATE_ACTIVE
+        return bool(self._question.poll() == State.PRIMARY_STATE_ACTIVE)
 
     def _wait(self, is_done: Callable[[], bool], check: Callable[[], None], timeout_s: float, what: str) -> None:
         started = time.monotonic()
