@@ -81,7 +81,8 @@ def methods(
     rounds: Annotated[int, typer.Option(help="How often each head is timed; 0 measures no costs.", min=0)] = 3,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what trains or runs the network again.")] = False,
     variant: Annotated[
-        list[Path] | None, typer.Option(help="Weights of a variant of the network, such as s_void; repeatable.")
+        list[Path] | None,
+        typer.Option(help="Weights that were trained for a method, such as those of variants/void.yaml; repeatable."),
     ] = None,
     outliers: Annotated[bool, typer.Option(help="Whether the network was trained with outliers.")] = True,
     dry: Annotated[bool, typer.Option("--dry-run", help="Print the commands only.")] = False,
@@ -116,19 +117,20 @@ def _command(group: Group, weights: Path, runs: Path, images: int, objects: Path
 
 
 def _of_variant(weights: Path, runs: Path, shared: list[str]) -> list[str]:
-    """All heads that only this variant has."""
+    """All heads that only this variant has, or that have a row for its training."""
     from fishy_ros.errors import ConfigError
-    from fishy_ros.training.checkpoint import load_model
+    from fishy_ros.training.checkpoint import load_model, training_of
     from fishy_ros.training.heads.registry import HEADS
+    from fishy_ros.training.methods.catalogue import METHODS
 
-    variant = load_model(weights).net.variant
-    names = [
+    variant, training = load_model(weights).net.variant, training_of(weights)
+    names = [method.head for method in METHODS if training and method.training == training] or [
         name for name, spec in HEADS.items() if variant is not None and spec.variant == variant and not spec.measures
     ]
     if not names:
         raise ConfigError(f"{weights}: weights of a plain network; no method is of it alone")
     heads = [word for name in names for word in ("--head", name)]
-    return ["evaluate", CONFIG, str(weights), *shared, "--out", str(runs / f"{variant}.json"), *heads]
+    return ["evaluate", CONFIG, str(weights), *shared, "--out", str(runs / f"{training or variant}.json"), *heads]
 
 
 def _run_lane(commands: list[list[str]]) -> None:

@@ -1,5 +1,6 @@
 """Every variant and every second network trains two steps from its own file, and its heads score and export."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,7 @@ def test_two_steps_of_a_variant_train_score_and_export(name, street, weights, tm
     for head in heads:
         options = (*SIZE, "--rounds", 0, "--head", head, "--out", tmp_path / "result.json")
         assert head in call("evaluate", config, tmp_path / "weights.safetensors", *options)
+        assert json.loads((tmp_path / "result.json").read_text())["heads"]["training"] == name
         if HEADS[head].in_graph:
             deployed = DeployedModel(model, create_head(head, model, Statistics()), ScoreScale(0.0, 1.0))
             export_graph(deployed, 64, 128, tmp_path / "model.onnx")

@@ -16,15 +16,16 @@ def evaluate(
     weights: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (.pt).")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("evaluation.json"),
     head: Annotated[
-        list[str] | None, typer.Option(help="Head to score, such as sml+boundaries; repeatable. Default: all.")
+        list[str] | None, typer.Option(help="Head (score), such as knn or sml+vde; repeatable. Default: all.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
-    images: Annotated[int, typer.Option(help="Number of training images for heads that need statistics.", min=1)] = 120,
+    images: Annotated[int, typer.Option(help="Training images that show heads what is normal.", min=1)] = 120,
     objects: Annotated[
-        Path | None, typer.Option(help="Objects to paste into training images, for heads fitted on anomalies.")
+        Path | None,
+        typer.Option(help="RGBA pictures to paste into training images: some heads, such as ensemble, need anomalies."),
     ] = None,
     maps: Annotated[
-        Path | None, typer.Option(help="Folder for score maps, SET/HEAD/NAME.npy, which `fishy score` reads.")
+        Path | None, typer.Option(help="Folder for score maps, SET/HEAD/NAME.npy, for `fishy score --scores SET/HEAD`.")
     ] = None,
     statistics: Annotated[
         Path | None,
@@ -39,7 +40,11 @@ def evaluate(
     height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
 ) -> None:
-    """Score and time every head: AP, FPR95 and AUROC per set, mean IoU, and time relative to the bare network."""
+    """Score and time every head: AP, FPR95 and AUROC per set, mean IoU, and time relative to the bare network.
+
+    One row of the table of methods, from a clone: fishy evaluate experiments/methods.yaml
+    checkpoints/fishy-s.safetensors --head knn --images 30 --every 4. The names of all heads are in docs/methods.md.
+    """
     check_output(out)
     from rich.console import Console
     from rich.progress import Progress

@@ -13,7 +13,7 @@ from fishy_ros.commands.options import check_output_folder
 def score(
     scores: Annotated[
         Path,
-        typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, numbers [h, w], larger means more anomalous."),
+        typer.Option(help="Folder with NAME.npy, .npz, .h5 or .tiff, one number per pixel, larger is more anomalous."),
     ],
     labels: Annotated[Path, typer.Option(help="Folder with NAME.png: 0 normal, 1 anomaly, 255 ignored.")],
     images: Annotated[Path | None, typer.Option(help="Folder with the images, shown in the report.")] = None,
@@ -25,8 +25,9 @@ def score(
         ),
     ] = None,
 ) -> None:
-    """Score saved maps against labels: pooled AP, AUROC, FPR95 and more.
+    """Score saved maps of any method against labels: AP, AUROC and FPR95, pooled and per image, and more.
 
+    Those of a head of this project come from `fishy evaluate --maps DIR`: --scores DIR/SET/HEAD.
     Maps of another size than their labels are resized bilinearly. Names may be equal, or those of Fishyscapes
     (NNNN_ID_labels.png) and SegmentMeIfYouCan (ID_labels_semantic.png).
     """

@@ -11,18 +11,24 @@ from fishy_ros.commands.options import check_output
 
 
 def table(
-    results: Annotated[list[Path], typer.Argument(help="Results of `fishy evaluate` on the same weights.")],
+    results: Annotated[list[Path], typer.Argument(help="Files of `fishy evaluate --out`, those of the network first.")],
     out: Annotated[Path, typer.Option(help="The table without ending: .md, .html and .json are written.")],
     outliers: Annotated[
         bool, typer.Option(help="Whether the network was trained with outliers; say --no-outliers where it was not.")
     ] = True,
     maps: Annotated[
-        Path | None, typer.Option(help="With --frame: maps of one set from `fishy evaluate --maps`.")
+        Path | None, typer.Option(help="With --frame: folder SET in that of `fishy evaluate --maps`.")
     ] = None,
-    frame: Annotated[str | None, typer.Option(help="Also draw this frame under every method.")] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="Name of a frame to draw under every method, without ending.")
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="With --frame: the frame itself.")] = None,
 ) -> None:
-    """Write a table of all methods: what each needs, finds and costs, beside the published numbers."""
+    """Write a table of all methods: what each needs, finds and costs, beside the published numbers.
+
+    Results must be of the same weights; those of weights that were trained for a method fill the rows of that method.
+    What no result holds is called "not measured" or "not trained".
+    """
     import cv2
 
     from fishy_ros.datasets.images import read_image

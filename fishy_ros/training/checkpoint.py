@@ -25,6 +25,9 @@ NETWORK = "network"
 CROPS = "crops"
 """Key of the metadata of a weights file that says how many crops the network has seen."""
 
+TRAINING = "training"
+"""Key of the metadata of a weights file that names the configuration it was trained with."""
+
 BACKBONE = "backbone"
 """Attribute by which a cascade holds its backbone, and the head of a cascade that of the backbone."""
 
@@ -62,16 +65,17 @@ def load_checkpoint(path: Path, network: str | None = None) -> Checkpoint:
     return checkpoint
 
 
-def save_weights(path: Path, model: nn.Module, crops: int, half: bool = False) -> None:
+def save_weights(path: Path, model: nn.Module, crops: int, half: bool = False, training: str = "") -> None:
     """Write weights alone as safetensors, for another run to start from or to make a package of.
 
-    The file says how many crops the network has seen. With `half`, it holds them in half precision.
+    The file says how many crops the network has seen, and the name of the configuration, `training`. With `half`, it
+    holds them in half precision.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
         weights = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
     with _replacing(path) as temporary:
-        save_file(weights, temporary, metadata={NETWORK: str(model.size), CROPS: str(crops)})
+        save_file(weights, temporary, metadata={NETWORK: str(model.size), CROPS: str(crops), TRAINING: training})
 
 
 def seen_crops(path: Path) -> int:
@@ -86,6 +90,15 @@ def seen_crops(path: Path) -> int:
             f"{path}: does not say how many crops it was trained on, so training cannot continue from it"
         )
     return int(crops)
+
+
+def training_of(path: Path) -> str:
+    """Name the configuration that weights were trained with; empty for a checkpoint or a file that does not say it.
+
+    Raises:
+        TrainingError: the file is missing or damaged.
+    """
+    return _metadata(path).get(TRAINING, "") if path.suffix == ".safetensors" else ""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from fishy_ros.files import file_sha256
 from fishy_ros.training.calibrate import normal_images
-from fishy_ros.training.checkpoint import load_model
+from fishy_ros.training.checkpoint import load_model, training_of
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters
@@ -45,6 +45,8 @@ class StudyResult:
 
     network: str
     weights_sha256: str
+    training: str
+    """Name of the configuration that the weights were trained with; empty where they do not say it."""
     parameters: int
     height: int
     width: int
@@ -131,6 +133,7 @@ class HeadStudy:
         return StudyResult(
             network=model.size,
             weights_sha256=file_sha256(self._weights),
+            training=training_of(self._weights),
             parameters=count_parameters(model),
             height=self._size[0],
             width=self._size[1],

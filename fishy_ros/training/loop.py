@@ -161,7 +161,7 @@ class Trainer:
                 watch.note(self.crops, {"learning_rate": scheduler.get_last_lr()[0], **terms})
                 write_prediction_picture(self._averaged_model, batch, self.out / "predictions.png")
         if watch is not None:
-            save_weights(self.out / "weights.safetensors", self.averaged.module, self.crops)
+            save_weights(self.out / "weights.safetensors", self.averaged.module, self.crops, training=self.config.name)
             watch.finish(self._averaged_model, self.crops, self.epoch)
 
     def save(self) -> None:
@@ -175,7 +175,8 @@ class Trainer:
             self.optimiser.state_dict(),
         )
         save_checkpoint(self.checkpoint_path, state)
-        save_weights(self.out / "averaged.safetensors", self.averaged.module, self.crops, half=True)
+        weights = self.out / "averaged.safetensors"
+        save_weights(weights, self.averaged.module, self.crops, half=True, training=self.config.name)
 
     @property
     def _averaged_model(self) -> AnomalyModel:

@@ -18,7 +18,7 @@ from fishy_ros.training.heads.registry import COMPOSED, HEADS, WRAPPERS  # noqa:
 from fishy_ros.training.methods.catalogue import METHODS  # noqa: E402
 
 
-def study(path, names, weights="a" * 64, network="s"):
+def study(path, names, weights="a" * 64, network="s", training=""):
     heads = [
         {
             "head": name,
@@ -29,7 +29,7 @@ def study(path, names, weights="a" * 64, network="s"):
         for number, name in enumerate(names)
     ]
     content = {
-        **{"weights_sha256": weights, "network": network},
+        **{"weights_sha256": weights, "network": network, "training": training},
         "prevalence": {"eval/one": 0.013},
         "segmentation": {"x/images": 0.4},
         **{"command": "fishy evaluate", "environment": {}, "network_alone_ms": 9.0, "every": 1, "rounds": 5},
@@ -40,9 +40,9 @@ def study(path, names, weights="a" * 64, network="s"):
 
 
 def test_every_head_has_a_row():
-    rows = [method.head for method in METHODS]
+    rows = [(method.training, method.head) for method in METHODS]
     assert len(set(rows)) == len(rows)
-    missing = {*HEADS, *COMPOSED} - {*rows} - {"dissimilarity+ground+smooth"}
+    missing = {*HEADS, *COMPOSED} - {head for training, head in rows if not training} - {"dissimilarity+ground+smooth"}
     assert not missing
 
 
@@ -85,6 +85,23 @@ def test_a_variant_fills_its_own_rows_only(tmp_path):
     row = {line.split("|")[2].strip(): line for line in (tmp_path / "t.md").read_text().splitlines() if "|" in line}
     assert "| 25.0 / 50.0 / 75.0 |" in row["`void`"]
     assert "| not measured |" in row["`energy`"]
+
+
+def test_weights_of_a_training_fill_the_rows_of_that_training_only(tmp_path):
+    """Both are weights of the plain network, and the head has the same name."""
+    one = study(tmp_path / "1.json", ["dissimilarity", "msp"])
+    other = study(tmp_path / "2.json", ["msp", "dissimilarity"], "b" * 64, training="outlier_fixed")
+    third = study(tmp_path / "3.json", ["msp", "msp", "maxent"], "c" * 64, "s_maxent", "four_way")
+    run_commands([table], [one, other, third, "--out", tmp_path / "t"])
+    row = {line.split("|")[2].strip(): line for line in (tmp_path / "t.md").read_text().splitlines() if "|" in line}
+    assert "| 25.0 / 50.0 / 75.0 |" in row["`dissimilarity`"]
+    assert "| 26.0 / 50.0 / 75.0 |" in row["`dissimilarity` of outlier_fixed.yaml"]
+    assert "| 26.0 / 50.0 / 75.0 |" in row["`msp`"]
+    assert "| 27.0 / 50.0 / 75.0 |" in row["`maxent` of four_way.yaml"]
+    assert "| not trained |" in row["`maxent`"]
+    assert "| not trained |" in row["`dissimilarity` of outlier_random.yaml"]
+    files = {path.stem for path in (ROOT / "experiments/variants").iterdir()}
+    assert {method.training for method in METHODS} - {""} <= files
 
 
 def test_one_frame_is_drawn_under_every_method(tmp_path):

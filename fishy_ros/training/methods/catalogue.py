@@ -26,9 +26,11 @@ class Method:
     published: str = ""
     note: str = ""
     """Why it differs from what was published, beside what holds for all rows."""
+    training: str = ""
+    """Name of the configuration whose weights the row is of, where the head alone does not tell."""
 
 
-WEAK_LABELS = "four Cityscapes void things and pasted crops instead of all void pixels"
+WEAK_LABELS = "void things of Cityscapes (ids 5, 29, 30) instead of all void pixels"
 
 METHODS: tuple[Method, ...] = (
     Method("msp", "Max softmax", "F 4.1, C 4.1", NONE, "F 1.8 / 44.8 ; 12.9 / 39.8"),
@@ -133,7 +135,16 @@ METHODS: tuple[Method, ...] = (
         "S 43.2 / 15.8 ; 72.6 / 18.8; light (val) 36.0 / 46.4 ; 33.4 / 36.1",
         "as above; weights searched on generated frames",
     ),
-    Method("maxent", "Max-entropy training", "F 4.1, D 2", NETWORK, "F 1.7 / 30.6 ; 27.5 / 23.6", WEAK_LABELS),
+    Method("maxent", "Max-entropy training", "F 4.1", NETWORK, "F 1.7 / 30.6 ; 27.5 / 23.6", WEAK_LABELS),
+    Method(
+        "maxent",
+        "Max-entropy training, COCO objects",
+        "D 2, 3.1",
+        NETWORK,
+        "D (L&F) 59.4 / 30.7",
+        "objects of 128 COCO images",
+        training="four_way",
+    ),
     Method("void", "Void classifier", "F 4.1", NETWORK, "F 10.3 / 22.1 ; 45.0 / 19.4", WEAK_LABELS),
     Method(
         "background",
@@ -158,6 +169,24 @@ METHODS: tuple[Method, ...] = (
         LEARNED,
         "F 21.2 / 36.9 ; 86.2 / 2.4",
         "own light head, trained with the network",
+    ),
+    Method(
+        "dissimilarity",
+        "Outlier head, random patches alone",
+        "F 4.3",
+        NETWORK,
+        "F 21.2 / 36.9 ; 86.2 / 2.4",
+        "own light head; patches of objects instead of ImageNet's pictures",
+        training="outlier_random",
+    ),
+    Method(
+        "dissimilarity",
+        "Outlier head, fixed patches",
+        "F 4.3",
+        NETWORK,
+        "F 15.7 / 76.9 ; 82.9 / 5.1",
+        "as above; each patch covers 5 % of a crop",
+        training="outlier_fixed",
     ),
     Method(
         "combined_probability",

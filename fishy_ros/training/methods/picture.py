@@ -32,7 +32,7 @@ def draw_methods(maps: Path, frame: str, image: ImageArray | None = None) -> Ima
     tiles = [] if image is None else [_tile(image, "image")]
     for method in METHODS:
         path = maps / method.head / f"{frame}.npy"
-        if path.is_file():
+        if path.is_file() and not method.training:  # maps are those of one network
             with path.open("rb") as file:
                 score = read_npy(file, path.stat().st_size, path, ConfigError)
             tiles.append(_tile(_colored(score), method.head))

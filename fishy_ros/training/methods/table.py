@@ -78,7 +78,7 @@ class MethodTable:
         yield ["Random", "", "F table 1", "nothing", *random, "", "", "F 0.3 / 95 ; 2.5 / 95", ""]
         for row in self.rows:
             yield [
-                *(row.method.title, f"`{row.method.head}`", row.method.source, row.method.needs),
+                *(row.method.title, _head(row.method), row.method.source, row.method.needs),
                 *(_rates(row, folder) for folder in self.sets),
                 *(_wrong(row), _time(row), row.method.published, row.method.note),
             ]
@@ -86,27 +86,31 @@ class MethodTable:
 
 def read_table(results: Sequence[Path], outliers_seen: bool) -> MethodTable:
     """Join results of `fishy evaluate` on the same weights; what several say of a head and a set counts as read
-    first. Of other weights only the heads count that need a variant of the network.
+    first. Of other weights only the heads count that need a variant of the network, or that have a row for the
+    training of these weights.
 
     Raises:
-        ConfigError: one is no such result, or they are of different weights of the same network.
+        ConfigError: one is no such result, or they are of different weights of the same network and have no rows.
     """
     studies = [_read(path) for path in results]
     first = studies[0]
     for path, study in zip(results, studies, strict=True):
-        if study["weights_sha256"] != first["weights_sha256"] and study["network"] == first["network"]:
+        other = study["weights_sha256"] != first["weights_sha256"] and study["network"] == first["network"]
+        if other and not _training(study):
             raise ConfigError(f"{path}: measured on other weights than {results[0]}; a table is of one network")
-    measured: dict[str, dict[str, Any]] = {}
+    measured: dict[tuple[str, str], dict[str, Any]] = {}
     prevalence: dict[str, float] = {}
     segmentation: dict[str, float] = {}
     for study in studies:
-        other = study["network"] != first["network"]
+        training = _training(study)
+        other = study["network"] != first["network"] or study["weights_sha256"] != first["weights_sha256"]
         prevalence = {**study["prevalence"], **prevalence}
         segmentation = segmentation if other else {**study["segmentation"], **segmentation}
         for head in study["heads"]:
-            if other and parse_head(head["head"])[0].variant is None:
+            if other and not training and parse_head(head["head"])[0].variant is None:
                 continue
-            known = measured.setdefault(head["head"], {"sets": {}, "misclassification": {}, "cost": None})
+            empty: dict[str, Any] = {"sets": {}, "misclassification": {}, "cost": None}
+            known = measured.setdefault((training, head["head"]), empty)
             known["sets"] = {**head["sets"], **known["sets"]}
             known["misclassification"] = {**head["misclassification"], **known["misclassification"]}
             known["cost"] = known["cost"] or head["cost"]
@@ -121,12 +125,12 @@ def read_table(results: Sequence[Path], outliers_seen: bool) -> MethodTable:
         "rounds",
     )
     return MethodTable(
-        rows=tuple(Row(method, measured.get(method.head)) for method in METHODS),
+        rows=tuple(Row(method, measured.get((method.training, method.head))) for method in METHODS),
         sets=tuple(sorted(prevalence)),
         prevalence=prevalence,
         segmentation=segmentation,
         weights_sha256=first["weights_sha256"],
-        runs=tuple({key: study[key] for key in kept} for study in studies),
+        runs=tuple({key: study[key] for key in kept} | {"training": study.get("training", "")} for study in studies),
         outliers_seen=outliers_seen,
     )
 
@@ -145,6 +149,16 @@ def _read(path: Path) -> Mapping[str, Any]:
     except (KeyError, TypeError, IndexError) as error:
         raise ConfigError(f"{path}: no result of `fishy evaluate`: {error!r}") from error
     return study
+
+
+def _training(study: Mapping[str, Any]) -> str:
+    """Name the training of the weights where it has rows of its own, else nothing."""
+    name = str(study.get("training", ""))
+    return name if any(method.training == name for method in METHODS) else ""
+
+
+def _head(method: Method) -> str:
+    return f"`{method.head}`" + (f" of {method.training}.yaml" if method.training else "")
 
 
 def _rates(row: Row, folder: str) -> str:
