@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fishy_ros.commands.options import check_output
-
-if TYPE_CHECKING:
-    from experiments.ablation.cost import GraphSize
 
 
 def ablate(
@@ -60,19 +57,9 @@ def ablate(
             if task.finished and not console.is_terminal:
                 console.print(f"{name}: done, {task.elapsed or 0:.0f} s after the start")
 
-        result = ablation.run(out, environment["command"], commands, environment, graph_size, advance)
+        result = ablation.run(out, environment["command"], commands, environment, advance)
     console.print(ablation_table(result))
     typer.echo(str(out))
-
-
-def graph_size(graph: bytes) -> GraphSize:
-    """Count the weights of an ONNX graph, and the multiply-adds of its convolutions and matrix products."""
-    from experiments.ablation.cost import GraphSize
-    from fishy_ros.evaluation.bench.graph_cost import graph_cost
-
-    cost = graph_cost(graph)
-    products = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-    return GraphSize(cost.weights, sum(node.flops for node in cost.nodes if node.operator in products) / 2)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fishy_ros.evaluation.bench.graph_cost import graph_cost
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.graph import export_network
 from fishy_ros.training.heads.model import AnomalyModel
@@ -25,10 +26,6 @@ class GraphSize:
     weights: int
     multiply_adds: float
     """Of its convolutions and matrix products, a frame."""
-
-
-CountGraph = Callable[[bytes], GraphSize]
-"""Count what an ONNX graph holds and does."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,14 @@ def design_of(config: TrainConfig) -> Design:
     return config.size, config.validation.height, config.validation.width
 
 
-def measure_designs(
-    designs: Sequence[Design], count_graph: CountGraph, progress: Callable[[], None]
-) -> dict[Design, DesignCost]:
+def graph_size(graph: bytes) -> GraphSize:
+    """Count the weights of an ONNX graph, and the multiply-adds of its convolutions and matrix products."""
+    cost = graph_cost(graph)
+    products = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+    return GraphSize(cost.weights, sum(node.flops for node in cost.nodes if node.operator in products) / 2)
+
+
+def measure_designs(designs: Sequence[Design], progress: Callable[[], None]) -> dict[Design, DesignCost]:
     """Time all designs in turns in one run; the first is what the others are compared with.
 
     `progress` is called as often as `fishy_ros.training.latency.ROUNDS` says.
@@ -64,7 +66,7 @@ def measure_designs(
         graphs = {str(index): Path(folder) / f"{index}.onnx" for index in range(len(unique))}
         for (network, height, width), path in zip(unique, graphs.values(), strict=True):
             export_network(AnomalyModel(network), height, width, path)
-        sizes = [count_graph(path.read_bytes()) for path in graphs.values()]
+        sizes = [graph_size(path.read_bytes()) for path in graphs.values()]
         times = list(time_in_turns(graphs, progress).values())
     return {
         design: DesignCost(

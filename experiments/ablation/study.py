@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.ablation.cost import CountGraph, DesignCost, design_of, measure_designs
+from experiments.ablation.cost import DesignCost, design_of, measure_designs
 from experiments.ablation.plan import AblationPlan, Variant
 from experiments.ablation.processes import run_variants
 from experiments.ablation.variant import Advance, VariantScores, count_work, refuse_another_run
@@ -78,7 +78,6 @@ class Ablation:
         command: str,
         commands: Mapping[str, str],
         environment: Mapping[str, object],
-        count_graph: CountGraph,
         advance: Advance,
     ) -> AblationResult:
         """Run all variants; `out` is written anew whenever one is done, in the plan's order.
@@ -93,7 +92,7 @@ class Ablation:
             refuse_another_run(variant.config, self.runs / variant.name)
         first = design_of(self.plan.variants[0].config)
         designs = [first, *(design_of(variant.config) for variant in self.variants)]
-        costs = measure_designs(designs, count_graph, lambda: advance(MEASURING))
+        costs = measure_designs(designs, lambda: advance(MEASURING))
         config, done = self.plan.config, dict[str, AblationRow]()
         epochs = sum(stage.epochs for stage in config.stages)
         result = AblationResult(command, environment, config.seed, epochs, dataclasses.asdict(config), ())

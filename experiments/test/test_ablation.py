@@ -16,7 +16,8 @@ from support.sources import ROOT  # noqa: E402
 from training.street import write_street  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
-from experiments.ablate import ablate, graph_size  # noqa: E402
+from experiments.ablate import ablate  # noqa: E402
+from experiments.ablation.cost import graph_size  # noqa: E402
 from experiments.ablation.plan import load_plan, merge  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
 from fishy_ros.training.checkpoint import load_checkpoint  # noqa: E402
