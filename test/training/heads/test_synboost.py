@@ -62,12 +62,14 @@ def test_levels_are_joined_and_multiplied_by_the_dispersion():
     network = SynBoostNetwork(19).eval()
     seen = Compared(*(torch.rand(1, channels, 16, 24) for channels in (3, 3, 19, 3)))
     with torch.no_grad():
-        got = network.fuse(seen)[0]
-        encode = network.image[0]
-        stacked = torch.cat([encode(seen.image), encode(seen.synthesis), network.semantic[0](seen.classes)], 1)
-        weight, bias = network.join[0].weight[:, :, 0, 0], network.join[0].bias
-        fused = torch.einsum("oc,bchw->bohw", weight, stacked) + bias.view(1, -1, 1, 1)
-        torch.testing.assert_close(got, fused * network.dispersion[0](seen.dispersion), rtol=1e-4, atol=1e-5)
+        image, made, classes, sure = seen
+        for number, got in enumerate(network.fuse(seen)):
+            encode = network.image[number]
+            image, made, classes = encode(image), encode(made), network.semantic[number](classes)
+            sure = network.dispersion[number](sure)
+            weight, bias = network.join[number].weight[:, :, 0, 0], network.join[number].bias
+            fused = torch.einsum("oc,bchw->bohw", weight, torch.cat([image, made, classes], 1))
+            torch.testing.assert_close(got, (fused + bias.view(1, -1, 1, 1)) * sure, rtol=1e-4, atol=1e-5)
         sure = seen._replace(dispersion=torch.zeros_like(seen.dispersion))
         assert network(seen).shape == (1, 2, 16, 24)
         assert not torch.equal(network(seen), network(sure))
