@@ -38,6 +38,7 @@ def play(bench, image, index, outputs, head=None):
     """Publish an image with its calibration and wait until everything of it is there."""
     before = {name: len(bench.received[name]) for name in outputs}
     message = image_message(image, head or header(index))
+    bench.spin_until(lambda: bench.camera_info.get_subscription_count() > 0, "camera_info to be subscribed")
     bench.camera_info.publish(camera_info(message.header))
     bench.spin_for(0.2)
     bench.image.publish(message)

@@ -27,6 +27,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Float32, Header
 from visualization_msgs.msg import MarkerArray
 
+from fishy_ros.evaluation.live.state_question import StateQuestion
 from support.sources import python_path
 
 EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1000, reliability=ReliabilityPolicy.RELIABLE)
@@ -49,6 +50,8 @@ OUTPUTS = {
     "markers": MarkerArray,
     "obstacles": PointCloud2,
 }
+LAST_PUBLISHED = "threshold"
+"""Name of the publisher that the node makes after those of all outputs."""
 
 
 class DetectorBench:
@@ -68,6 +71,7 @@ class DetectorBench:
         self.domain = domain
         self.received: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
         self.diagnostics: list[DiagnosticStatus] = []
+        self._clients: dict[str, Any] = {}
         self._log = log
         self._output = output or log
         self._command = command
@@ -90,6 +94,7 @@ class DetectorBench:
 
     def start_process(self) -> None:
         """Start the node, anew if it has ended; what it prints replaces what was printed before."""
+        self._clients.clear()  # a new node does not know them yet
         with self._output.open("wb") as sink:
             self.process = subprocess.Popen(
                 self._command, stdout=sink, stderr=subprocess.STDOUT, env=self._environment, start_new_session=True
@@ -119,19 +124,31 @@ class DetectorBench:
             self._executor.spin_once(timeout_sec=min(0.02, left))
 
     def wait_until_connected(self, publisher: Any = None) -> None:
-        """Wait until the node listens to the camera, and all subscriptions here have their publisher."""
+        """Wait until the node listens to the camera, and each side knows all publishers and subscriptions of the other.
+
+        The node makes its publishers before it listens, `LAST_PUBLISHED` after those of `OUTPUTS`, and announces them
+        in that order.
+        """
         camera = publisher or self.image
         self.spin_until(lambda: camera.get_subscription_count() > 0, "the node to subscribe to the camera")
-        self.spin_for(0.5)
+        last = f"{self.name}/{LAST_PUBLISHED}"
+        self.spin_until(lambda: self.node.count_publishers(last) > 0, f"the publishers up to {last}")
+        self.wait_until_known()
+
+    def wait_until_known(self) -> None:
+        """Wait until the node knows everything that was made here up to now."""
+        question = StateQuestion(self.node, self.name)
+        self.spin_until(lambda: question.poll() is not None, "the node to know those who talk to it")
+        question.close()
 
     def call(self, service_type: Any, name: str, request: Any) -> Any:
         """Call a service of the node."""
-        client = self.node.create_client(service_type, f"{self.name}/{name}")
-        self.spin_until(client.service_is_ready, f"the service {name}")
-        self.spin_for(0.1)  # until the node has discovered this client, too: an answer before that is lost
-        future = client.call_async(request)
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(service_type, f"{self.name}/{name}")
+            self.spin_until(self._clients[name].service_is_ready, f"the service {name}")
+            self.wait_until_known()
+        future = self._clients[name].call_async(request)
         self.spin_until(future.done, f"an answer of {name}")
-        self.node.destroy_client(client)
         return future.result()
 
     def change_state(self, transition: int) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.srv import ChangeState
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -23,6 +23,7 @@ from fishy_ros.bags.messages import with_stamp
 from fishy_ros.bags.topics import COMPRESSED_IMAGE_TYPE, IMAGE_TYPE
 from fishy_ros.errors import ImageError, ReplayError, describe_error
 from fishy_ros.evaluation.live.replay_messages import classes_of, score_of, stages_of, stamp_of
+from fishy_ros.evaluation.live.state_question import StateQuestion
 from fishy_ros.evaluation.replay.play import Listener
 from fishy_ros.evaluation.sources.source import PlayFrame
 from fishy_ros.node.discovery import PATIENCE_S, discovery_problem
@@ -72,8 +73,8 @@ class ReplayPlayer:
             QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE),
         )
         self._calibrations = self._node.create_publisher(CameraInfo, camera_info_topic(address.image_topic), 5)
-        self._get_state = self._node.create_client(GetState, f"{address.node}/get_state")
         self._change_state = self._node.create_client(ChangeState, f"{address.node}/change_state")
+        self._question = StateQuestion(self._node, address.node)
         self._status: Mapping[str, str] = {}
         self._status_count = 0
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
@@ -98,6 +99,7 @@ class ReplayPlayer:
             raise ReplayError(
                 f"there are {namesakes.count(self._address.node)} nodes {self._address.node} in the domain"
             )
+        self._wait(self._is_known, check, timeout_s, f"an answer of {self._address.node}")
         self._transition("configure", Transition.TRANSITION_CONFIGURE, check, timeout_s)
         self.activate_node(check, timeout_s)
 
@@ -136,8 +138,8 @@ class ReplayPlayer:
         self._node.create_subscription(DiagnosticArray, latency, self._on_latency, self._matching_qos(latency))
         self._wait(self._is_heard, check, timeout_s, f"a subscriber to {self._images.topic_name}")
         self._wait(lambda: _is_matched(heatmaps), check, timeout_s, f"a connection to {heatmap}")
-        if self._get_state.service_is_ready():
-            self._wait(lambda: self._is_active(check), check, timeout_s, f"{self._address.node} to be active")
+        if self._question.has_service:
+            self._wait(self._is_active, check, timeout_s, f"{self._address.node} to be active")
 
     def listen(self, listener: Listener) -> None:
         """Hand everything that arrives from now on to `listener`."""
@@ -251,18 +253,16 @@ class ReplayPlayer:
 
     def _transition(self, name: str, transition: int, check: Callable[[], None], timeout_s: float) -> None:
         request = ChangeState.Request(transition=Transition(id=transition))
-        response = self._call(self._change_state, request, check, timeout_s, f"the node to {name}")
-        if not response.success:
+        future = self._change_state.call_async(request)
+        self._wait(future.done, check, timeout_s, f"the node to {name}")
+        if not future.result().success:
             raise ReplayError(f"the detector node could not {name}")
 
-    def _is_active(self, check: Callable[[], None]) -> bool:
-        response = self._call(self._get_state, GetState.Request(), check, 5.0, "the node's lifecycle state")
-        return bool(response.current_state.id == State.PRIMARY_STATE_ACTIVE)
+    def _is_known(self) -> bool:
+        return self._question.poll() is not None
 
-    def _call(self, client: Any, request: Any, check: Callable[[], None], timeout_s: float, what: str) -> Any:
-        future = client.call_async(request)
-        self._wait(future.done, check, timeout_s, what)
-        return future.result()
+    def _is_active(self) -> bool:
+        return bool(self._question.poll() == State.PRIMARY_STATE_ACTIVE)
 
     def _wait(self, is_done: Callable[[], bool], check: Callable[[], None], timeout_s: float, what: str) -> None:
         started = time.monotonic()
