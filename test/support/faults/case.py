@@ -34,8 +34,6 @@ class FaultCase:
     """How long the fault stays where no reaction is waited for."""
     clock_steps_back: int = 0
     """How often the camera's clock goes back."""
-    settle_s: float = 0.3
-    """After the recovery, time for stragglers."""
     seen: Callable[[FaultRig], bool] | None = None
     """Tells the reaction where it is no status."""
 
@@ -72,7 +70,6 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     Fails where the reaction or the recovery does not come, or the node ends.
     """
     rig.play_until_heatmap(time.monotonic(), f"a healthy node before: {case.name}")
-    rig.play(case.settle_s)
     before, sent, started = rig.counts(), len(rig.sent), time.monotonic()
     said = len(rig.bench.diagnostics)
     case.inject(rig)
@@ -82,7 +79,9 @@ def run_case(rig: FaultRig, case: FaultCase) -> Outcome:
     answer = rig.play_until_heatmap(cleared, f"the recovery from: {case.name}")
     recovered = len(rig.sent)
     rig.play_until(lambda: rig.has_regions_since(cleared), f"mask and points after: {case.name}")
-    rig.play(case.settle_s)
+    # Everything is published in the order of the frames: with these, all that was under way has come.
+    rig.play_until_heatmap(rig.sent[-1].at, f"the newest frame after: {case.name}")
+    rig.play_until(lambda: rig.has_regions_since(rig.heard[-1].at), f"its mask and points after: {case.name}")
     answered = Counter(one.stamp_ns for one in rig.heard[before["heatmap"] :])
     during = Counter(frame.stamp_ns for frame in rig.sent[sent:recovered])
     return Outcome(
