@@ -133,9 +133,20 @@ def test_an_environment_that_somebody_else_made_is_put_aside_and_not_removed(clo
 
 
 @pytest.mark.parametrize(
-    ("codes", "expected"), [((0, 0), 0), ((0, 1), 1), ((1, 0), 1), ((5, 0), 0), ((0, 5), 0), ((5, 5), 5), ((2, 5), 1)]
+    ("codes", "expected"),
+    [
+        ((0, 0, 0), 0),
+        ((1, 0, 0), 1),
+        ((0, 1, 0), 1),
+        ((0, 0, 1), 1),
+        ((5, 0, 5), 0),
+        ((0, 5, 5), 0),
+        ((5, 5, 5), 5),
+        ((5, 2, 5), 1),
+    ],
 )
-def test_a_failure_of_either_part_of_the_tests_is_a_failure(clone, codes, expected):
-    parallel, live = codes
-    stand_in = f'python() {{ case "$*" in *"not live"*) return {parallel};; *) return {live};; esac; }}'
-    assert sourced(clone, f"{stand_in}; pytest_in_two_parts").returncode == expected
+def test_a_failure_of_any_part_of_the_tests_is_a_failure(clone, codes, expected):
+    parallel, live, alone = codes
+    cases = f'*"not live"*) return {parallel};; *"not alone"*) return {live};; *"and alone"*) return {alone};;'
+    stand_in = f'python() {{ case "$*" in {cases} *) return 9;; esac; }}'
+    assert sourced(clone, f"{stand_in}; pytest_in_three_parts").returncode == expected

@@ -102,6 +102,7 @@ def test_a_model_that_is_replaced_matters_only_when_it_is_loaded_again(start_rig
     )
 
 
+@pytest.mark.alone
 def test_a_node_that_gets_little_processor_time_publishes_less_and_nothing_wrong(rig, hold):
     with ExitStack() as stack:
 

@@ -15,6 +15,8 @@ from support.tiny_model import build_tiny_package
 
 from fishy_ros.node.compat import IS_HUMBLE
 
+pytestmark = pytest.mark.alone
+
 FACTORS = (1, 2, 5, 10)
 FRAMES_OF_THE_NETWORK = 60
 """So many frames could be answered in the time that each factor is played."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from support.detector_bench import header, image_message, stamp_of, values_of
+
+pytestmark = pytest.mark.alone
 
 FULL_SIZE = np.random.default_rng(0).integers(0, 256, (1024, 2048, 3), np.uint8)
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import numpy as np
+import pytest
 from sensor_msgs.msg import Image
 from support.detector_bench import CAMERA, EVERYTHING, DetectorBench, header, image_message, node_command, values_of
 from support.sources import python_path
@@ -19,6 +20,7 @@ def multi_command(*cameras: str, **parameters: object) -> list[str]:
     return [*command[:at], "--cameras", *cameras, *command[at:]]
 
 
+@pytest.mark.alone
 def test_two_cameras_share_a_process_fairly_under_load(domain, tmp_path, tiny_package):
     """One camera sends twice as many images as the other, both more than can be handled at full size."""
     quiet = {"drift_window_s": 0.0, "heatmap_size": "image"}
