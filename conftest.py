@@ -3,6 +3,8 @@
 import faulthandler
 from importlib.util import find_spec
 
+import pytest
+
 NEEDS = {
     "torch": (
         *("fishy_ros/training", "fishy_ros/evaluation/bench/erfnet.py"),
@@ -29,6 +31,10 @@ def pytest_report_header() -> list[str]:
     return [f"skipped: {', '.join(places)}, because {module} is not installed" for module, places in MISSING.items()]
 
 
-def pytest_unconfigure() -> None:
-    """Let no thread that still waits keep the finished run from ending; its stack is shown."""
-    faulthandler.dump_traceback_later(120, exit=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let no thread that still waits keep the finished run from ending; its stack is shown.
+
+    A process of pytest-xdist that has no test left waits for the others, as long as it takes, and ends with the run.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(120, exit=True)
