@@ -152,10 +152,17 @@ class FaultRig:
     def wrong_since(self, before: Mapping[str, int], clock_steps_back: int) -> list[str]:
         """Name the wrong ones among what came after the first so many of each kind; see `counts`."""
         wrong = []
+        known: dict[int, tuple[Any, Any]] = {}  # with the image, so that no other has its id
+
+        def score(image: Any) -> Any:
+            if id(image) not in known:
+                known[id(image)] = (image, self._reference.detect(image).score)
+            return known[id(image)][1]
+
         for name, count in before.items():
             came = self.came[name]
             last = came[count - 1].stamp_ns if count else None
-            wrong += wrong_publications(came[count:], self.frames_of, self._score, last, clock_steps_back, name)
+            wrong += wrong_publications(came[count:], self.frames_of, score, last, clock_steps_back, name)
         return wrong
 
     def has_regions_since(self, at: float) -> bool:
@@ -176,9 +183,6 @@ class FaultRig:
         """Stop the node, whatever state it is in."""
         self._reference.close()
         self.bench.close()
-
-    def _score(self, image: Any) -> Any:
-        return self._reference.detect(image).score
 
     def _on_message(self, name: str, message: Any) -> None:
         self.came[name].append(Heard(message, time.monotonic()))
