@@ -89,7 +89,7 @@ def measure_calibration(
     """Measure the distribution of a head's raw score on normal images.
 
     Raises:
-        TrainingError: there is no image, or the score is the same everywhere.
+        TrainingError: no image was given, or the score is the same everywhere.
     """
     model.eval()
     pools = []

@@ -35,7 +35,7 @@ class GeneratedSet:
         """Check the values.
 
         Raises:
-            ConfigError: there is no folder of objects, or no street to be used.
+            ConfigError: no folder of objects was given, or no street can be used.
         """
         if not self.objects or self.count < 1:
             raise ConfigError(
@@ -44,7 +44,7 @@ class GeneratedSet:
 
 
 class _Streets:
-    """Labelled streets as a dataset with classes; where there is no class, nothing is counted."""
+    """Labelled streets as a dataset with classes; what has no class is not counted."""
 
     name = "streets"
 

@@ -56,8 +56,8 @@ def measure_statistics(
         known: what was measured before with the same weights; it is not measured again.
 
     Raises:
-        ConfigError: a head is unknown, or needs pasted anomalies and there are none.
-        TrainingError: there is no image.
+        ConfigError: a head is unknown, or needs pasted anomalies but none are given.
+        TrainingError: no image was given.
     """
     model.eval()
     found = Statistics(known or {})

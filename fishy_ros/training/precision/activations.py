@@ -22,7 +22,7 @@ def measure_activations(
     """Run a graph on images uint8 `[H, W, 3]` BGR of its input's size and count the values of the named tensors.
 
     Raises:
-        TrainingError: there is no image, or a value is not finite.
+        TrainingError: no image was given, or a value is not finite.
     """
     probe = onnx.ModelProto()
     probe.CopyFrom(model)

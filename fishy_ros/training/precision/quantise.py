@@ -50,7 +50,7 @@ class Quantiser:
 
     Raises:
         ModelPackageError: the graph has no convolution to quantise.
-        TrainingError: there is no image, or an activation is not finite.
+        TrainingError: no image was given, or an activation is not finite.
     """
 
     def __init__(self, model: onnx.ModelProto, images: Iterable[ImageArray]) -> None:
