@@ -20,7 +20,7 @@ ODIN_STEP: float = 1.0
 """In grey levels. Both were chosen on some frames of Lost & Found (dev); the paper tunes them on anomalies, too."""
 
 FLOW_STEP: float = 0.25
-"""Fishyscapes' best, in units of a normalised image."""
+"""In grey levels. Fishyscapes' best number; it prints no unit, and a quarter of a deviation hides every anomaly."""
 
 
 class _SteppedHead(nn.Module):
@@ -30,7 +30,7 @@ class _SteppedHead(nn.Module):
         ConfigError: the network is a cascade.
     """
 
-    def __init__(self, model: AnomalyModel, head: nn.Module, step: float | Tensor) -> None:
+    def __init__(self, model: AnomalyModel, head: nn.Module, step: float) -> None:
         super().__init__()
         if isinstance(model.net, CascadeNet):
             raise ConfigError("a step of the image needs gradients, which the backbone of a cascade does not compute")
@@ -72,7 +72,7 @@ class OdinHead(_SteppedHead):
 
 
 class InputFlowHead(_SteppedHead):
-    """Negative log-density after a step that raises the density; the step is in units of the normalised image."""
+    """Negative log-density after a step, in grey levels, that raises the density."""
 
     def __init__(self, model: AnomalyModel, head: nn.Module, step: float = FLOW_STEP) -> None:
-        super().__init__(model, head, step * model.std)
+        super().__init__(model, head, step)
