@@ -139,7 +139,7 @@ def _match(instances: Sequence[Instance], labels: LabelMap, min_true_px: int, fr
         window = np.s_[instance.top : instance.top + rows, instance.left : instance.left + columns]
         if instance.top < 0 or instance.left < 0 or numbers[window].shape != instance.inside.shape:
             raise ScoreError(f"{frame}: an instance of {columns}x{rows} px lies outside labels of {labels.shape}")
-        shared[position] = np.bincount(numbers[window][instance.inside], minlength=count)
+        shared[position] = np.bincount(np.asarray(numbers[window][instance.inside], np.int64), minlength=count)
         ignored[position] = np.count_nonzero(labels[window][instance.inside] == IGNORED)
     small = ~counts
     small[0] = False
