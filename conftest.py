@@ -8,7 +8,7 @@ import pytest
 NEEDS = {
     "torch": (
         *("fishy_ros/training", "fishy_ros/evaluation/bench/erfnet.py"),
-        *("test/training", "experiments"),
+        *("test/training", "test/support/network_contract.py", "experiments"),
     ),
     "rclpy": (
         *("fishy_ros/node", "fishy_ros/evaluation/live", "fishy_ros/evaluation/bench/probes"),
