@@ -59,7 +59,8 @@ class ObstacleFinder:
         """Follow regions; `classes` are names by id, `inputs` knows depth, speed and ground where they are known."""
         self._classes = classes
         self._inputs = inputs
-        self._tracker: RegionTracker | None = None
+        # Made before the first frame: it loads SciPy, which takes a third of a second.
+        self._tracker = RegionTracker(PersistenceRules())
         self._last_s: float | None = None
         self.problem = ""
         """Why regions cannot be placed; empty where they can."""
@@ -98,9 +99,9 @@ class ObstacleFinder:
         """Follow the regions of the next frame and place the confirmed ones."""
         camera, ground = self._geometry(header, found, camera_info, settings)
         now_s = header.stamp_ns / 1e9 or time.monotonic()
+        if self._tracker.rules != settings.persistence:
+            self._tracker = RegionTracker(settings.persistence)
         tracker = self._tracker
-        if tracker is None or tracker.rules != settings.persistence:
-            tracker = self._tracker = RegionTracker(settings.persistence)
         tracker.motion = GroundMotion(camera, ground.plane) if camera and ground else None
         tracks = tuple(
             track for track in tracker.update(found.regions, now_s, self._forward_m(now_s)) if track.confirmed

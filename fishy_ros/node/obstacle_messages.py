@@ -23,6 +23,16 @@ CLOUD_DTYPE: np.dtype[Any] = np.dtype(
 )
 """Fields of a point: position in m, mean score of its region, standard deviation of its distance in m, id."""
 
+_CLOUD_FIELDS: list[PointField] = [
+    PointField(
+        name=name,
+        offset=int(CLOUD_DTYPE.fields[name][1]),  # type: ignore[index]
+        datatype=PointField.UINT32 if name == "id" else PointField.FLOAT32,
+        count=1,
+    )
+    for name in CLOUD_DTYPE.names or ()
+]
+
 
 @dataclass(frozen=True)
 class FrameObstacles:
@@ -84,22 +94,13 @@ def cloud_message(found: FrameObstacles) -> PointCloud2:
         part["intensity"], part["error"], part["id"] = track.region.mean_score, place.error_m, track.id
         parts.append(part)
     points = np.concatenate(parts) if parts else np.zeros(0, CLOUD_DTYPE)
-    fields = [
-        PointField(
-            name=name,
-            offset=int(CLOUD_DTYPE.fields[name][1]),  # type: ignore[index]
-            datatype=PointField.UINT32 if name == "id" else PointField.FLOAT32,
-            count=1,
-        )
-        for name in CLOUD_DTYPE.names or ()
-    ]
     header = found.header.message()
     header.frame_id = obstacles_frame(found)
     message = PointCloud2(
         header=header,
         height=1,
         width=len(points),
-        fields=fields,
+        fields=_CLOUD_FIELDS,
         is_bigendian=False,
         point_step=CLOUD_DTYPE.itemsize,
         row_step=CLOUD_DTYPE.itemsize * len(points),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ def ground_points(
     rays = intrinsics.rays(feet)
     met = ground.meet(rays).reshape(-1, 3, 3)
     with np.errstate(divide="ignore", invalid="ignore"):
-        errors = ground.error_m(rays, foot_error_px, intrinsics.fy).reshape(-1, 3)[:, 1]
+        errors = ground.error_m(rays[1::3], foot_error_px, intrinsics.fy)
         distances = np.linalg.norm(met[:, 1], axis=1)
         widths = np.linalg.norm(met[:, 2] - met[:, 0], axis=1)
         heights = np.array([box.height for box in boxes]) / intrinsics.fy * met[:, 1, 2]
@@ -147,7 +148,6 @@ def _at_depth(index: int, box: Box, depth: float, error: float, camera: Camera) 
 
 def _between(start: Vectors, end: Vectors, length_m: float) -> Vectors:
     """Return points from `start` to `end` at most `SPACING_M` apart where `MAX_POINTS` suffice."""
-    count = min(max(int(np.ceil(length_m / SPACING_M)) + 1, 2), MAX_POINTS)
-    steps = np.linspace(0.0, 1.0, count)[:, None]
-    points: Vectors = start + steps * (end - start)
+    count = min(max(math.ceil(length_m / SPACING_M) + 1, 2), MAX_POINTS)
+    points: Vectors = start + np.linspace(0.0, 1.0, count)[:, None] * (end - start)
     return points
