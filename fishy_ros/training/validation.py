@@ -21,7 +21,7 @@ from fishy_ros.training.crops import thin_out
 from fishy_ros.training.evaluate import Progress, SegmentationSet, evaluate_heads, evaluate_segmentation
 from fishy_ros.training.generated_set import GeneratedSet, generated_samples
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.object_bank import load_object_bank
+from fishy_ros.training.object_bank import ObjectBank, load_object_bank
 from fishy_ros.training.paste import populate
 from fishy_ros.training.sources import SourceConfig, TrainingSource, image_files
 from fishy_ros.types import Sample
@@ -51,7 +51,8 @@ class ValidationConfig:
     every: float = 0
     """Epochs from one validation to the next; 0 for none."""
     pasted: SourceConfig | None = None
-    """Labelled streets into which held-out objects are pasted, always the same: what picks weights."""
+    """Labelled streets that pick weights: into some held-out objects are pasted, always the same, and with `void_ids`
+    all are scored as they are."""
     pasted_images: int = 50
     """How many of these streets are used, spread evenly."""
 
@@ -171,29 +172,53 @@ def validate(model: AnomalyModel, config: TrainConfig) -> dict[str, float]:
     if watched.pasted is not None:
         metrics = score_pasted(model, config, watched.pasted)
         found |= {"AP/pasted": metrics.ap, "FPR95/pasted": metrics.fpr95}
+        void = score_void(model, config, watched.pasted)
+        if void is not None:
+            found |= {"AP/void": void.ap, "FPR95/void": void.fpr95}
     return found
 
 
-@torch.no_grad()
 def score_pasted(model: AnomalyModel, config: TrainConfig, source_config: SourceConfig) -> PixelMetrics:
     """Score the learned head on whole streets into which held-out objects are pasted, the same in every call.
 
     No label of an evaluation set is read, so this may choose between weights. Scores are compared at 1/4 resolution.
     """
+    bank = load_object_bank(Path(config.data), config.bank, config.cache_folder, held_out=True)
+    return _score_streets(model, config, source_config, config.validation.pasted_images, bank).compute()
+
+
+def score_void(model: AnomalyModel, config: TrainConfig, source_config: SourceConfig) -> PixelMetrics | None:
+    """Score the learned head on all streets of a source as they are: outliers are things of no class (`void_ids`).
+
+    They are few and mostly far away, but real: a network that has learned to see the paste does not gain here. None
+    where the source has no such things.
+    """
+    pool = _score_streets(model, config, source_config)
+    return pool.compute() if pool.positives.total else None
+
+
+@torch.no_grad()
+def _score_streets(
+    model: AnomalyModel,
+    config: TrainConfig,
+    source_config: SourceConfig,
+    count: int | None = None,
+    bank: ObjectBank | None = None,
+) -> PixelAccumulator:
     model.eval()
-    root, watched = Path(config.data), config.validation
-    source = TrainingSource(root, source_config, config.max_width, config.cache_folder)
-    bank = load_object_bank(root, config.bank, config.cache_folder, held_out=True)
+    watched = config.validation
+    source = TrainingSource(Path(config.data), source_config, config.max_width, config.cache_folder)
     whole = AugmentConfig(watched.height, watched.width, watched.width, (1.0, 1.0), 0.0)
     pool = PixelAccumulator()
-    for index in source.spread(watched.pasted_images):
+    for index in source.spread(len(source) if count is None else count):
         rng = np.random.default_rng([SEED, index])
         scene = random_crop(source.load(index), whole, rng)
-        populate(scene, bank, config.paste, rng)
+        if bank is not None:
+            populate(scene, bank, config.paste, rng)
         image = torch.from_numpy(np.ascontiguousarray(scene.image.transpose(2, 0, 1)))[None]
         score = model(image.to(model.mean.device).float()).outlier[0].float()
         pool.update(score.cpu().numpy(), thin_out(scene.outlier), str(index))
-    return pool.compute()
+    return pool
 
 
 def _labelled(folder: Path) -> Iterator[Sample]:

@@ -27,10 +27,12 @@ def run_commands(modules, arguments) -> str:
 def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192) -> Path:
     """Write images, labels and object crops below `root` and return a training configuration that reads them."""
     rng = np.random.default_rng(0)
-    for folder in ("images", "labels", "crops", "coco/images/a", "coco/labels/a"):
+    for folder in ("images", "labels", "void_ids", "crops", "coco/images/a", "coco/labels/a"):
         (root / folder).mkdir(parents=True)
     labels = np.full((height, width), ROAD, np.uint8)
     labels[: height // 2], labels[: height // 4] = BUILDING, SKY
+    void_ids = np.full_like(labels, 7)
+    void_ids[-20:-8, 100:132] = 5  # something on the road that is of no class
     colors = {ROAD: 90, BUILDING: 60, SKY: 220}
     watched = np.zeros_like(labels)
     watched[-20:, 40:80] = 1
@@ -42,6 +44,7 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
         grey = np.vectorize(colors.get)(labels)[..., None] + rng.normal(0, 6, (height, width, 3))
         cv2.imwrite(str(root / f"images/{index}.png"), np.clip(grey, 0, 255).astype(np.uint8))
         cv2.imwrite(str(root / f"labels/{index}.png"), labels)
+        cv2.imwrite(str(root / f"void_ids/{index}.png"), void_ids)
     for index in range(2 * HOLD_OUT):  # every HOLD_OUT-th is kept for validation
         rgba = np.zeros((40, 60, 4), np.uint8)
         rgba[5:35, 5:55] = (30, 200, 200 + index, 255)
@@ -63,7 +66,7 @@ def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192)
             "width": 128,
             "anomalies": ["watched"],
             "segmentation": [{"images": "images", "labels": "labels"}],
-            "pasted": {"images": "images", "labels": "labels", "horizon": 0.5},
+            "pasted": {"images": "images", "labels": "labels", "void_ids": "void_ids", "horizon": 0.5},
             "pasted_images": 2,
         },
     }

@@ -82,7 +82,8 @@ def test_a_run_notes_what_it_was_made_from(street, run, tmp_path):
 
 
 def test_a_run_watches_the_sets_that_its_configuration_names(run):
-    watched = ("mIoU/images", "AP/watched", "FPR95/watched", "AUROC/watched", "AP/pasted", "FPR95/pasted")
+    pooled = ("AP/pasted", "FPR95/pasted", "AP/void", "FPR95/void")
+    watched = ("mIoU/images", "AP/watched", "FPR95/watched", "AUROC/watched", *pooled)
     found = curves(run)
     for name in watched:
         assert [event.step for event in found[name]] == [4, 6], "after the first epoch of 3 crops, and after the second"

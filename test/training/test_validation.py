@@ -13,7 +13,7 @@ from fishy_ros.training import validation  # noqa: E402
 from fishy_ros.training.config import load_train_config  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, initialise  # noqa: E402
 from fishy_ros.training.object_bank import load_object_bank  # noqa: E402
-from fishy_ros.training.validation import score_pasted, validate  # noqa: E402
+from fishy_ros.training.validation import score_pasted, score_void, validate  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -72,5 +72,30 @@ def test_validation_leaves_weights_and_mode_of_the_trained_network_alone(config)
     made = model()
     before = {name: value.clone() for name, value in made.state_dict().items()}
     found = validate(made, config)
-    assert set(found) == {"mIoU/images", "AP/watched", "FPR95/watched", "AUROC/watched", "AP/pasted", "FPR95/pasted"}
+    pooled = {"AP/pasted", "FPR95/pasted", "AP/void", "FPR95/void"}
+    assert set(found) == {"mIoU/images", "AP/watched", "FPR95/watched", "AUROC/watched", *pooled}
     assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+
+
+def test_things_of_no_class_are_scored_in_every_street_as_it_is(config, monkeypatch):
+    targets = []
+    add = validation.PixelAccumulator.update
+
+    def note(pool, score, target, name):
+        targets.append(target)
+        add(pool, (target == 1).astype(np.float32), target, name)
+
+    monkeypatch.setattr(validation.PixelAccumulator, "update", note)
+    metrics = score_void(model(), config, config.validation.pasted)
+    assert metrics.ap == 1.0
+    assert metrics.fpr95 == 0.0
+    assert len(targets) == 4
+    for target in targets:
+        assert 0 < np.count_nonzero(target == 1) < target.size / 10, "nothing was pasted"
+        either_way = (targets[0], targets[0][:, ::-1])
+        assert any(np.array_equal(target, one) for one in either_way), "some streets are mirrored"
+
+
+def test_a_source_without_things_of_no_class_has_no_such_score(config):
+    without = dataclasses.replace(config.validation.pasted, void_ids=None)
+    assert score_void(model(), config, without) is None
