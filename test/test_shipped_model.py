@@ -11,15 +11,15 @@ DATA = Path(__file__).resolve().parents[2] / "shared/data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data are not here: quality is not measured")
 
 FLOORS = [
-    ("fishy-s", "fs_lost_and_found_dev", 0.48, 0.035),
-    ("fishy-s", "fs_static_dev", 0.64, 0.11),
-    ("fishy-s", "road_anomaly21_dev", 0.38, 0.47),
-    ("fishy-s:anywhere", "fs_lost_and_found_dev", 0.43, 0.13),
-    ("fishy-s:anywhere", "fs_static_dev", 0.76, 0.085),
-    ("fishy-s:anywhere", "road_anomaly21_dev", 0.47, 0.36),
+    ("fishy-s", "fs_lost_and_found_dev", 0.52, 0.03),
+    ("fishy-s", "fs_static_dev", 0.71, 0.085),
+    ("fishy-s", "road_anomaly21_dev", 0.345, 0.46),
+    ("fishy-s:anywhere", "fs_lost_and_found_dev", 0.50, 0.08),
+    ("fishy-s:anywhere", "fs_static_dev", 0.815, 0.065),
+    ("fishy-s:anywhere", "road_anomaly21_dev", 0.44, 0.31),
 ]
 """Model, set, AP at least, FPR95 at most: what was measured, and some room for another runtime's rounding."""
-MIOU = 0.35
+MIOU = 0.38
 """Mean IoU at least, on every fifth frame of two cities that were not trained on."""
 PRECISION_COST = 0.005
 """AP that INT8 may cost."""

@@ -54,6 +54,8 @@ class TrainConfig:
     task: str = SEGMENTATION
     """What is trained: the network with its learned head, or a second network (`second_networks.TASKS`)."""
     seed: int = 1
+    void_outliers: bool = True
+    """Whether things of no class (`void_ids` of a source) are outliers; else nothing is learned from them."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     paste: PasteConfig = field(default_factory=PasteConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -77,7 +79,8 @@ class TrainConfig:
         Raises:
             TrainingError: the root or a folder is missing, empty or incomplete.
         """
-        return open_sources(Path(data or self.data), self.sources, self.max_width, self.cache_folder)
+        root = Path(data or self.data)
+        return open_sources(root, self.sources, self.max_width, self.cache_folder, self.void_outliers)
 
     def schedule(self, data: str | None = None) -> Schedule:
         """Plan the run with the training images below the configured data root, or below `data`.

@@ -81,8 +81,12 @@ Ground, parking and rail track (6, 9, 10) have no train id either, but they are 
 class TrainingSource:
     """The images of one folder."""
 
-    def __init__(self, root: Path, config: SourceConfig, max_width: int, cache: Path) -> None:
+    def __init__(
+        self, root: Path, config: SourceConfig, max_width: int, cache: Path, void_outliers: bool = True
+    ) -> None:
         """List the images and open their decoded arrays in the folder `cache`; decode them where they are not there.
+
+        Void things are ignored unless `void_outliers`.
 
         Raises:
             TrainingError: there are none, a map is missing or of another aspect ratio, or the cache cannot be written.
@@ -90,6 +94,7 @@ class TrainingSource:
         self.config = config
         self.max_width = max_width
         self.root = root
+        self.void_outliers = void_outliers
         self.paths = image_files(root / config.images)
         self.arrays = self._open(cache)
         """Image, labels, outliers and confidence of each image, one after the other."""
@@ -113,7 +118,7 @@ class TrainingSource:
     def _open(self, cache: Path) -> ArrayStore:
         folders = [self.config.images, self.config.labels, self.config.confidence, self.config.void_ids]
         # Weight and horizon are left out: they change nothing that is stored.
-        settings = folders, self.config.ignore_box, self.max_width, VOID_OUTLIERS, VOID_IGNORED
+        settings = folders, self.config.ignore_box, self.max_width, VOID_OUTLIERS, VOID_IGNORED, self.void_outliers
         read = [self.root / folder for folder in folders if folder]
         arrays = (array for path in self.paths for array in self._decode(path))
         return open_store(cache_path(cache, self.config.images, read, settings), arrays)
@@ -128,6 +133,8 @@ class TrainingSource:
         outlier = np.full(labels.shape, NORMAL, np.uint8)
         if self.config.void_ids is not None:
             outlier = void_outliers(self._read_map(self.config.void_ids, path.stem, size, cv2.INTER_NEAREST))
+            if not self.void_outliers:
+                outlier[outlier == ANOMALY] = IGNORED
         confidence = np.full(labels.shape, SURE, np.uint8)
         if self.config.confidence is not None:
             confidence = self._read_map(self.config.confidence, path.stem, size, cv2.INTER_LINEAR)
@@ -165,15 +172,19 @@ def void_outliers(label_ids: LabelMap) -> LabelMap:
     return np.asarray(table[label_ids], np.uint8)
 
 
-def open_sources(root: Path, configs: Sequence[SourceConfig], max_width: int, cache: Path) -> list[TrainingSource]:
+def open_sources(
+    root: Path, configs: Sequence[SourceConfig], max_width: int, cache: Path, void_outliers: bool = True
+) -> list[TrainingSource]:
     """Open every configured folder below `root`; images are kept at most `max_width` px wide, decoded in `cache`.
+
+    Void things are ignored unless `void_outliers`.
 
     Raises:
         TrainingError: the root or a folder is missing, empty or incomplete.
     """
     if not root.is_dir():
         raise TrainingError(f"{root}: the training data folder does not exist")
-    return [TrainingSource(root, config, max_width, cache) for config in configs]
+    return [TrainingSource(root, config, max_width, cache, void_outliers) for config in configs]
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -54,6 +54,14 @@ def test_labels_by_hand_are_sure_and_without_void_ids_nothing_is_an_outlier(root
     assert (image.outlier == 0).all()
 
 
+def test_void_things_are_ignored_where_they_are_no_outliers(root):
+    (source,) = open_sources(root, [CONFIG], W, root / "cache", void_outliers=False)
+    outlier = source.load(0).outlier
+    assert (outlier[1:, : W // 2] == 0).all()
+    assert (outlier[:, W // 2 :] == 255).all()
+    assert load(root).outlier.max(initial=0, where=load(root).outlier < 255) == 1, "another store"
+
+
 def test_wide_images_are_kept_smaller_with_all_their_maps(root):
     image = load(root, max_width=W // 2)
     assert image.image.shape == (H // 2, W // 2, 3)
