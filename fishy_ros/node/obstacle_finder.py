@@ -101,10 +101,9 @@ class ObstacleFinder:
         now_s = header.stamp_ns / 1e9 or time.monotonic()
         if self._tracker.rules != settings.persistence:
             self._tracker = RegionTracker(settings.persistence)
-        tracker = self._tracker
-        tracker.motion = GroundMotion(camera, ground.plane) if camera and ground else None
+        self._tracker.motion = GroundMotion(camera, ground.plane) if camera and ground else None
         tracks = tuple(
-            track for track in tracker.update(found.regions, now_s, self._forward_m(now_s)) if track.confirmed
+            track for track in self._tracker.update(found.regions, now_s, self._forward_m(now_s)) if track.confirmed
         )
         placed = self._place(header, found, tracks, camera, ground, settings)
         return self._frame(header, found, tracks, placed, image_size, camera, ground)

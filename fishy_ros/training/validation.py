@@ -190,9 +190,11 @@ def score_pasted(model: AnomalyModel, config: TrainConfig, source_config: Source
 def score_void(model: AnomalyModel, config: TrainConfig, source_config: SourceConfig) -> PixelMetrics | None:
     """Score the learned head on all streets of a source as they are: outliers are things of no class (`void_ids`).
 
-    They are few and mostly far away, but real: a network that has learned to see the paste does not gain here. None
-    where the source has no such things.
+    They are few and mostly far away, but real. Only networks that were all trained with such things as outliers, or all
+    without, compare (`void_outliers`). None where the source has no such things.
     """
+    if source_config.void_ids is None:
+        return None
     pool = _score_streets(model, config, source_config)
     return pool.compute() if pool.positives.total else None
 
