@@ -24,6 +24,14 @@ def calibrate(
     ] = None,
     height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
     width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
+    fovea: Annotated[
+        bool,
+        typer.Option(
+            "--fovea",
+            help="Look at the image at half of this size, and again at the road ahead at full size; such as "
+            "1024x2048. The package is then exported so, too.",
+        ),
+    ] = False,
 ) -> None:
     """Calibrate a head on normal images; writes `statistics.safetensors` and `calibration.json`."""
     from rich.progress import track
@@ -49,7 +57,7 @@ def calibrate(
     known = Statistics() if statistics is None else load_statistics(statistics, sha256)
     found = measure_statistics(model, [head], track(street, "statistics"), pasted, known)
     save_statistics(folder / "statistics.safetensors", found, sha256)
-    measured = measure_calibration(head, model, create_head(head, model, found), track(street, "calibration"))
+    measured = measure_calibration(head, model, create_head(head, model, found), track(street, "calibration"), fovea)
     measured.save(folder / "calibration.json")
     for share, threshold in zip(measured.shares, measured.thresholds, strict=True):
         typer.echo(f"heatmap above {threshold:.4f}: {100 * share:g} % of normal pixels")

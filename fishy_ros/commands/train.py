@@ -114,10 +114,8 @@ def run_training(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from fishy_ros.errors import ConfigError
     from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.training.loop import Trainer
-    from fishy_ros.training.nets.registry import BACKBONES
     from fishy_ros.training.provenance import note_run
 
     trainer = Trainer(settings, out, device)
@@ -126,11 +124,6 @@ def run_training(
             trainer.go_on_from(start.averaged)
         elif start.weights is not None:
             trainer.start_from(start.weights, start.new_head)
-        elif settings.size in BACKBONES:
-            backbone = BACKBONES[settings.size]
-            raise ConfigError(
-                f"network {settings.size!r} refines a trained {backbone!r}; name its weights with --weights"
-            )
     if number == 0:
         note_run(
             settings, out, trainer.crops, start.averaged or start.weights, dataclasses.asdict(describe_environment())

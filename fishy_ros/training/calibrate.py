@@ -17,6 +17,7 @@ from fishy_ros.training.graph import ScoreScale
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.sources import TrainingSource, normal_pictures
 from fishy_ros.training.statistics import to_tensor
+from fishy_ros.training.views import view
 
 SHARES: tuple[float, ...] = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 """Shares of normal pixels for which thresholds are stated."""
@@ -38,6 +39,8 @@ class MeasuredCalibration:
     shares: tuple[float, ...]
     thresholds: tuple[float, ...]
     """Heatmap value that each of `shares` of the normal pixels exceeds."""
+    fovea: bool = False
+    """Whether the network looked a second time, at the road ahead; see `fishy_ros.training.views`."""
 
     @property
     def scale(self) -> ScoreScale:
@@ -84,18 +87,20 @@ def normal_images(sources: Sequence[TrainingSource], count: int, height: int, wi
 
 @torch.no_grad()
 def measure_calibration(
-    name: str, model: AnomalyModel, head: nn.Module, images: Iterable[Tensor]
+    name: str, model: AnomalyModel, head: nn.Module, images: Iterable[Tensor], fovea: bool = False
 ) -> MeasuredCalibration:
-    """Measure the distribution of a head's raw score on normal images.
+    """Measure the distribution of a head's raw score on normal images, with or without a second look at the road.
 
     Raises:
         TrainingError: no image was given, or the score is the same everywhere.
     """
     model.eval()
+    looked_at = view(fovea)
     pools = []
     for image in images:
-        net = model.net(model.normalise(image))
-        pools.append(head(net.logits, net, image).flatten().numpy())
+        pixels = looked_at.look(image)
+        net = model.net(model.normalise(pixels))
+        pools.append(looked_at.score(head(net.logits, net, pixels)).flatten().numpy())
     if not pools:
         raise TrainingError("no training image was given to calibrate on")
     raw = np.concatenate(pools)
@@ -105,5 +110,5 @@ def measure_calibration(
     z = (np.quantile(raw, [1 - share for share in SHARES]) - centre) / (tail - centre)
     thresholds = 0.5 + 0.5 * z / (1 + np.abs(z))
     return MeasuredCalibration(
-        name, len(pools), float(centre), float(tail - centre), SHARES, tuple(float(t) for t in thresholds)
+        name, len(pools), float(centre), float(tail - centre), SHARES, tuple(float(t) for t in thresholds), fovea
     )

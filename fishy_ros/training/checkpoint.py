@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from fishy_ros.errors import TrainingError
 from fishy_ros.files import replacing
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.nets.registry import BACKBONES, NETWORKS
+from fishy_ros.training.nets.registry import NETWORKS
 
 NETWORK = "network"
 """Key of the metadata of a weights file that names its network."""
@@ -27,9 +27,6 @@ CROPS = "crops"
 
 TRAINING = "training"
 """Key of the metadata of a weights file that names the configuration it was trained with."""
-
-BACKBONE = "backbone"
-"""Attribute by which a cascade holds its backbone, and the head of a cascade that of the backbone."""
 
 
 @dataclass(frozen=True)
@@ -142,17 +139,6 @@ def load_network_weights(path: Path, model: AnomalyModel) -> None:
         model.net.load_state_dict(_part(weights, "net."))
 
 
-def load_backbone_weights(path: Path, model: AnomalyModel) -> None:
-    """Read weights of the network inside a cascade, and of its head, into the cascade; the refinement stays as it is.
-
-    Raises:
-        TrainingError: the file is missing, damaged or of another network.
-    """
-    with _weights_of(BACKBONES[model.size], path) as weights:
-        model.net.get_submodule(BACKBONE).load_state_dict(_part(weights, "net."))
-        model.head.get_submodule(BACKBONE).load_state_dict(_part(weights, "head."))
-
-
 def load_model(path: Path) -> AnomalyModel:
     """Read weights (`.safetensors`) or the averaged weights of a checkpoint into a model in evaluation mode.
 
@@ -186,14 +172,9 @@ def network_of(path: Path) -> str:
 def _weights_of(network: str, path: Path) -> Iterator[dict[str, Tensor]]:
     """Read weights; name file and network where they cannot be read, or do not fit what is done with them."""
     try:
-        yield _with_current_names(load_file(path))
+        yield load_file(path)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{path}: not weights of network {network!r}: {error}") from error
-
-
-def _with_current_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of earlier releases call the backbone of a cascade its trunk."""
-    return {name.replace("trunk", BACKBONE): value for name, value in weights.items()}
 
 
 def _known(network: str | None, path: Path) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from torch import nn
 
+from fishy_ros.errors import ConfigError
 from fishy_ros.training.calibrate import MeasuredCalibration, load_calibration
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.graph import DeployedModel, OncePerImage, ScoreScale
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.registry import create_head, require_in_graph
 from fishy_ros.training.statistics import load_statistics
+from fishy_ros.training.views import view
 
 DEFAULT = ""
 """Name of the default score among the others."""
@@ -27,10 +29,15 @@ class Deployment:
     heads: Mapping[str, nn.Module]
     calibrations: Mapping[str, MeasuredCalibration]
 
-    def deployed(self, scales: Mapping[str, ScoreScale]) -> DeployedModel:
+    @property
+    def fovea(self) -> bool:
+        """Whether the scores were calibrated with a second look at the road ahead."""
+        return self.calibrations[DEFAULT].fovea
+
+    def deployed(self, scales: Mapping[str, ScoreScale], fovea: bool) -> DeployedModel:
         """Join network and heads, each with its scale, as a graph is exported."""
         others = {name: (head, scales[name]) for name, head in self.heads.items() if name != DEFAULT}
-        return DeployedModel(self.model, self.heads[DEFAULT], scales[DEFAULT], others)
+        return DeployedModel(self.model, self.heads[DEFAULT], scales[DEFAULT], others, view(fovea))
 
 
 def load_deployment(checkpoint: Path, calibration: Path, others: Mapping[str, Path]) -> Deployment:
@@ -40,7 +47,7 @@ def load_deployment(checkpoint: Path, calibration: Path, others: Mapping[str, Pa
 
     Raises:
         TrainingError: checkpoint, statistics or a calibration cannot be used.
-        ConfigError: a head is unknown, or one of studies.
+        ConfigError: a head is unknown, or one of studies, or only some were calibrated with a fovea.
     """
     model = load_model(checkpoint)
     model.head = OncePerImage(model.head)  # type: ignore[assignment]
@@ -50,4 +57,6 @@ def load_deployment(checkpoint: Path, calibration: Path, others: Mapping[str, Pa
         require_in_graph(measured.head)
         heads[name] = create_head(measured.head, model, load_statistics(folder / "statistics.safetensors"))
         calibrations[name] = measured
+    if len({measured.fovea for measured in calibrations.values()}) > 1:
+        raise ConfigError("some scores were calibrated with --fovea and some without; expected all alike")
     return Deployment(model, heads, calibrations)

@@ -18,6 +18,7 @@ from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.nets.blocks import upsample
 from fishy_ros.training.nets.network import NetOutput
 from fishy_ros.training.tensorrt_rules import check_for_tensorrt
+from fishy_ros.training.views import WholeImage
 
 OPSET: int = 18
 """Up to 17, reductions name their axes in an attribute, which OpenVINO ignores for ReduceLogSumExp."""
@@ -52,7 +53,8 @@ class DeployedModel(nn.Module):
     The heatmap is 0.5 (1 + z / (1 + |z|)) with z = (raw - centre) / width: strictly increasing, within [0, 1], and
     unlike a sigmoid still fine-grained in float32 far from the centre. Outputs have half the size of the input.
 
-    `others` are further scores of the same network by name, each an output `score_NAME`.
+    `others` are further scores of the same network by name, each an output `score_NAME`; `view` says what the network
+    looks at.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class DeployedModel(nn.Module):
         head: nn.Module,
         scale: ScoreScale,
         others: Mapping[str, tuple[nn.Module, ScoreScale]] | None = None,
+        view: WholeImage | None = None,
     ) -> None:
         super().__init__()
         others = others or {}
@@ -68,15 +71,17 @@ class DeployedModel(nn.Module):
         self.heads = nn.ModuleList([head, *(other for other, _ in others.values())])
         self.scales = [scale, *(scale for _, scale in others.values())]
         self.outputs = ("score", "labels", *map(score_output, others))
+        self.view = view or WholeImage()
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Map uint8 `[1, H, W, 3]` to a score float32, `labels` uint8 and further scores, all `[1, H/2, W/2]`."""
-        pixels = as_planes(image)
+        pixels = self.view.look(as_planes(image))
         net = self.model.net(self.model.normalise(pixels))
         scores = [
-            _heatmap(head(net.logits, net, pixels), scale) for head, scale in zip(self.heads, self.scales, strict=True)
+            _heatmap(self.view.score(head(net.logits, net, pixels)), scale)
+            for head, scale in zip(self.heads, self.scales, strict=True)
         ]
-        return scores[0], _labels(net.logits), *scores[1:]
+        return scores[0], _labels(self.view.logits(net.logits)), *scores[1:]
 
 
 class NetworkAlone(nn.Module):

@@ -14,15 +14,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from fishy_ros.errors import ConfigError
 from fishy_ros.training.bfloat16 import uses_bfloat16
 from fishy_ros.training.checkpoint import (
     Checkpoint,
-    load_backbone_weights,
     load_checkpoint,
     load_network_weights,
     load_weights,
-    network_of,
     save_checkpoint,
     save_weights,
     seen_crops,
@@ -33,7 +30,6 @@ from fishy_ros.training.crops import Crop, CropStream, crop_augment
 from fishy_ros.training.device_augment.stream import DeviceCrops, makes_crops_on_device
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.losses import total_loss
-from fishy_ros.training.nets.registry import BACKBONES
 from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.parallel import agree, distributed, processes, rank
 from fishy_ros.training.pictures import write_prediction_picture
@@ -100,20 +96,10 @@ class Trainer:
     def start_from(self, weights: Path, new_head: bool = False) -> None:
         """Begin a new run with trained weights instead of random ones; with `new_head` the learned head starts anew.
 
-        A cascade also starts from the weights of the network inside, of which it takes the head, too.
-
         Raises:
             TrainingError: they are missing or of another network.
-            ConfigError: a cascade is to start without the trained head.
         """
-        backbone = BACKBONES.get(self.config.size)
-        if backbone is not None and new_head:
-            raise ConfigError(
-                f"network {self.config.size!r} refines the head of {backbone!r}, so it cannot start with a new head"
-            )
-        if backbone is not None and network_of(weights) == backbone:
-            load_backbone_weights(weights, self.model)
-        elif new_head:
+        if new_head:
             load_network_weights(weights, self.model)
         else:
             load_weights(weights, self.model)

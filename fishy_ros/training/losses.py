@@ -34,7 +34,7 @@ class LossConfig:
 def total_loss(
     model: AnomalyModel, output: ModelOutput, batch: Crop, config: LossConfig, class_weights: Tensor | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Add up the weighted terms; also return each for the log. A refined head learns no prototypes.
+    """Add up the weighted terms; also return each for the log.
 
     Nothing is read back from the device, so a GPU is never waited for.
 
@@ -48,10 +48,9 @@ def total_loss(
         ood = OOD_TERMS[model.net.variant](output.net, batch.labels, batch.outlier)
         total = total + config.ood * ood
         terms[model.net.variant] = ood.detach()
-    if isinstance(model.head, DissimilarityHead):
-        prototypes = prototype_loss(model.head, output, batch.outlier)
-        total = total + config.prototypes * prototypes
-        terms["prototypes"] = prototypes.detach()
+    prototypes = prototype_loss(model.head, output, batch.outlier)
+    total = total + config.prototypes * prototypes
+    terms["prototypes"] = prototypes.detach()
     return total, terms
 
 

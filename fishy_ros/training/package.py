@@ -53,7 +53,7 @@ def build_package(
         raise ConfigError(f"{description}: `scores` does not say what {', '.join(unsaid)} is")
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
-        deployed = deployment.deployed({name: each.scale for name, each in measured.items()})
+        deployed = deployment.deployed({name: each.scale for name, each in measured.items()}, deployment.fovea)
         export_graph(deployed, height, width, graph)
         return write_model_package(
             out,

@@ -32,7 +32,7 @@ def add_reduced_size(
 
     The scale of the heatmap is measured anew on normal pictures, uint8 `[H, W, 3]` BGR, at that size: so the shares
     of normal pixels above 0.5 and 0.75 are those of the full size, and a threshold keeps its meaning. `scores` are
-    those of `build_package`.
+    those of `build_package`. A package with a fovea loses it here: the smaller graph looks at the whole image alone.
 
     Raises:
         TrainingError: checkpoint, statistics or calibration cannot be used, or there are no pictures.
@@ -46,7 +46,7 @@ def add_reduced_size(
     }
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
-        export_graph(deployment.deployed(scales), *size, graph)
+        export_graph(deployment.deployed(scales, fovea=False), *size, graph)
         return add_reduced_graph(package, graph, *size)
 
 

@@ -180,31 +180,6 @@ def test_weights_of_another_network_are_refused(street, tmp_path):
         Trainer(load_train_config(street), tmp_path, "cpu").start_from(tmp_path / "weights.safetensors")
 
 
-def test_a_cascade_trains_from_the_weights_of_the_network_inside(street, run, tmp_path):
-    config = tmp_path / "m.yaml"
-    config.write_text(yaml.safe_dump({**yaml.safe_load(street.read_text()), "size": "m"}))
-    trained = load_model(run / "weights.safetensors").state_dict()
-    call("train", config, "--weights", run / "weights.safetensors", "--out", tmp_path / "run", "--processes", 2)
-    cascade = load_model(tmp_path / "run" / "weights.safetensors")
-    inside = {
-        name.replace(".backbone.", "."): value for name, value in cascade.state_dict().items() if ".backbone." in name
-    }
-    assert inside.keys() == trained.keys()
-    for name, value in inside.items():
-        np.testing.assert_array_equal(value.numpy(), trained[name].numpy(), err_msg=name)
-    assert cascade.net.classifier.weight.abs().sum() > 0
-    assert cascade.head.score.weight.abs().sum() > 0
-
-
-def test_a_cascade_without_the_trained_network_inside_is_refused(street, run, tmp_path):
-    config = tmp_path / "m.yaml"
-    config.write_text(yaml.safe_dump({**yaml.safe_load(street.read_text()), "size": "m"}))
-    with pytest.raises(ConfigError, match="'m' refines a trained 's'; name its weights"):
-        call("train", config, "--out", tmp_path / "run")
-    with pytest.raises(ConfigError, match="refines the head of 's', so it cannot start with a new head"):
-        call("train", config, "--out", tmp_path / "run", "--weights", run / "weights.safetensors", "--new-head")
-
-
 def test_processes_that_train_together_write_one_checkpoint(street, tmp_path):
     call("train", street, "--out", tmp_path, "--processes", 2)
     assert load_checkpoint(tmp_path / "last.pt").crops == 8, "two steps of two crops in each of two processes"

@@ -200,12 +200,12 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(config, tmp_path):
 
 def test_a_checkpoint_of_another_network_is_refused(config, tmp_path):
     Trainer(config, tmp_path, "cpu").save()
-    other = Trainer(dataclasses.replace(config, size="m"), tmp_path, "cpu")
-    with pytest.raises(TrainingError, match=r"last\.pt: checkpoint of network 's'; expected 'm'"):
+    other = Trainer(dataclasses.replace(config, size="s_void"), tmp_path, "cpu")
+    with pytest.raises(TrainingError, match=r"last\.pt: checkpoint of network 's'; expected 's_void'"):
         other.resume()
-    save_weights(tmp_path / "m.safetensors", other.model, 3)
-    with pytest.raises(TrainingError, match=r"m\.safetensors: not weights of network 's'"):
-        Trainer(config, tmp_path, "cpu").go_on_from(tmp_path / "m.safetensors")
+    save_weights(tmp_path / "other.safetensors", other.model, 3)
+    with pytest.raises(TrainingError, match=r"other\.safetensors: not weights of network 's'"):
+        Trainer(config, tmp_path, "cpu").go_on_from(tmp_path / "other.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"no checkpoint", b"", b"PK\x03\x04"])

@@ -43,14 +43,10 @@ class DissimilarityHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Compare what is seen with what is expected; the image itself is not read."""
-        score: Tensor = self.score(self.evidence(logits, features))
-        return score.squeeze(1)
-
-    def evidence(self, logits: Tensor, features: NetOutput) -> Tensor:
-        """Features `[B, FINE, h, w]` of which the score is a weighted sum."""
         compared = self.compare(self.join(torch.cat(self._cues(logits, features), dim=1)))
         fine = self.from_detail(features.detail) + upsample(self.to_fine(compared), 2)
-        return self.activation(fine)
+        score: Tensor = self.score(self.activation(fine))
+        return score.squeeze(1)
 
     def _cues(self, logits: Tensor, features: NetOutput) -> list[Tensor]:
         """Features and statistics of the classes at 1/8."""

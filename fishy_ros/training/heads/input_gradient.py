@@ -10,9 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fishy_ros.errors import ConfigError
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.nets.cascade import CascadeNet
 from fishy_ros.training.nets.network import NetOutput
 
 TEMPERATURE: float = 10.0
@@ -24,16 +22,10 @@ FLOW_STEP: float = 0.25
 
 
 class _SteppedHead(nn.Module):
-    """Score the image after a step against the gradient of the sum of its scores.
-
-    Raises:
-        ConfigError: the network is a cascade.
-    """
+    """Score the image after a step against the gradient of the sum of its scores."""
 
     def __init__(self, model: AnomalyModel, head: nn.Module, step: float) -> None:
         super().__init__()
-        if isinstance(model.net, CascadeNet):
-            raise ConfigError("a step of the image needs gradients, which the backbone of a cascade does not compute")
         self.model = model
         self.head = head
         self.step = step

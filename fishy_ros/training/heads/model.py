@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fishy_ros.training.heads.dissimilarity import DissimilarityHead
-from fishy_ros.training.heads.refined import RefinedHead
 from fishy_ros.training.nets.blocks import ZeroConv
-from fishy_ros.training.nets.cascade import CascadeNet
-from fishy_ros.training.nets.network import NetOutput, Network
+from fishy_ros.training.nets.network import NetOutput
 from fishy_ros.training.nets.registry import create_network
 
 MEAN_BGR: tuple[float, float, float] = (104.0, 108.0, 104.0)
@@ -44,7 +42,7 @@ class AnomalyModel(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD_BGR).view(1, 3, 1, 1), persistent=False)
         self.net = create_network(size)
-        self.head = _learned_head(self.net)
+        self.head = DissimilarityHead(self.net.classes, self.net.semantic, self.net.detail)
 
     def normalise(self, image: Tensor) -> Tensor:
         """Bring grey levels 0..255 to about zero mean and unit variance."""
@@ -69,15 +67,5 @@ def initialise(module: nn.Module, seed: int) -> None:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Count the parameters of a module, frozen ones included."""
+    """Count the parameters of a module."""
     return sum(p.numel() for p in module.parameters())
-
-
-def _learned_head(net: Network) -> DissimilarityHead | RefinedHead:
-    if isinstance(net, CascadeNet):
-        return RefinedHead(_dissimilarity(net.backbone), net.detail)
-    return _dissimilarity(net)
-
-
-def _dissimilarity(net: Network) -> DissimilarityHead:
-    return DissimilarityHead(net.classes, net.semantic, net.detail)

@@ -36,10 +36,10 @@ class RoadRowsHead(nn.Module):
 
     def forward(self, logits: Tensor, features: NetOutput, image: Tensor) -> Tensor:
         """Score `[B, h, w]`."""
-        ground, factor = ground_probability(logits, features)
+        ground = ground_probability(logits)
         near = filled_ground((ground > GROUND_PROBABILITY).to(logits.dtype))
         raw: Tensor = self.head(logits, features, image)
-        return raw - SUPPRESSION * (1 - upsample(near, factor).squeeze(1))
+        return raw - SUPPRESSION * (1 - upsample(near, 2).squeeze(1))
 
 
 def filled_ground(ground: Tensor) -> Tensor:

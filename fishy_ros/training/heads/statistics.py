@@ -58,14 +58,10 @@ def class_statistics(logits: Tensor) -> ClassStatistics:
     return ClassStatistics(probabilities, 1 / total, top + log_total, entropy)
 
 
-def ground_probability(logits: Tensor, features: NetOutput) -> tuple[Tensor, int]:
-    """Return the probability of road or pavement `[B, 1, h/n, w/n]` for logits `[B, C, h, w]`, and n.
-
-    It is read at 1/8 of what the network sees of the street as a whole: in a cascade, that is the network inside.
-    """
-    coarsest, factor = (logits, 2) if features.coarse is None else (features.coarse.logits, 4)
-    probabilities = class_statistics(halve(coarsest)).probabilities
-    return probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True), factor
+def ground_probability(logits: Tensor) -> Tensor:
+    """Return the probability of road or pavement `[B, 1, h/2, w/2]` for logits `[B, C, h, w]`."""
+    probabilities = class_statistics(halve(logits)).probabilities
+    return probabilities[:, GROUND[0] : GROUND[-1] + 1].sum(dim=1, keepdim=True)
 
 
 def softmax_distance(probabilities: Tensor) -> Tensor:

@@ -32,8 +32,6 @@ class NetOutput(NamedTuple):
     """Decoder features, float `[B, semantic, H/8, W/8]`."""
     detail: Tensor
     """Fine decoder features, float `[B, detail, H/4, W/4]`."""
-    coarse: NetOutput | None = None
-    """Output of the network inside a cascade, which reads the image at half its size; None for a single network."""
     linear: LinearFeatures | None = None
     """Decoder features before the rectifier; None where a design does not offer them."""
     extra: Tensor | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fishy_ros.errors import ConfigError
-from fishy_ros.training.nets.cascade import CascadeConfig, CascadeNet
 from fishy_ros.training.nets.fishy_net import FishyNet, FishyNetConfig
 from fishy_ros.training.nets.network import VARIANTS, Network
 
@@ -17,12 +16,8 @@ def _variant(name: str) -> Callable[[], Network]:
 NETWORKS: dict[str, Callable[[], Network]] = {
     "s": lambda: FishyNet(FishyNetConfig()),
     **{f"s_{name}": _variant(name) for name in VARIANTS},
-    "m": lambda: CascadeNet(CascadeConfig()),
 }
-"""`s` for 512x1024, and `m`, which refines it, for 1024x2048; `experiments/designs` adds those of others."""
-
-BACKBONES: dict[str, str] = {"m": "s"}
-"""For each cascade the network inside, whose trained weights it starts from."""
+"""`s` and what it can be trained for beside its classes; `experiments/designs` adds the networks of others."""
 
 
 def create_network(name: str) -> Network:

@@ -8,11 +8,10 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: trainin
 from support.network_contract import check_exported_graph, check_features_and_gradients, initialised  # noqa: E402
 
 from fishy_ros.errors import ConfigError  # noqa: E402
-from fishy_ros.training.nets.registry import BACKBONES, NETWORKS, create_network  # noqa: E402
+from fishy_ros.training.nets.registry import NETWORKS, create_network  # noqa: E402
 
 
-# test_cascade.py holds what a network with another inside promises.
-@pytest.mark.parametrize("name", sorted(NETWORKS.keys() - BACKBONES.keys()))
+@pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_features_have_the_promised_sizes_and_gradients_reach_every_parameter(name):
     check_features_and_gradients(initialised(name))
 
