@@ -27,6 +27,14 @@ class GroundFrame:
     translation: NDArray[np.float64] | None = None
     """float64 `[3]`, in m."""
 
+    @property
+    def ahead(self) -> tuple[float, float, float] | None:
+        """Where x of the frame points to, in the optical frame: the way the car drives. None where it is not known."""
+        if self.rotation is None:
+            return None
+        x, y, z = self.rotation[0].tolist()
+        return x, y, z
+
 
 def heatmap_camera(info: CameraInfo, rows: int, columns: int, is_rectified: bool) -> Camera:
     """Return the camera of a heatmap of `rows` x `columns` px that covers the whole image.
@@ -67,7 +75,7 @@ class GroundTransforms:
         ConfigError: tf2_ros is not installed.
     """
 
-    def __init__(self, node: Node, frame_id: str, pitch_error_rad: float) -> None:
+    def __init__(self, node: Node, frame_id: str) -> None:
         """Listen to tf; `frame_id` is a frame on the ground, with z up, such as base_footprint."""
         try:
             from tf2_ros import Buffer, TransformListener
@@ -77,12 +85,11 @@ class GroundTransforms:
                 "camera_height_m and camera_pitch_deg do without it"
             ) from None
         self._frame_id = frame_id
-        self._pitch_error_rad = pitch_error_rad
         self._buffer: Any = Buffer()
         self._listener: Any = TransformListener(self._buffer, node)
 
-    def find(self, camera_frame: str) -> GroundFrame:
-        """Look up the newest transform from the camera.
+    def find(self, camera_frame: str, pitch_error_rad: float) -> GroundFrame:
+        """Look up the newest transform from the camera, whose pitch is known to `pitch_error_rad`.
 
         Raises:
             ConfigError: there is none yet, or the camera is not above the ground.
@@ -94,7 +101,7 @@ class GroundTransforms:
         turn, move = transform.rotation, transform.translation
         rotation = rotation_matrix(turn.x, turn.y, turn.z, turn.w)
         translation = np.array([move.x, move.y, move.z])
-        plane = GroundPlane.from_transform(rotation, translation, self._pitch_error_rad)
+        plane = GroundPlane.from_transform(rotation, translation, pitch_error_rad)
         return GroundFrame(plane, self._frame_id, rotation, translation)
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ from fishy_ros.obstacles import (
     find_regions,
     ground_points,
 )
-from fishy_ros.obstacles.mask import ANOMALOUS
+from fishy_ros.obstacles.mask import ANOMALOUS, Component
 from fishy_ros.types import LabelMap, ScoreMap
 
 
@@ -86,7 +86,8 @@ class ObstacleFinder:
         """Return one region that covers a heatmap of `size`, for a frame of which nothing is known."""
         rows, columns = size
         region = Region(Box(0.0, 0.0, float(columns), float(rows)), rows * columns, 1.0, 1.0)
-        return AnomalyRegions((region,), np.full(size, ANOMALOUS, np.uint8))
+        whole = Component(0, 0, np.ones(size, np.uint8), rows * columns)
+        return AnomalyRegions((region,), np.full(size, ANOMALOUS, np.uint8), (whole,))
 
     def follow(
         self,
@@ -99,9 +100,8 @@ class ObstacleFinder:
         """Follow the regions of the next frame and place the confirmed ones."""
         camera, ground = self._geometry(header, found, camera_info, settings)
         now_s = header.stamp_ns / 1e9 or time.monotonic()
-        if self._tracker.rules != settings.persistence:
-            self._tracker = RegionTracker(settings.persistence)
-        self._tracker.motion = GroundMotion(camera, ground.plane) if camera and ground else None
+        self._tracker.rules = settings.persistence
+        self._tracker.motion = GroundMotion(camera, ground.plane, ground.ahead) if camera and ground else None
         tracks = tuple(
             track for track in self._tracker.update(found.regions, now_s, self._forward_m(now_s)) if track.confirmed
         )
@@ -127,7 +127,7 @@ class ObstacleFinder:
         header: FrameHeader,
         found: AnomalyRegions,
         tracks: tuple[Track, ...],
-        placed: Mapping[int, PlacedRegion],
+        placed: Mapping[int, PlacedRegion] | None,
         image_size: tuple[int, int],
         camera: Camera | None,
         ground: GroundFrame | None,
@@ -147,12 +147,14 @@ class ObstacleFinder:
             rows, columns = found.mask.shape
             camera = heatmap_camera(info, rows, columns, settings.is_rectified)
             if self._inputs.transforms is not None:
-                ground = self._inputs.transforms.find(header.frame_id)
+                ground = self._inputs.transforms.find(header.frame_id, settings.pitch_error_rad)
             elif settings.camera_height_m > 0:
                 angles = settings.camera_pitch_rad, settings.camera_roll_rad, settings.pitch_error_rad
                 ground = GroundFrame(GroundPlane.mounted(settings.camera_height_m, *angles))
-            elif not self._inputs.has_depth:
-                raise ConfigError("neither camera_height_m nor ground_frame nor depth is known: regions are not placed")
+            elif not self._inputs.uses_depth:
+                raise ConfigError(
+                    "neither camera_height_m nor ground_frame nor use_depth is set: regions are not placed"
+                )
             self.problem = ""
         except ConfigError as error:
             self.problem = str(error)
@@ -166,28 +168,34 @@ class ObstacleFinder:
         camera: Camera | None,
         ground: GroundFrame | None,
         settings: ObstacleSettings,
-    ) -> dict[int, PlacedRegion]:
-        """Return where tracks are, by position; depth goes before the ground."""
+    ) -> dict[int, PlacedRegion] | None:
+        """Return where tracks are, by position, depth before the ground; None where neither is known."""
         if camera is None:
-            return {}
+            return None
+        depth = self._depth_of(header.stamp_ns)
+        if ground is None and depth is None:
+            return None
         placed: dict[int, PlacedRegion] = {}
         if ground is not None:
             boxes = [track.region.box for track in tracks]
-            ground_places = ground_points(boxes, camera, ground.plane, max_distance_m=settings.max_distance_m)
-            placed = {place.index: place for place in ground_places}
-        depth = self._depth_of(header.stamp_ns)
-        if depth is not None and found.components:
+            placed = {
+                place.index: place for place in ground_points(boxes, camera, ground.plane, max_distance_m=math.inf)
+            }
+        if depth is not None:
             position_of = {track.index: position for position, track in enumerate(tracks) if track.index is not None}
-            for place in depth_points(found, depth, camera, max_distance_m=settings.max_distance_m):
+            for place in depth_points(found, depth, camera, max_distance_m=math.inf):
                 if place.index in position_of:
                     placed[position_of[place.index]] = place
-        return placed
+        # Only now: depth may say that a region is farther than the ground below it.
+        return {index: place for index, place in placed.items() if place.distance_m <= settings.max_distance_m}
 
     def _depth_of(self, stamp_ns: int) -> NDArray[np.float32] | None:
+        if not self._inputs.uses_depth:
+            return None
         try:
             return self._inputs.depth_of(stamp_ns)
         except ImageError as error:
-            self.problem = f"a depth image cannot be read: {error}"
+            self.problem = self.problem or str(error)
             return None
 
     def _forward_m(self, now_s: float) -> float | None:

@@ -22,8 +22,11 @@ from fishy_ros.node.parameters import DetectorParameters
 DEPTH_TOLERANCE_S: float = 0.05
 """A depth image belongs to an image whose stamp differs by no more than this."""
 
-KEPT_DEPTHS: int = 5
-"""Depth images that wait for their image: the network takes longer than the depth camera."""
+KEPT_S: float = 1.0
+"""Depth images wait so long for their image, by their stamps: the network takes longer than the depth camera."""
+
+QUEUE: int = 5
+"""Messages that wait for the executor."""
 
 SPEED_AGE_S: float = 1.0
 """A speed that is older than this is not known any more."""
@@ -39,39 +42,40 @@ class ObstacleInputs:
     def __init__(self, node: LifecycleNode, parameters: DetectorParameters) -> None:
         """Subscribe to what the parameters ask for."""
         self._node = node
-        self._depths: deque[tuple[int, RawImage]] = deque(maxlen=KEPT_DEPTHS)
+        self._depths: deque[tuple[int, RawImage]] = deque()
         self._unreadable = ""
         self._speed = (0.0, -math.inf)
         self._subscriptions: list[Subscription] = []
         self.transforms: GroundTransforms | None = None
         """The ground by tf, where a frame for it was given."""
         if parameters.ground_frame:
-            error_rad = math.radians(parameters.camera_pitch_error_deg)
-            self.transforms = GroundTransforms(node, parameters.ground_frame, error_rad)
-        newest = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST, depth=KEPT_DEPTHS, reliability=ReliabilityPolicy.BEST_EFFORT
-        )
+            self.transforms = GroundTransforms(node, parameters.ground_frame)
+        newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self.uses_depth = parameters.use_depth
+        """Whether depth is listened to."""
         if parameters.use_depth:
             self._subscriptions.append(node.create_subscription(Image, "depth", self._on_depth, newest, raw=True))
         if parameters.use_odometry:
             self._subscriptions.append(node.create_subscription(Odometry, "odom", self._on_odometry, newest))
 
-    @property
-    def has_depth(self) -> bool:
-        """Whether depth images arrive."""
-        return bool(self._depths)
-
-    def depth_of(self, stamp_ns: int) -> NDArray[np.float32] | None:
-        """Return the depth image that belongs to an image, float32 `[H, W]` in m; None where there is none.
+    def depth_of(self, stamp_ns: int) -> NDArray[np.float32]:
+        """Return the depth image that belongs to an image, float32 `[H, W]` in m.
 
         Raises:
-            ImageError: it, or the last one that came, cannot be read.
+            ImageError: it, or the last one that came, cannot be read, or none that is known belongs to the image.
         """
         unreadable, self._unreadable = self._unreadable, ""
         if unreadable:
-            raise ImageError(unreadable)
-        near = [one for one in tuple(self._depths) if abs(one[0] - stamp_ns) <= DEPTH_TOLERANCE_S * 1e9]
-        return min(near, key=lambda one: abs(one[0] - stamp_ns))[1].to_depth() if near else None
+            raise ImageError(f"a depth image cannot be read: {unreadable}")
+        depths = tuple(self._depths)
+        if not depths:
+            raise ImageError("no depth image has come")
+        stamp, depth = min(depths, key=lambda one: abs(one[0] - stamp_ns))
+        apart_s = abs(stamp - stamp_ns) / 1e9
+        if apart_s > DEPTH_TOLERANCE_S:
+            limit = f"expected at most {DEPTH_TOLERANCE_S:g} s"
+            raise ImageError(f"the nearest depth image is {apart_s:.3g} s apart from its image; {limit}")
+        return depth.to_depth()
 
     def speed_m_s(self) -> float | None:
         """Return how fast the car drives ahead, in m/s; None where that is not known."""
@@ -91,7 +95,10 @@ class ObstacleInputs:
         except ImageError as error:
             self._unreadable = str(error)
             return
-        self._depths.append((image.header.stamp_ns, image))
+        newest = image.header.stamp_ns
+        self._depths.append((newest, image))
+        while abs(newest - self._depths[0][0]) > KEPT_S * 1e9:
+            self._depths.popleft()
 
     def _on_odometry(self, message: Odometry) -> None:
         speed = float(message.twist.twist.linear.x)

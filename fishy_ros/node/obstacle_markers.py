@@ -50,7 +50,7 @@ class MarkerBuilder(threading.local):
         self._start.header = header
         markers = [self._start]
         for position, track in enumerate(found.tracks):
-            place = found.placed.get(position)
+            place = (found.placed or {}).get(position)
             if place is not None:
                 points = to_frame(place.points, found.ground)
                 where = points.mean(axis=0)

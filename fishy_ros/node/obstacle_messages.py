@@ -41,8 +41,8 @@ class FrameObstacles:
     header: FrameHeader
     tracks: tuple[Track, ...]
     """Confirmed ones; boxes in px of the heatmap."""
-    placed: Mapping[int, PlacedRegion]
-    """Where they are, by position in `tracks`; in the camera's optical frame."""
+    placed: Mapping[int, PlacedRegion] | None
+    """Where they are, by position in `tracks`, in the camera's optical frame; None where that cannot be told."""
     image_scale: tuple[float, float]
     """Width and height of the image over those of the heatmap."""
     classes: Mapping[int, str]
@@ -87,7 +87,7 @@ def cloud_message(found: FrameObstacles) -> PointCloud2:
     """Build a `PointCloud2` of all placed regions, with the fields of `CLOUD_DTYPE`, in the camera's or the ground's
     frame."""
     parts = []
-    for position, place in sorted(found.placed.items()):
+    for position, place in sorted((found.placed or {}).items()):
         track = found.tracks[position]
         part = np.zeros(len(place.points), CLOUD_DTYPE)
         part["x"], part["y"], part["z"] = to_frame(place.points, found.ground).T

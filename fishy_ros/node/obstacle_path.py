@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from fishy_ros.errors import describe_error
@@ -10,9 +11,12 @@ from fishy_ros.node.obstacle_finder import ObstacleSettings
 from fishy_ros.node.obstacle_publishers import ThresholdMeaning
 from fishy_ros.node.parameters import MODEL_THRESHOLD, SAME_THRESHOLD, DetectorParameters
 from fishy_ros.node.state import DetectorState
-from fishy_ros.node.subscriptions import Frame
+from fishy_ros.node.subscriptions import Frame, topic_of
 from fishy_ros.obstacles import PersistenceRules, RegionRules
 from fishy_ros.types import Detection
+
+_RECTIFIED = re.compile(r"(^|[/_])rect")
+"""In the name of a topic of rectified images, such as image_rect_color."""
 
 
 class ObstaclePath:
@@ -28,7 +32,7 @@ class ObstaclePath:
         assert state.finder is not None, "the finder is made before a loop starts"
         self._levels, self._finder, self._outputs = state.levels, state.finder, state.outputs.obstacles
         self._logger = state.node.get_logger()
-        self._topic = state.node.resolve_topic_name("image")
+        self._topic = state.node.resolve_topic_name(topic_of(state.parameters.image_transport))
         self._failure = ""
         self._outputs.forget_description()
 
@@ -80,7 +84,7 @@ class ObstaclePath:
         drivable = self._levels.current.package.class_ids(parameters.drivable_classes)
         rules = RegionRules(threshold, _low(parameters, threshold), parameters.smallest_region_px, drivable)
         persistence = PersistenceRules(parameters.confirm_hits, parameters.confirm_window, parameters.max_gap_s)
-        is_rectified = "rect" in self._topic if parameters.image_rectified == "auto" else None
+        is_rectified = _RECTIFIED.search(self._topic) is not None if parameters.image_rectified == "auto" else None
         return ObstacleSettings(
             rules,
             persistence,

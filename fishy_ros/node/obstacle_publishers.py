@@ -174,7 +174,8 @@ class ObstaclePublishers:
             self._detections.publish(detections_message(obstacles, self._vision))
         if _is_wanted(self._markers):
             self._markers.publish(self._builder.build(obstacles))
-        if _is_wanted(self._obstacles):
+        # An empty cloud says that the way is free, so there is none where nothing can be placed.
+        if obstacles.placed is not None and _is_wanted(self._obstacles):
             self._obstacles.publish(cloud_message(obstacles))
 
     def _create(self, message_type: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:

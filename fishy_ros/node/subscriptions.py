@@ -38,6 +38,11 @@ REMEMBERED_S: float = 2.0
 """For at least so long one unreadable calibration among good ones is named, so that diagnostics show it."""
 
 
+def topic_of(image_transport: str) -> str:
+    """Return the topic, before it is remapped, that images of a transport come on."""
+    return _IMAGES[image_transport][0]
+
+
 @dataclass(frozen=True)
 class Frame:
     """An image as it came off the bus."""

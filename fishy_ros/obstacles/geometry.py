@@ -63,6 +63,17 @@ class Intrinsics:
             flat = (points - [self.cx, self.cy]) / [self.fx, self.fy]
         return np.column_stack([flat, np.ones(len(flat))])
 
+    def pixels(self, points: Vectors) -> NDArray[np.float64]:
+        """Return the continuous pixels `[N, 2]` (x, y) where points `[N, 3]` in front of the camera are seen."""
+        origin = np.zeros(3)
+        if self.model == "equidistant" and any(self.distortion):
+            flat, _ = cv2.fisheye.projectPoints(
+                points[:, None], origin, origin, self.matrix, np.array(self.distortion, np.float64)
+            )
+        else:
+            flat, _ = cv2.projectPoints(points, origin, origin, self.matrix, np.array(self.distortion, np.float64))
+        return np.asarray(flat, np.float64).reshape(-1, 2) + 0.5
+
 
 @dataclass(frozen=True)
 class Camera:

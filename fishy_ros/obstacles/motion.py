@@ -16,25 +16,23 @@ class GroundMotion:
 
     camera: Camera
     ground: GroundPlane
+    ahead: tuple[float, float, float] | None = None
+    """The way that the car drives, in the optical frame; None: along the camera's axis."""
 
     def predict(self, box: Box, forward_m: float) -> Box | None:
-        """Return the box, in px of the camera's images, after the camera has moved by `forward_m` along its axis.
+        """Return the box, in px of the camera's images, after the car has driven `forward_m` ahead.
 
         None where the foot is not on the ground in front of the camera, before or after.
         """
         intrinsics = self.camera.intrinsics
         foot = self.ground.meet(intrinsics.rays(np.array([box.foot])))[0]
-        near = foot[2] - forward_m
-        if not (np.isfinite(foot).all() and near > 0.5):
+        # Along the ground: the way ahead without its part that goes into the road.
+        normal, way = np.array(self.ground.normal), np.array(self.ahead or (0.0, 0.0, 1.0))
+        way -= normal * (normal @ way)
+        moved = foot - forward_m * way / np.linalg.norm(way)
+        if not (np.isfinite(foot).all() and moved[2] > 0.5):
             return None
-        # Along the ground: the axis of the camera without its part that goes into the road.
-        normal = np.array(self.ground.normal)
-        ahead = np.array([0.0, 0.0, 1.0]) - normal * normal[2]
-        moved = foot - forward_m * ahead / np.linalg.norm(ahead)
-        if moved[2] <= 0.5:
-            return None
-        x = intrinsics.fx * moved[0] / moved[2] + intrinsics.cx + 0.5
-        y = intrinsics.fy * moved[1] / moved[2] + intrinsics.cy + 0.5
+        x, y = intrinsics.pixels(moved[None])[0]
         scale = foot[2] / moved[2]
         half, height = box.width * scale / 2, box.height * scale
         return Box(x - half, y - height, x + half, y)

@@ -99,21 +99,16 @@ class RegionTracker:
     """
 
     def __init__(self, rules: PersistenceRules, motion: GroundMotion | None = None) -> None:
-        """Follow by `rules`; `motion` is in px of the same heatmap as the regions, and may be replaced later."""
+        """Follow by `rules`; `motion` is in px of the same heatmap as the regions. Both may be replaced later."""
         # Imported by whoever follows regions: SciPy's optimisation takes 45 MiB and a third of a second to load.
         from scipy.optimize import linear_sum_assignment
 
         self._assign = linear_sum_assignment
-        self._rules = rules
+        self.rules = rules
         self.motion = motion
         self._followed: list[_Followed] = []
         self._next_id = 1
         self._now_s: float | None = None
-
-    @property
-    def rules(self) -> PersistenceRules:
-        """When a region counts."""
-        return self._rules
 
     def update(self, regions: Sequence[Region], stamp_s: float, forward_m: float | None = None) -> tuple[Track, ...]:
         """Take the regions of the next frame.
@@ -163,8 +158,8 @@ class RegionTracker:
         """Return which region belongs to which expected box, by their numbers."""
         if not expected or not regions:
             return {}
-        overlaps = _overlaps(_corners(expected, self._rules), _corners([one.box for one in regions], self._rules))
-        costs = np.where(overlaps >= self._rules.min_overlap, 1.0 - overlaps, IMPOSSIBLE)
+        overlaps = _overlaps(_corners(expected, self.rules), _corners([one.box for one in regions], self.rules))
+        costs = np.where(overlaps >= self.rules.min_overlap, 1.0 - overlaps, IMPOSSIBLE)
         rows, columns = self._assign(costs)
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
         return {row: column for row, column in pairs if costs[row, column] < IMPOSSIBLE}
@@ -173,7 +168,7 @@ class RegionTracker:
         self, one: _Followed, expected: Box, index: int | None, regions: Sequence[Region], stamp_s: float
     ) -> None:
         one.hits.append(index is not None)
-        if len(one.hits) > self._rules.confirm_window:
+        while len(one.hits) > self.rules.confirm_window:
             one.hits.popleft()
         if index is None:
             one.region = replace(one.region, box=expected)
@@ -181,11 +176,11 @@ class RegionTracker:
         found = regions[index]
         one.drift = _drift(one, found, stamp_s)
         one.region, one.seen, one.last_s = found, found.box, stamp_s
-        one.confirmed = one.confirmed or sum(one.hits) >= self._rules.confirm_hits
+        one.confirmed = one.confirmed or sum(one.hits) >= self.rules.confirm_hits
 
     def _start(self, region: Region, stamp_s: float) -> _Followed:
         one = _Followed(self._next_id, region, region.box, stamp_s, stamp_s, deque([True]))
-        one.confirmed = self._rules.confirm_hits == 1
+        one.confirmed = self.rules.confirm_hits == 1
         self._next_id += 1
         return one
 
@@ -193,7 +188,7 @@ class RegionTracker:
         if one.last_s == now_s:
             return True
         if one.confirmed:
-            return now_s - one.last_s <= min(self._rules.max_gap_s, one.last_s - one.first_s)
+            return now_s - one.last_s <= min(self.rules.max_gap_s, one.last_s - one.first_s)
         # Whatever comes, it can no longer be seen often enough within the window.
         return any(one.hits)
 

@@ -169,6 +169,35 @@ def test_a_box_moves_as_the_projection_of_a_board_does(pitch):
     assert GroundMotion(CAMERA, ground).predict(box, 19.9) is None
 
 
+DISTORTED = [
+    Intrinsics(600.0, 620.0, 511.5, 200.5, "plumb_bob", (-0.37, 0.2, 0.001, -0.001, -0.05)),
+    Intrinsics(600.0, 620.0, 511.5, 200.5, "equidistant", (-0.02, 0.01, -0.004, 0.001)),
+]
+
+
+@pytest.mark.parametrize("intrinsics", [PINHOLE, *DISTORTED])
+def test_a_point_on_the_ray_of_a_pixel_is_seen_there(intrinsics):
+    pixels = np.array([[60.0, 200.0], [512.0, 201.0], [900.0, 500.0]])
+    points = intrinsics.rays(pixels) * np.array([[3.0], [7.0], [20.0]])
+    assert intrinsics.pixels(points) == pytest.approx(pixels, abs=0.3)
+
+
+@pytest.mark.parametrize("intrinsics", DISTORTED)
+def test_what_stands_still_before_a_car_that_stands_still_stays_where_it_was_seen(intrinsics):
+    box = Box(60.0, 360.0, 72.0, 380.0)
+    moved = GroundMotion(Camera(intrinsics, 1024, 512), GroundPlane(1.4)).predict(box, 0.0)
+    assert (moved.left, moved.top, moved.right, moved.bottom) == pytest.approx((60.0, 360.0, 72.0, 380.0), abs=0.3)
+
+
+def test_things_behind_the_car_grow_smaller_and_things_beside_it_go_by():
+    ground, box = GroundPlane(1.4), box_of(1.0, 0.6, 0.0, 10.0, GroundPlane(1.4))
+    behind = GroundMotion(CAMERA, ground, (0.0, 0.0, -1.0)).predict(box, 5.0)
+    assert behind.width == pytest.approx(box.width * 10.0 / 15.0)
+    beside = GroundMotion(CAMERA, ground, (1.0, 0.0, 0.0)).predict(box, 5.0)
+    assert beside.width == pytest.approx(box.width)
+    assert beside.foot[0] == pytest.approx(box.foot[0] - 600.0 * 5.0 / 10.0)
+
+
 def test_depth_places_a_region_at_the_near_part_of_what_it_covers():
     score = np.zeros((512, 1024), np.float32)
     score[300:340, 500:540] = 0.9

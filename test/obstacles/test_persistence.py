@@ -144,6 +144,15 @@ def test_the_motion_of_the_ground_finds_a_region_again_that_overlap_alone_loses(
     assert len(ids["blind"]) > 1
 
 
+def test_rules_that_change_on_the_way_keep_what_is_followed():
+    tracker = RegionTracker(PersistenceRules(1, 1))
+    (first,) = tracker.update([region(50.0)], 0.0)
+    tracker.rules = PersistenceRules(2, 3, max_gap_s=0.6)
+    (second,) = tracker.update([region(50.0)], 0.1)
+    assert (second.id, second.confirmed) == (first.id, True)
+    assert second.age_s == pytest.approx(0.1)
+
+
 def test_rules_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match="1 <= N <= M"):
         PersistenceRules(3, 2)
