@@ -63,13 +63,14 @@ def headline(results: dict[str, Any]) -> str:
     report, bench = results[HEADLINE], results[SPEED[0]]["bench"]
     model, metrics = report["model"], report["metrics"]
     times = {case["configuration"]["precision"]: case["stages_ms"]["total"]["median"] for case in bench["methods"][:2]}
+    runtime = bench["methods"][0]["configuration"]["resolved"]["name"]
     machine = f"{bench['environment']['cores']} cores ({bench['environment']['cpu']})"
     timed = " or ".join(f"{value:.0f} ms in {precision.upper()}" for precision, value in times.items())
     return (
         f"`{model['name']}` {model['version']} reaches **{_percent(metrics['AP'])} % AP** and "
         f"**{_percent(metrics['FPR95'])} % FPR95** on {report['frames']['played']} {HEADLINE_SET}:\n"
         "the heatmaps that the node published, all pixels pooled, every distinct score a threshold. "
-        f"A frame takes {timed} on {machine}."
+        f"A frame takes {timed} on {machine}, with {runtime}."
     )
 
 

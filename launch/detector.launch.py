@@ -18,9 +18,9 @@ NODE_PARAMETERS = {
     "model": "Name of a model package, or path of its folder",
     "trusted_key": "File of the public key that must have signed the model package",
     "runtime": "Inference runtime: auto, tensorrt, onnxruntime or openvino",
-    "device": "Device of the runtime: auto, cpu, cuda or cuda:N",
+    "device": "Device of the runtime: auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel)",
     "precision": "Precision of the graph: fp32, fp16 or int8",
-    "threads": "Processor threads of a CPU runtime; 0 takes all processors",
+    "threads": "CPU threads of a CPU runtime; 0 takes all cores",
     "image_transport": "raw subscribes to IMAGE_TOPIC, compressed to IMAGE_TOPIC/compressed",
     "autostart": "Configure and activate at start: true or false",
     "threshold": "Score from which a pixel is anomalous, 0 to 1; -1 takes that of the model",
@@ -32,7 +32,10 @@ NODE_PARAMETERS = {
 OTHER_ARGUMENTS = {
     "image_topic": ("/camera/image_raw", "Topic of the camera's raw images"),
     "camera_info_topic": ("", "Topic of the camera's calibration (default: camera_info beside IMAGE_TOPIC)"),
-    "depth_topic": ("/camera/depth/image_rect_raw", "Topic of the registered depth image, with parameter use_depth"),
+    "depth_topic": (
+        "/camera/aligned_depth_to_color/image_raw",
+        "Topic of the registered depth image, with parameter use_depth",
+    ),
     "odometry_topic": ("/odom", "Topic of the car's odometry, with parameter use_odometry"),
     "params_file": ("", "YAML file with parameters of the node (default: what config/detector.yaml says)"),
     "name": ("detector", "Name of the node"),

@@ -12,7 +12,7 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     out: Annotated[Path, typer.Argument(help="Folder of the model package, such as models/fishy-s.")],
     description: Annotated[
-        Path, typer.Option(help="YAML file with name, version, description, license and training data.")
+        Path, typer.Option(help="YAML file with name, version, description, license, training_data and card.")
     ],
     calibration: Annotated[
         Path | None, typer.Option(help="Output folder of `fishy calibrate`. Default: the folder of the checkpoint.")

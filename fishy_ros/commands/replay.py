@@ -58,7 +58,7 @@ def replay(
     ] = None,
     trusted_key: TrustedKey = "",
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
     fit: Annotated[str, typer.Option(help="Images of another aspect ratio: stretch, crop or pad.")] = "stretch",

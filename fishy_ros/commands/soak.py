@@ -21,7 +21,7 @@ def soak(
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = DEFAULT_MODEL,
     trusted_key: TrustedKey = "",
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Folder for soak.json, soak.png and the node's log.")] = Path("out/soak"),

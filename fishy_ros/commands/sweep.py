@@ -25,7 +25,7 @@ def sweep(
         str | None, typer.Option(help="Comma-separated scores, such as msp,entropy; uses the packages MODEL-SCORE.")
     ] = None,
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the packages.")] = "fp32",
     workers: Annotated[int, typer.Option(help="Worker processes; 0 uses one per core.", min=0)] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads per worker.", min=0)] = 1,

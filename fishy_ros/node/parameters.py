@@ -78,16 +78,16 @@ class DetectorParameters:
         choices=("auto", "tensorrt", "onnxruntime", "openvino"),
         at_configure=True,
     )
-    device: str = _parameter("auto", "Device of the runtime: auto, cpu, cuda or cuda:N.", at_configure=True)
+    device: str = _parameter(
+        "auto", "Device of the runtime: auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).", at_configure=True
+    )
     precision: str = _parameter(
         "fp32",
         "Precision of the graph, if the model package has it.",
         choices=("fp32", "fp16", "int8"),
         at_configure=True,
     )
-    threads: int = _parameter(
-        0, "Processor threads of a CPU runtime; 0 takes all processors.", low=0, high=256, at_configure=True
-    )
+    threads: int = _parameter(0, "CPU threads of a CPU runtime; 0 takes all cores.", low=0, high=256, at_configure=True)
     image_transport: str = _parameter(
         "raw",
         "Which topic to subscribe to: image (raw) or image/compressed.",

@@ -105,7 +105,7 @@ def describe_qos(qos: QoSProfile) -> str:
 
 
 def _why_messages_vanish(lost: int) -> str:
-    profile = "config/fastdds_large_images.xml (FASTDDS_DEFAULT_PROFILES_FILE)"
+    profile = "config/fastdds_large_images.xml (FASTRTPS_DEFAULT_PROFILES_FILE, from Kilted on FASTDDS_...)"
     if lost:
         return f"{lost} messages were lost: give the publisher the profile {profile}, as this node has it"
     return f"if it does publish, its images may be too large for its middleware's defaults: give it {profile}"
