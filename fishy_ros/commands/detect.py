@@ -19,9 +19,10 @@ def detect(
     source: Annotated[
         list[str], typer.Argument(help="Pictures, folders, patterns ('*.png'), videos, bags, or the index of a camera.")
     ],
-    out: Annotated[Path, typer.Option(help="Output folder; an interrupted run into it resumes.")] = Path(
-        "fishy_detect"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(help="Output folder; an interrupted run into it resumes. Folders and patterns leave it out."),
+    ] = Path("fishy_detect"),
     write: Annotated[
         list[str] | None,
         typer.Option(
@@ -30,7 +31,7 @@ def detect(
     ] = None,
     model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
     runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
     threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
     threshold: Annotated[
@@ -68,11 +69,11 @@ def detect(
     check_output_folder(out)
     kinds = tuple(dict.fromkeys(write or ()))
     choose_kinds(kinds, moves=False)
-    sources = open_sources(source, image_topic)
+    sources = open_sources(source, image_topic, out=out)
     package = load_model_package(model, trusted_key)
     level = package.calibration.default_threshold if threshold is None else threshold
     rules = RegionRules(level, threshold_low, smallest, package.class_ids(drivable))
-    plan = DetectPlan(out, kinds, rules, max_images, overwrite)
+    plan = DetectPlan(out, kinds, rules, precision, max_images, overwrite)
     with stage_progress(f"the same command goes on, results in {out}") as progress:
         progress(f"loading {package.name}", 0)
         with AnomalyDetector(package, runtime, device, precision, threads) as detector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from fishy_ros.bags.foreign import is_ros1_bag
 from fishy_ros.bags.storage_files import STORAGE_SUFFIXES, is_storage
 from fishy_ros.datasets.images import IMAGE_SUFFIXES, is_image_file, natural_key, read_image
 from fishy_ros.errors import ConfigError, DatasetError
+from fishy_ros.evaluation.detect.naming import ResultNames
+from fishy_ros.evaluation.detect.origin import Origin, find_origin
 from fishy_ros.types import ImageArray
 
 VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
@@ -33,11 +36,13 @@ class NamedImage:
     """One image of a source."""
 
     name: str
-    """Relative path without suffix, under which results are stored; unique within a run."""
+    """Relative path under which results are stored, see `ResultNames`; unique within a run."""
     load: Callable[[], ImageArray]
     """Decode it, uint8 `[H, W, 3]` BGR; raises `FishyError` where that cannot be done."""
     stamp_s: float | None = None
     """When it was taken, in s since the epoch (bags) or since the beginning (videos), where that is known."""
+    origin: Origin | None = None
+    """The file that it comes from; None for a camera, and where the file cannot be accessed."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Source:
     """Images a second of a moving source; None for pictures."""
     key: str = ""
     """The first part of the names of a moving source's images."""
+    origin: Origin | None = None
+    """The origin of all images of a moving source."""
 
     @property
     def moves(self) -> bool:
@@ -59,57 +66,76 @@ class Source:
         return self.rate_hz is not None
 
 
-def open_sources(texts: Iterable[str], image_topic: str | None = None, root: Path = Path()) -> list[Source]:
+def open_sources(
+    texts: Iterable[str], image_topic: str | None = None, root: Path = Path(), out: Path | None = None
+) -> list[Source]:
     """Find out what each text is: a picture, a folder, a glob pattern, a video, a camera's index or a bag.
 
     Args:
         texts: as the user wrote them.
         image_topic: camera of a bag that holds several.
         root: what relative paths and patterns start from.
+        out: output folder; folders and patterns leave out what lies below it.
 
     Raises:
-        ConfigError: a text is none of these.
+        ConfigError: a text is none of these, or all its pictures lie below `out`.
         BagError: a bag is damaged, or holds several cameras and `image_topic` names none.
     """
-    taken: set[str] = set()
-    sources = [_open(text, image_topic, root, taken) for text in texts]
+    names = ResultNames()
+    sources = [_open(text, image_topic, root, out, names) for text in texts]
     if not sources:
         raise ConfigError("no input: expected pictures, folders, patterns, videos, bags or a camera's index")
     return sources
 
 
-def _open(text: str, image_topic: str | None, root: Path, taken: set[str]) -> Source:
+def _open(text: str, image_topic: str | None, root: Path, out: Path | None, names: ResultNames) -> Source:
     path = root / text
     if path.is_dir() and not _is_bag(path):
-        files = list(filter(is_image_file, path.rglob("*")))
+        files = _find_pictures(text, path.rglob("*"), out)
         if not files and any(map(is_ros1_bag, path.iterdir())):
-            return _bag(text, path, image_topic, taken)  # which says how to convert it
+            return _bag(text, path, image_topic, names)  # which says how to convert it
         if not files:
             raise ConfigError(f"{text}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))}), and no bag")
-        return _pictures(text, sorted(files, key=lambda file: natural_key(str(file))), path, taken)
+        return _pictures(text, files, path, names)
     if path.exists():
-        return _open_file(text, path, image_topic, taken)
+        return _open_file(text, path, image_topic, names)
     if text.isdecimal():
-        return _camera(int(text), taken)
+        return _camera(int(text), names)
     if glob.has_magic(text):
-        found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda file: natural_key(str(file)))
-        files = list(filter(is_image_file, found))
+        files = _find_pictures(text, map(Path, glob.iglob(str(path), recursive=True)), out)
         if not files:
             raise ConfigError(f"{text}: no picture fits this pattern")
-        return _pictures(text, files, _fixed_part(path), taken)
+        return _pictures(text, files, _fixed_part(path), names)
     raise ConfigError(
         f"{text}: no such file or folder; expected a picture, folder, pattern, video, bag or camera index"
     )
 
 
-def _open_file(text: str, path: Path, image_topic: str | None, taken: set[str]) -> Source:
+def _find_pictures(text: str, candidates: Iterable[Path], out: Path | None) -> list[Path]:
+    """List the pictures among `candidates`, in natural order, without those below `out`.
+
+    Raises:
+        ConfigError: there are pictures, but only below `out`.
+    """
+    found = sorted(filter(is_image_file, candidates), key=lambda file: natural_key(str(file)))
+    if out is None:
+        return found
+    folder = out.resolve()
+    # realpath, as resolve fails on a link to itself
+    files = [file for file in found if not Path(os.path.realpath(file)).is_relative_to(folder)]
+    if found and not files:
+        raise ConfigError(f"{text}: all pictures lie below the output folder {out}; choose another one with --out")
+    return files
+
+
+def _open_file(text: str, path: Path, image_topic: str | None, names: ResultNames) -> Source:
     suffix = path.suffix.lower()
     if _is_bag(path):
-        return _bag(text, path, image_topic, taken)
+        return _bag(text, path, image_topic, names)
     if suffix in IMAGE_SUFFIXES:
-        return _pictures(text, [path], path.parent, taken)
+        return _pictures(text, [path], path.parent, names)
     if suffix in VIDEO_SUFFIXES:
-        return _video(text, path, taken)
+        return _video(text, path, names)
     known = ", ".join(sorted({*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *STORAGE_SUFFIXES}))
     raise ConfigError(f"{text}: expected a picture, a video or a bag ({known})")
 
@@ -125,28 +151,18 @@ def _fixed_part(pattern: Path) -> Path:
     return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts))
 
 
-def _unique(name: str, longer: str, taken: set[str]) -> str:
-    """Choose the first of `name`, `longer`, `longer-2`, ... that is not taken yet, and take it."""
-    names = itertools.chain((name, longer), (f"{longer}-{number}" for number in itertools.count(2)))
-    chosen = next(candidate for candidate in names if candidate not in taken)
-    taken.add(chosen)
-    return chosen
-
-
-def _pictures(text: str, files: list[Path], folder: Path, taken: set[str]) -> Source:
-    named = []
+def _pictures(text: str, files: list[Path], folder: Path, names: ResultNames) -> Source:
+    images = []
     for file in files:
         relative = file.relative_to(folder) if file.is_relative_to(folder) else Path(file.name)
-        parts = [part for part in relative.parts if part not in ("..", "/")]
-        name = _unique(str(Path(*parts).with_suffix("")), str(Path(*parts)), taken)
-        named.append(NamedImage(name, partial(read_image, file)))
-    return Source(text, len(named), lambda: iter(named))
+        images.append(NamedImage(names.of_picture(relative), partial(read_image, file), origin=find_origin(file)))
+    return Source(text, len(images), lambda: iter(images))
 
 
-def _bag(text: str, path: Path, image_topic: str | None, taken: set[str]) -> Source:
-    name = _unique(path.stem, path.name, taken)
+def _bag(text: str, path: Path, image_topic: str | None, names: ResultNames) -> Source:
+    key = names.key(path)
     with BagReader(path, image_topic) as reader:
-        count = len(reader)
+        count, origin = len(reader), find_origin(path, reader.image_topic.name)
         stamps = [frame.stamp_ns for frame in itertools.islice(reader, 20)]
     steps = np.diff(np.array(stamps, np.int64))
     rate = 1e9 / float(np.median(steps)) if steps.size and np.median(steps) > 0 else 10.0
@@ -154,13 +170,13 @@ def _bag(text: str, path: Path, image_topic: str | None, taken: set[str]) -> Sou
     def images() -> Iterator[NamedImage]:
         with BagReader(path, image_topic) as reader:
             for frame in reader:
-                yield NamedImage(f"{name}/{frame.id}", partial(getattr, frame, "image"), frame.stamp_ns / 1e9)
+                yield NamedImage(f"{key}/{frame.id}", partial(getattr, frame, "image"), frame.stamp_ns / 1e9, origin)
 
-    return Source(text, count, images, min(max(rate, 1.0), 240.0), name)
+    return Source(text, count, images, min(max(rate, 1.0), 240.0), key, origin)
 
 
-def _video(text: str, path: Path, taken: set[str]) -> Source:
-    name = _unique(path.stem, path.name, taken)
+def _video(text: str, path: Path, names: ResultNames) -> Source:
+    key, origin = names.key(path), find_origin(path)
     with _plain_name(path) as plain:
         capture = _capture(plain, text)
         rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -169,9 +185,9 @@ def _video(text: str, path: Path, taken: set[str]) -> Source:
 
     def frames() -> Iterator[NamedImage]:
         with _plain_name(path) as plain:
-            yield from _frames(plain, text, name, rate)
+            yield from _frames(plain, text, key, rate, origin)
 
-    return Source(text, count if count > 0 else None, frames, rate, name)
+    return Source(text, count if count > 0 else None, frames, rate, key, origin)
 
 
 @contextmanager
@@ -183,11 +199,10 @@ def _plain_name(path: Path) -> Iterator[str]:
         yield str(link)
 
 
-def _camera(index: int, taken: set[str]) -> Source:
-    name = _unique(f"camera{index}", f"camera{index}", taken)
-    _capture(index, f"camera {index}").release()
-    text = f"camera {index}"
-    return Source(text, None, lambda: _frames(index, text, name, CAMERA_RATE_HZ), CAMERA_RATE_HZ, name)
+def _camera(index: int, names: ResultNames) -> Source:
+    text, key = f"camera {index}", names.key(Path(f"camera{index}"))
+    _capture(index, text).release()
+    return Source(text, None, lambda: _frames(index, text, key, CAMERA_RATE_HZ, None), CAMERA_RATE_HZ, key)
 
 
 def _capture(what: str | int, text: str) -> cv2.VideoCapture:
@@ -199,14 +214,14 @@ def _capture(what: str | int, text: str) -> cv2.VideoCapture:
     return capture
 
 
-def _frames(what: str | int, text: str, name: str, rate_hz: float) -> Iterator[NamedImage]:
+def _frames(what: str | int, text: str, key: str, rate_hz: float, origin: Origin | None) -> Iterator[NamedImage]:
     capture = _capture(what, text)
     try:
         for index in itertools.count():
             done, image = capture.read()
             if not done:
                 break
-            yield NamedImage(f"{name}/{index:06d}", partial(_checked, image, text), index / rate_hz)
+            yield NamedImage(f"{key}/{index:06d}", partial(_checked, image, text), index / rate_hz, origin)
         if index == 0:
             raise DatasetError(f"{text}: not one frame can be decoded")
     finally:

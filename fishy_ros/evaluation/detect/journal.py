@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -11,6 +12,7 @@ from typing import IO, Any
 from fishy_ros.documents import read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.detect.inputs import NamedImage
+from fishy_ros.evaluation.detect.origin import Origin
 from fishy_ros.evaluation.detect.outputs import Finding
 from fishy_ros.obstacles import Region
 
@@ -21,6 +23,8 @@ MAX_BYTES: int = 1 << 31
 class Journal:
     """Append lines to `out/regions.jsonl`; the first line holds the settings of the run.
 
+    Each further line holds the name of an image, its origin as `source`, and its regions, or why it could not be read.
+
     Raises:
         ConfigError: the file belongs to a run with other settings, or is none of ours.
     """
@@ -30,21 +34,28 @@ class Journal:
         self._path = out / FILE
         self._settings = json.loads(json.dumps(settings))
         self._lines: dict[str, str] = {}
+        self._origins: dict[str, object] = {}
         self._file: IO[str] | None = None
         out.mkdir(parents=True, exist_ok=True)
         if self._path.exists() and not overwrite:
             self._read()
 
-    @property
-    def done(self) -> frozenset[str]:
-        """Names of the images that need not be looked at again."""
-        return frozenset(self._lines)
+    def is_done(self, name: str, origin: Origin | None) -> bool:
+        """Tell whether an image need not be looked at again; without a known origin it always must be."""
+        return origin is not None and self._origins.get(name) == asdict(origin)
 
-    def forget(self, prefix: str) -> None:
-        """Forget every image whose name begins with `prefix`: its source is looked at once more."""
-        kept = {name: line for name, line in self._lines.items() if not name.startswith(prefix)}
-        if len(kept) < len(self._lines):
-            self._lines = kept
+    def names_of(self, key: str) -> list[str]:
+        """List the images of the moving source `key`, named `KEY/NUMBER`, that have a line."""
+        parts = ((name, *name.rpartition("/")) for name in self._lines)
+        return [name for name, folder, _, number in parts if folder == key and number.isdecimal()]
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Remove the lines of images, which are to be looked at once more."""
+        known = [name for name in names if name in self._lines]
+        for name in known:
+            del self._lines[name]
+            self._origins.pop(name, None)
+        if known:
             self._begin()
 
     def add(self, image: NamedImage, finding: Finding, classes: Sequence[str], total_ms: float) -> None:
@@ -52,8 +63,10 @@ class Journal:
         height, width = finding.image.shape[:2]
         rows, columns = finding.detection.score.shape
         regions = [region.scaled(width / columns, height / rows) for region in finding.found.regions]
+        source = None if image.origin is None else asdict(image.origin)
         line: dict[str, object] = {
             "image": image.name,
+            "source": source,
             "height": height,
             "width": width,
             "ms": round(total_ms, 3),
@@ -62,10 +75,11 @@ class Journal:
         if image.stamp_s is not None:
             line["stamp_s"] = image.stamp_s
         self._lines[image.name] = self._write(line)
+        self._origins[image.name] = source
 
     def add_failure(self, name: str, error: str) -> None:
         """Write that an image could not be read; it is tried again by the next run."""
-        self._write({"image": name, "error": error})
+        self._lines[name] = self._write({"image": name, "error": error})
 
     def __enter__(self) -> Journal:
         self._begin()
@@ -78,7 +92,7 @@ class Journal:
             self._file.close()
 
     def _begin(self) -> None:
-        """Write what is known so far, without failures and torn lines, and stay open for more."""
+        """Write what is known so far, without failures of earlier runs and torn lines, and stay open for more."""
         if self._file is not None:
             self._file.close()
         partial = self._path.with_suffix(".partial")
@@ -111,6 +125,7 @@ class Journal:
             entry = _parse(line)  # the last line may be torn
             if entry is not None and "regions" in entry and isinstance(entry.get("image"), str):
                 self._lines[entry["image"]] = line
+                self._origins[entry["image"]] = entry.get("source")
 
 
 def describe_region(region: Region, classes: Sequence[str]) -> dict[str, object]:

@@ -96,10 +96,12 @@ class SourceVideo:
     """The overlays of one moving source as `video/NAME.mp4`; appears when it is complete."""
 
     def __init__(self, out: Path, name: str, rate_hz: float, threshold: float) -> None:
-        """Begin a video."""
+        """Begin a video; that of an earlier run is removed, as it would be taken for complete."""
         self._folder = out / "video"
         self._name = name
         self._folder.mkdir(parents=True, exist_ok=True)
+        while (earlier := find_video(out, name)) is not None:
+            earlier.unlink()
         self._video = OverlayVideo(self._folder, threshold, rate_hz, f".{name}.partial")
 
     def add(self, finding: Finding) -> None:
@@ -121,7 +123,8 @@ class SourceVideo:
 
 def find_video(out: Path, name: str) -> Path | None:
     """Return the complete video of a source, if there is one."""
-    return next((path for path in (out / "video").glob(f"{name}.*")), None) if (out / "video").is_dir() else None
+    paths = (out / "video" / f"{name}{suffix}" for suffix in (".mp4", ".webp"))
+    return next(filter(Path.exists, paths), None)
 
 
 def _write_mask(path: Path, finding: Finding) -> None:

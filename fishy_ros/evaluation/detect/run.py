@@ -37,6 +37,8 @@ class DetectPlan:
     """Of `outputs.KINDS`; empty for overlays of pictures and videos of moving sources."""
     rules: RegionRules | None = None
     """What counts as a region; None takes the threshold of the model."""
+    precision: str = "fp32"
+    """Precision that the detector was loaded with."""
     max_images: int | None = None
     """Stop each source after so many images."""
     overwrite: bool = False
@@ -66,18 +68,24 @@ def detect_in(
 ) -> DetectSummary:
     """Detect in every image of every source, and write what `plan` asks for.
 
-    Images that an earlier run into the same folder has done are left out. An image that cannot be read is noted and
-    the others go on.
+    Images that an earlier run into the same folder has done are left out, unless their files have changed since. A
+    video is made anew if any of its images is still to be done, and a camera always. An image that cannot be read is
+    noted and the others go on.
+
+    The precision and its graph are among the settings that must not differ between these runs. Runtime and device are
+    not: every runtime computes a graph in the precision that it states, so results differ by rounding only.
 
     Raises:
         FishyError: nothing can be written, the settings are not those of the earlier run, or the engine failed.
     """
     summary = DetectSummary()
     rules = plan.rules or RegionRules(detector.package.calibration.default_threshold)
+    engine = detector.runtime_info.name.removeprefix("onnxruntime-")  # whose TensorRT takes the graphs for TensorRT
     settings = {
         "fishy_detect": 1,
         "model": detector.package.name,
-        "model_sha256": detector.package.sha256,
+        "model_sha256": detector.package.graph(plan.precision, engine).sha256,
+        "precision": plan.precision,
         "threshold": rules.threshold,
         "threshold_low": rules.threshold_low,
         "smallest_px": rules.smallest_px,
@@ -109,19 +117,23 @@ class _SourceRun:
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Go through the source."""
-        has_video = "video" in self._kinds and self._source.rate_hz is not None
-        skipped = self._journal.done
-        if has_video and find_video(self._plan.out, self._source.key) is None:
-            skipped = frozenset()  # a video cannot be gone on with
-            self._journal.forget(f"{self._source.key}/")
+        self._forget_changed()
+        makes_video = "video" in self._kinds and self._source.moves
+        if makes_video:
+            finished = self._count_finished()
+            if finished is not None:
+                self._summary.skipped += finished
+                progress(finished)
+                return
+            self._journal.forget(self._journal.names_of(self._source.key))  # a video cannot be gone on with
         with contextlib.ExitStack() as stack:
             video: SourceVideo | None = None
-            if has_video and not skipped:
+            if makes_video:
                 rate = self._source.rate_hz or 0.0
                 video = stack.enter_context(SourceVideo(self._plan.out, self._source.key, rate, self._rules.threshold))
             pool = stack.enter_context(ThreadPoolExecutor(WRITERS, thread_name_prefix="write"))
             pending: deque[tuple[Future[None], NamedImage, Finding, float]] = deque()
-            for count, (image, pixels) in enumerate(Prefetch(self._read(skipped), READ_AHEAD), start=1):
+            for count, (image, pixels) in enumerate(Prefetch(self._read(), READ_AHEAD), start=1):
                 if pixels is not None:
                     finding, total_ms = self._detect(image, pixels)
                     if video is not None:
@@ -133,9 +145,32 @@ class _SourceRun:
             while pending:
                 self._finish(*pending.popleft())
 
-    def _read(self, skipped: frozenset[str]) -> Iterator[tuple[NamedImage, ImageArray | None]]:
-        for image in itertools.islice(self._source.images(), self._plan.max_images):
-            if image.name in skipped:
+    def _images(self) -> Iterator[NamedImage]:
+        return itertools.islice(self._source.images(), self._plan.max_images)
+
+    def _forget_changed(self) -> None:
+        """Forget the images that are to be done again because they come from another file, or a changed one."""
+        if self._source.moves:
+            known = self._journal.names_of(self._source.key)
+            origins = dict.fromkeys(known, self._source.origin)
+        else:
+            origins = {image.name: image.origin for image in self._images()}
+        self._journal.forget(name for name, origin in origins.items() if not self._journal.is_done(name, origin))
+
+    def _count_finished(self) -> int | None:
+        """Count the images of a complete video; None where it is missing, or an image is still to be done."""
+        if self._source.origin is None or find_video(self._plan.out, self._source.key) is None:
+            return None
+        finished = 0
+        for image in self._images():
+            if not self._journal.is_done(image.name, image.origin):
+                return None
+            finished += 1
+        return finished
+
+    def _read(self) -> Iterator[tuple[NamedImage, ImageArray | None]]:
+        for image in self._images():
+            if self._journal.is_done(image.name, image.origin):
                 self._summary.skipped += 1
                 yield image, None
                 continue

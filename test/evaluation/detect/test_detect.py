@@ -7,11 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from backports import zstd
-from typer.testing import CliRunner
 
-from fishy_ros.bags.writer import BagWriter
-from fishy_ros.commands.cli import build_app
-from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import BagError, ConfigError
 from fishy_ros.evaluation.detect.inputs import open_sources
@@ -19,29 +15,6 @@ from fishy_ros.imaging import resize_score
 from fishy_ros.obstacles import RegionRules, find_regions
 
 FRAMES = 5
-
-
-@pytest.fixture
-def fishy(tiny_package):
-    app = build_app()
-    model = ("--model", str(tiny_package.folder), "--runtime", "onnxruntime")
-    return lambda *arguments: CliRunner().invoke(app, ["detect", *map(str, arguments), *model], catch_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    """The same frames as pictures in two folders, as a video and as a bag."""
-    root = tmp_path_factory.mktemp("street")
-    (root / "pictures" / "deeper").mkdir(parents=True)
-    video = cv2.VideoWriter(str(root / "drive.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (128, 64))
-    with BagWriter(root / "bag") as bag:
-        for index, sample in enumerate(SyntheticStreet(FRAMES, 64, 128, seed=3)):
-            folder = root / "pictures" / ("deeper" if index % 2 else ".")
-            cv2.imwrite(str(folder / f"{index}.png"), sample.image)
-            video.write(sample.image)
-            bag.write(sample, 10**9 + index * 10**8)
-    video.release()
-    return root
 
 
 def lines(out):
