@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from fishy_ros import AnomalyDetector
 from fishy_ros.cityscapes import CITYSCAPES_CLASSES
 from fishy_ros.commands.options import check_output
+from fishy_ros.datasets.images import read_image
+from fishy_ros.datasets.label_files import read_samples
 from fishy_ros.obstacles import RegionRules, find_regions
-from fishy_ros.training.sources import image_files, read_image, read_map, void_outliers
+from fishy_ros.training.sources import image_files, void_outliers
 from fishy_ros.types import IGNORED, NORMAL, ImageArray
 
 TILE = (200, 150)
@@ -86,7 +88,7 @@ def look(
     detector: AnomalyDetector, folder: Path, path: Path, rules: RegionRules
 ) -> tuple[list[FalseAlarm], Counter[str]]:
     """Return the normal regions of one image, and the number of its normal pixels by class, both in heatmap px."""
-    image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
+    image = read_image(path)
     found = detector.detect(image)
     size = (found.score.shape[1], found.score.shape[0])
     labels, normal = _truth(folder, path.stem, size)
@@ -114,7 +116,7 @@ def _truth(folder: Path, stem: str, size: tuple[int, int]) -> tuple[NDArray[np.u
     """Return train ids and where the image is known to be normal, at a size."""
 
     def read(name: str) -> NDArray[np.uint8]:
-        values = read_map(folder / name / f"{stem}.png")
+        values = read_samples(folder / name / f"{stem}.png")
         return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_NEAREST), np.uint8)
 
     labels = read("labels")
@@ -133,7 +135,7 @@ def sheet(folder: Path, alarms: list[FalseAlarm]) -> ImageArray:
     canvas: NDArray[Any] = np.zeros((max(rows, 1) * TILE[1], COLUMNS * TILE[0], 3), np.uint8)
     files = {path.stem: path for path in image_files(folder / "images")}
     for index, alarm in enumerate(alarms):
-        image: NDArray[Any] = np.array(read_image(files[alarm.frame], cv2.IMREAD_COLOR), np.uint8)
+        image: NDArray[Any] = read_image(files[alarm.frame]).copy()
         left, top, right, bottom = alarm.box
         cv2.rectangle(image, (left, top), (right, bottom), (0, 0, 255), 1)
         part = image[max(0, top - CONTEXT) : bottom + CONTEXT, max(0, left - CONTEXT) : right + CONTEXT]

@@ -110,13 +110,8 @@ def cloud_message(found: FrameObstacles) -> PointCloud2:
     return message
 
 
-def threshold_message(name: str, threshold: float, low: float, share: float | None, meaning: str) -> DiagnosticStatus:
+def threshold_message(name: str, meaning: str, values: Mapping[str, str]) -> DiagnosticStatus:
     """Build the latched description of the threshold in force."""
-    values = {
-        "threshold": f"{threshold:.6g}",
-        "threshold_low": f"{low:.6g}",
-        "normal_share_above": "unknown" if share is None else f"{share:.3g}",
-    }
     return DiagnosticStatus(
         level=DiagnosticStatus.OK,
         name=f"{name}: threshold",

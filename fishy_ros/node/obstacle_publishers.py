@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
@@ -26,6 +26,7 @@ from fishy_ros.node.obstacle_messages import (
     label_info_message,
     threshold_message,
 )
+from fishy_ros.node.publisher_group import PublisherGroup, is_wanted
 from fishy_ros.node.qos import QosMismatches
 from fishy_ros.obstacles import AnomalyRegions
 from fishy_ros.types import Detection
@@ -66,52 +67,42 @@ class ObstaclePublishers:
             reliability=ReliabilityPolicy.RELIABLE,
             durability=DurabilityPolicy.TRANSIENT_LOCAL,
         )
-        self._node = node
         self._name = node.get_fully_qualified_name()
-        self._mismatches = mismatches
+        self._group = group = PublisherGroup(node, mismatches)
         self._vision = _vision_messages()
-        self._all: list[LifecyclePublisher] = []
-        self._mask = self._create(Image, "~/mask", newest)
-        self._markers = self._create(MarkerArray, "~/markers", newest)
-        self._obstacles = self._create(PointCloud2, "~/obstacles", newest)
-        self._threshold = self._create(DiagnosticStatus, "~/threshold", latched)
+        self._mask = group.create(Image, "~/mask", newest)
+        self._markers = group.create(MarkerArray, "~/markers", newest)
+        self._obstacles = group.create(PointCloud2, "~/obstacles", newest)
+        self._threshold = group.create(DiagnosticStatus, "~/threshold", latched)
         self._detections = self._labels = None
         if self._vision is not None:
-            self._detections = self._create(self._vision.Detection2DArray, "~/detections", newest)
-            self._labels = self._create(self._vision.LabelInfo, "~/label_info", latched)
+            self._detections = group.create(self._vision.Detection2DArray, "~/detections", newest)
+            self._labels = group.create(self._vision.LabelInfo, "~/label_info", latched)
         self._builder = MarkerBuilder()
         self._described: ThresholdMeaning | None = None
 
-    @property
-    def has_detections(self) -> bool:
-        """Whether vision_msgs is installed."""
-        return self._vision is not None
-
     def destroy(self) -> None:
         """Take every topic off the bus."""
-        for publisher in self._all:
-            self._node.destroy_lifecycle_publisher(publisher)
+        self._group.destroy()
 
     def wants_tracks(self) -> bool:
         """Say whether anybody would receive detections, markers or points."""
-        return any(_is_wanted(one) for one in (self._detections, self._markers, self._obstacles))
+        return any(is_wanted(one) for one in (self._detections, self._markers, self._obstacles))
 
     def wants_places(self) -> bool:
         """Say whether anybody would receive something that lies in space."""
-        return _is_wanted(self._markers) or _is_wanted(self._obstacles)
+        return is_wanted(self._markers) or is_wanted(self._obstacles)
 
     def wants_regions(self) -> bool:
         """Say whether anybody would receive anything that is made of regions."""
-        return _is_wanted(self._mask) or self.wants_tracks()
+        return is_wanted(self._mask) or self.wants_tracks()
 
     def describe(self, header: FrameHeader, meaning: ThresholdMeaning, classes: Mapping[int, str]) -> None:
         """Publish the meaning of the threshold and the names of the classes, latched, where they have changed."""
         if meaning == self._described:
             return
         self._described = meaning
-        self._threshold.publish(
-            threshold_message(self._name, meaning.threshold, meaning.low, meaning.share_above, meaning.meaning)
-        )
+        self._threshold.publish(threshold_message(self._name, meaning.meaning, meaning.values))
         if self._labels is not None:
             self._labels.publish(label_info_message(header, classes, self._vision))
 
@@ -165,25 +156,18 @@ class ObstaclePublishers:
             self._publish_tracks(finder.follow_everything(header, found, image_size, camera_info, settings))
 
     def _publish_mask(self, header: FrameHeader, found: AnomalyRegions, size: tuple[int, int] | None) -> None:
-        if _is_wanted(self._mask):
+        if is_wanted(self._mask):
             mask = found.mask if size is None else resize_classes(found.mask, *size)
             self._mask.publish(label_message(header, np.ascontiguousarray(mask)))
 
     def _publish_tracks(self, obstacles: FrameObstacles) -> None:
-        if self._detections is not None and _is_wanted(self._detections):
+        if self._detections is not None and is_wanted(self._detections):
             self._detections.publish(detections_message(obstacles, self._vision))
-        if _is_wanted(self._markers):
+        if is_wanted(self._markers):
             self._markers.publish(self._builder.build(obstacles))
         # An empty cloud says that the way is free, so there is none where nothing can be placed.
-        if obstacles.placed is not None and _is_wanted(self._obstacles):
+        if obstacles.placed is not None and is_wanted(self._obstacles):
             self._obstacles.publish(cloud_message(obstacles))
-
-    def _create(self, message_type: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
-        publisher: LifecyclePublisher = self._node.create_lifecycle_publisher(
-            message_type, topic, qos, event_callbacks=self._mismatches.of_publisher(topic)
-        )
-        self._all.append(publisher)
-        return publisher
 
 
 def _vision_messages() -> Any:
@@ -192,7 +176,3 @@ def _vision_messages() -> Any:
         return importlib.import_module("vision_msgs.msg")
     except ImportError:
         return None
-
-
-def _is_wanted(publisher: Any) -> bool:
-    return publisher is not None and publisher.get_subscription_count() > 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float32
@@ -23,6 +23,7 @@ from fishy_ros.node.conversions import (
 )
 from fishy_ros.node.obstacle_publishers import ObstaclePublishers
 from fishy_ros.node.parameters import DetectorParameters
+from fishy_ros.node.publisher_group import PublisherGroup, is_wanted
 from fishy_ros.node.qos import QosMismatches
 from fishy_ros.node.stamps import Age
 from fishy_ros.types import Detection, ImageArray, ScoreMap
@@ -46,16 +47,16 @@ class Publishers:
         """Create all publishers on `node`."""
         newest = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2, reliability=ReliabilityPolicy.RELIABLE)
         every = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=20, reliability=ReliabilityPolicy.RELIABLE)
-        self._node = node
         self._source = node.get_fully_qualified_name()
         self._mismatches = QosMismatches(node)
-        self._heatmap = self._create(Image, "~/heatmap", newest)
-        self._camera_info = self._create(CameraInfo, "~/camera_info", newest)
-        self._overlay = self._create(Image, "~/overlay", newest)
-        self._overlay_jpeg = self._create(CompressedImage, "~/overlay/compressed", newest)
-        self._segmentation = self._create(Image, "~/segmentation", newest)
-        self._latency = self._create(DiagnosticArray, "~/latency", every)
-        self._latency_ms = self._create(Float32, "~/latency_ms", every)
+        self._group = group = PublisherGroup(node, self._mismatches)
+        self._heatmap = group.create(Image, "~/heatmap", newest)
+        self._camera_info = group.create(CameraInfo, "~/camera_info", newest)
+        self._overlay = group.create(Image, "~/overlay", newest)
+        self._overlay_jpeg = group.create(CompressedImage, "~/overlay/compressed", newest)
+        self._segmentation = group.create(Image, "~/segmentation", newest)
+        self._latency = group.create(DiagnosticArray, "~/latency", every)
+        self._latency_ms = group.create(Float32, "~/latency_ms", every)
         self.obstacles = ObstaclePublishers(node, self._mismatches)
 
     @property
@@ -65,16 +66,7 @@ class Publishers:
 
     def destroy(self) -> None:
         """Take every topic off the bus."""
-        for publisher in (
-            self._heatmap,
-            self._camera_info,
-            self._overlay,
-            self._overlay_jpeg,
-            self._segmentation,
-            self._latency,
-            self._latency_ms,
-        ):
-            self._node.destroy_lifecycle_publisher(publisher)
+        self._group.destroy()
         self.obstacles.destroy()
 
     def publish_heatmap(self, header: FrameHeader, score: ScoreMap) -> None:
@@ -83,23 +75,23 @@ class Publishers:
 
     def publish_camera_info(self, header: FrameHeader, info: CameraInfo, scale_y: float, scale_x: float) -> None:
         """Publish the calibration that belongs to the heatmap."""
-        if _is_wanted(self._camera_info):
+        if is_wanted(self._camera_info):
             self._camera_info.publish(scale_camera_info(info, header, scale_y, scale_x))
 
     def publish_latency(self, header: FrameHeader, stages_ms: Mapping[str, float], age: Age) -> None:
         """Publish what each stage took; `stages_ms["total"]` is also published for plots."""
-        if _is_wanted(self._latency):
+        if is_wanted(self._latency):
             self._latency.publish(latency_message(header, self._source, stages_ms, age))
-        if _is_wanted(self._latency_ms):
+        if is_wanted(self._latency_ms):
             self._latency_ms.publish(Float32(data=stages_ms["total"]))
 
     def wants_overlay(self, parameters: DetectorParameters) -> bool:
         """Say whether anybody would receive an overlay."""
-        return parameters.publish_overlay and (_is_wanted(self._overlay) or _is_wanted(self._overlay_jpeg))
+        return parameters.publish_overlay and (is_wanted(self._overlay) or is_wanted(self._overlay_jpeg))
 
     def wants_segmentation(self, parameters: DetectorParameters) -> bool:
         """Say whether anybody would receive a segmentation."""
-        return parameters.publish_segmentation and _is_wanted(self._segmentation)
+        return parameters.publish_segmentation and is_wanted(self._segmentation)
 
     def publish_pictures(self, picture: Picture, parameters: DetectorParameters) -> None:
         """Paint and publish those pictures that somebody subscribes to."""
@@ -114,18 +106,7 @@ class Publishers:
             parameters.overlay_opacity,
             parameters.color_map,
         )
-        if _is_wanted(self._overlay):
+        if is_wanted(self._overlay):
             self._overlay.publish(color_message(picture.header, overlay))
-        if _is_wanted(self._overlay_jpeg):
+        if is_wanted(self._overlay_jpeg):
             self._overlay_jpeg.publish(jpeg_message(picture.header, overlay, parameters.overlay_jpeg_quality))
-
-    def _create(self, message_type: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
-        publisher: LifecyclePublisher = self._node.create_lifecycle_publisher(
-            message_type, topic, qos, event_callbacks=self._mismatches.of_publisher(topic)
-        )
-        return publisher
-
-
-def _is_wanted(publisher: object) -> bool:
-    count: int = publisher.get_subscription_count()  # type: ignore[attr-defined]
-    return count > 0

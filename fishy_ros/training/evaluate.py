@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from fishy_ros.datasets.images import read_image
+from fishy_ros.datasets.label_files import read_samples
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import resize_score
 from fishy_ros.metrics.misclassification import MisclassificationAccumulator, MisclassificationMetrics
@@ -18,7 +20,7 @@ from fishy_ros.metrics.per_image import PerImageAccumulator, PerImageMetrics, im
 from fishy_ros.metrics.pixel import PixelAccumulator, PixelMetrics
 from fishy_ros.metrics.segmentation import SegmentationAccumulator, SegmentationMetrics
 from fishy_ros.training.heads.model import AnomalyModel
-from fishy_ros.training.sources import image_files, read_image, read_map
+from fishy_ros.training.sources import image_files
 from fishy_ros.training.statistics import to_tensor
 from fishy_ros.types import Sample
 
@@ -117,8 +119,8 @@ def evaluate_segmentation(
     pool = SegmentationAccumulator(int(names.max()) + 1)
     wrong = {name: MisclassificationAccumulator() for name in heads or {} if labelled.classes == "cityscapes"}
     for path in image_files(root / labelled.images):
-        truth = np.asarray(read_map(root / labelled.labels / f"{path.stem}.png"), np.uint8)
-        picture = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
+        truth = np.asarray(read_samples(root / labelled.labels / f"{path.stem}.png"), np.uint8)
+        picture = read_image(path)
         image = to_tensor(picture, *size).to(model.mean.device)
         net = model.net(model.normalise(image))
         classes = np.asarray(net.logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy(), np.uint8)

@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from fishy_ros.datasets.files import FileDataset, FrameFiles
+from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.datasets.overlay import OverlayDataset
 from fishy_ros.errors import ConfigError
-from fishy_ros.training.sources import image_files, read_image, read_map
+from fishy_ros.training.sources import image_files
 from fishy_ros.types import IGNORED, NORMAL, Sample
+
+HAS_CLASS = LabelMapping(frozenset(), frozenset(), frozenset({IGNORED}), other=NORMAL)
+"""What has no class is not counted."""
 
 
 @dataclass(frozen=True)
@@ -43,39 +47,18 @@ class GeneratedSet:
             )
 
 
-class _Streets:
-    """Labelled streets as a dataset with classes; what has no class is not counted."""
-
-    name = "streets"
-
-    def __init__(self, root: Path, config: GeneratedSet) -> None:
-        files = image_files(root / config.images)
-        spread = np.unique(np.linspace(0, len(files) - 1, config.count).round().astype(int))
-        self._files = [files[index] for index in spread]
-        self._labels = root / config.labels
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int) -> Sample:
-        path = self._files[index]
-        image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
-        classes = np.asarray(read_map(self._labels / f"{path.stem}.png"), np.uint8)
-        labels = np.where(classes == IGNORED, IGNORED, NORMAL).astype(np.uint8)
-        return Sample(path.stem, image, labels, classes)
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
-
 def generated_samples(root: Path, config: GeneratedSet) -> Iterator[Sample]:
     """Yield the frames, always the same ones; half have an anomaly, the others a distractor.
 
     Raises:
-        TrainingError: a street or its labels cannot be read.
-        DatasetError: a folder holds no objects.
+        TrainingError: there are no streets.
+        DatasetError: a street or its labels cannot be read, or a folder holds no objects.
     """
-    streets = _Streets(root, config)
+    files = image_files(root / config.images)
+    spread = np.unique(np.linspace(0, len(files) - 1, config.count).round().astype(int))
+    labels = root / config.labels
+    frames = [FrameFiles(files[n].stem, files[n], labels / f"{files[n].stem}.png") for n in spread]
+    streets = FileDataset("streets", frames, HAS_CLASS, np.arange(256, dtype=np.uint8))
     sets = [OverlayDataset(streets, root / folder, seed=config.seed, split="validation") for folder in config.objects]
     for index in range(len(streets)):
         yield sets[index % len(sets)][index]

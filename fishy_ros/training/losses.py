@@ -11,7 +11,7 @@ from torch import Tensor
 from fishy_ros.training.crops import Crop
 from fishy_ros.training.heads.dissimilarity import DissimilarityHead
 from fishy_ros.training.heads.model import AnomalyModel, ModelOutput
-from fishy_ros.training.ood_losses import OOD_TERMS
+from fishy_ros.training.ood_losses import OOD_TERMS, masked_mean
 from fishy_ros.training.sources import IGNORE
 from fishy_ros.types import ANOMALY, NORMAL
 
@@ -77,7 +77,7 @@ def outlier_loss(score: Tensor, target: Tensor, hard_share: float, hard: float) 
     hardest = (pixelwise * normal).flatten().topk(max(1, int(hard_share * pixelwise.numel()))).values
     wanted = (hard_share * normal.sum()).long().clamp_min(1)
     counted = torch.arange(len(hardest), device=hardest.device) < wanted
-    return 0.5 * _mean(pixelwise, anomaly) + _mean(pixelwise, normal) + hard * _mean(hardest, counted)
+    return 0.5 * masked_mean(pixelwise, anomaly) + masked_mean(pixelwise, normal) + hard * masked_mean(hardest, counted)
 
 
 def prototype_loss(head: DissimilarityHead, output: ModelOutput, target: Tensor) -> Tensor:
@@ -85,9 +85,4 @@ def prototype_loss(head: DissimilarityHead, output: ModelOutput, target: Tensor)
     features, logits = output.net.detail.detach().float(), output.net.logits.detach().float()
     expected = head.expected(logits.softmax(dim=1))
     distance = (features - expected).square().mean(dim=1)
-    return _mean(distance, target == NORMAL)
-
-
-def _mean(values: Tensor, chosen: Tensor) -> Tensor:
-    """Return the mean over the chosen values, 0 where there are none."""
-    return (values * chosen).sum() / chosen.sum().clamp_min(1)
+    return masked_mean(distance, target == NORMAL)

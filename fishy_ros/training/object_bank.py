@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from fishy_ros.datasets.images import read_image
 from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.training.array_store import ArrayStore, open_store
 from fishy_ros.training.object_crops import ObjectCrop, cut_labelled_things, load_coco_folder, load_rgba_folder
-from fishy_ros.training.sources import cache_path, read_image
+from fishy_ros.training.sources import cache_path
 
 UNKNOWN: int = 255
 """Stands for the class of an object that belongs to none."""
@@ -111,7 +111,7 @@ def load_object_bank(root: Path, config: BankConfig, cache: Path, held_out: bool
     if config.coco is not None:
         unknown, known = load_coco_folder(root / config.coco)
         photographs = sorted((root / config.coco).glob("images/*/*.jpg"))
-        textures = [np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8) for path in photographs]
+        textures = [read_image(path) for path in photographs]
         if not unknown or not known or not textures:
             raise TrainingError(f"{root / config.coco}: no COCO photographs with polygons found")
         objects.append([unknown[index] for index in np.flatnonzero(_is_of_part(len(unknown), held_out))])

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fishy_ros.datasets.images import decode_file, read_image
+from fishy_ros.datasets.label_files import read_samples
 from fishy_ros.errors import TrainingError
-from fishy_ros.training.sources import read_image, read_map
 
 MAX_SIDE: int = 256
 
@@ -50,7 +51,7 @@ def load_rgba_folder(folder: Path, erode: int) -> list[ObjectCrop]:
     """
     crops = []
     for path in sorted(p for p in folder.rglob("*") if p.suffix in {".webp", ".png"}):
-        rgba = read_image(path, cv2.IMREAD_UNCHANGED)
+        rgba = decode_file(path, cv2.IMREAD_UNCHANGED)
         if rgba.ndim != 3 or rgba.shape[2] != 4:
             raise TrainingError(f"{path}: expected an image with an alpha channel")
         crop = make_object_crop(np.asarray(rgba[..., :3], np.uint8), rgba[..., 3] > 127, erode)
@@ -72,12 +73,12 @@ def load_coco_folder(folder: Path, min_side: int = 24) -> tuple[list[ObjectCrop]
         label_file = folder / "labels" / path.parent.name / f"{path.stem}.txt"
         if not label_file.is_file():
             continue
-        image = read_image(path, cv2.IMREAD_COLOR)
+        image = read_image(path)
         for category, polygon in _polygons(label_file, image.shape[1], image.shape[0]):
             mask = np.zeros(image.shape[:2], np.uint8)
             cv2.fillPoly(mask, [polygon], 1)
             train_id = COCO_TO_TRAIN_ID.get(category)
-            crop = make_object_crop(np.asarray(image, np.uint8), mask > 0, 1, train_id)
+            crop = make_object_crop(image, mask > 0, 1, train_id)
             if crop is None or min(crop.alpha.shape) < min_side or category in COCO_STREET_FURNITURE:
                 continue
             if category == PERSON and crop.alpha.shape[0] < STANDING * crop.alpha.shape[1]:
@@ -107,10 +108,10 @@ def cut_labelled_things(images: Path, labels: Path, per_class: int) -> list[Obje
         wanted = [thing for thing in THINGS if len(found[thing]) < per_class]
         if not wanted:
             break
-        ids = np.asarray(read_map(path), np.uint8)
+        ids = np.asarray(read_samples(path), np.uint8)
         if not np.isin(ids, wanted).any():
             continue
-        image = np.asarray(read_image(next(images.glob(f"{path.stem}.*")), cv2.IMREAD_COLOR), np.uint8)
+        image = read_image(next(images.glob(f"{path.stem}.*")))
         for thing in wanted:
             found[thing] += _regions(image, ids == thing, thing)
     return [crop for crops in found.values() for crop in crops[:per_class]]

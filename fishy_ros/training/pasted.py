@@ -18,22 +18,10 @@ STRIDE: int = 4
 SETTINGS = OverlaySettings(anomalies=1.0)
 
 
-class _Pictures:
+class _Pictures(list[Sample]):
     """Some pictures as a dataset without labels."""
 
     name = "training images"
-
-    def __init__(self, sources: Sequence[TrainingSource], count: int) -> None:
-        self._samples = [Sample(str(number), picture) for number, picture in enumerate(normal_pictures(sources, count))]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self._samples[index]
-
-    def __iter__(self) -> Iterator[Sample]:
-        return iter(self._samples)
 
 
 def pasted_images(
@@ -44,7 +32,8 @@ def pasted_images(
     Raises:
         DatasetError: the folder holds no objects.
     """
-    for sample in OverlayDataset(_Pictures(sources, count), objects, seed=1, settings=SETTINGS, split="train"):
+    pictures = _Pictures(Sample(str(number), each) for number, each in enumerate(normal_pictures(sources, count)))
+    for sample in OverlayDataset(pictures, objects, seed=1, settings=SETTINGS, split="train"):
         if sample.labels is None:
             continue
         size = (width // STRIDE, height // STRIDE)

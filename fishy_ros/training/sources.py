@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fishy_ros.datasets import images
-from fishy_ros.datasets.images import decode_file
+from fishy_ros.datasets.images import read_image
 from fishy_ros.datasets.label_files import read_samples
-from fishy_ros.errors import ConfigError, DatasetError, TrainingError
+from fishy_ros.errors import ConfigError, TrainingError
 from fishy_ros.files import file_sha256
 from fishy_ros.training.array_store import ArrayStore, open_store
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL, ImageArray, LabelMap
@@ -89,7 +88,8 @@ class TrainingSource:
         Void things are ignored unless `void_outliers`.
 
         Raises:
-            TrainingError: there are none, a map is missing or of another aspect ratio, or the cache cannot be written.
+            TrainingError: there are none, a map is of another aspect ratio, or the cache cannot be written.
+            DatasetError: an image or a map cannot be read.
         """
         self.config = config
         self.max_width = max_width
@@ -124,7 +124,7 @@ class TrainingSource:
         return open_store(cache_path(cache, self.config.images, read, settings), arrays)
 
     def _decode(self, path: Path) -> Iterator[NDArray[np.uint8]]:
-        image = np.asarray(read_image(path, cv2.IMREAD_COLOR), np.uint8)
+        image = read_image(path)
         scale = min(1.0, self.max_width / image.shape[1])
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
         if scale < 1:
@@ -146,7 +146,7 @@ class TrainingSource:
 
     def _read_map(self, folder: str, stem: str, size: tuple[int, int], interpolation: int) -> NDArray[np.uint8]:
         path = self.root / folder / f"{stem}.png"
-        values = read_map(path)
+        values = read_samples(path)
         if values.ndim != 2 or abs(values.shape[1] * size[1] / (values.shape[0] * size[0]) - 1) > 0.05:
             raise TrainingError(f"{path}: shape {values.shape} does not fit an image of {size[0]}x{size[1]} px")
         return np.array(cv2.resize(values, size, interpolation=interpolation), np.uint8)
@@ -180,7 +180,8 @@ def open_sources(
     Void things are ignored unless `void_outliers`.
 
     Raises:
-        TrainingError: the root or a folder is missing, empty or incomplete.
+        TrainingError: the root or a folder is missing or empty.
+        DatasetError: an image or a map is missing or cannot be read.
     """
     if not root.is_dir():
         raise TrainingError(f"{root}: the training data folder does not exist")
@@ -210,27 +211,3 @@ def cache_path(cache: Path, name: str, folders: Iterable[Path], settings: object
         for path in image_files(folder):
             content.update(path.name.encode() + bytes.fromhex(file_sha256(path)))
     return cache / f"{name.replace('/', '_')}-{content.hexdigest()[:16]}"
-
-
-def read_image(path: Path, mode: int) -> NDArray[np.integer[Any]]:
-    """Read an image or a label map with OpenCV's `mode`.
-
-    Raises:
-        TrainingError: the file is missing or no image.
-    """
-    try:
-        return decode_file(path, mode)
-    except DatasetError as error:
-        raise TrainingError(str(error)) from error
-
-
-def read_map(path: Path) -> NDArray[np.integer[Any]]:
-    """Read a map of labels, ids or confidences as its samples are stored.
-
-    Raises:
-        TrainingError: the file is missing or no such picture.
-    """
-    try:
-        return np.asarray(read_samples(path))
-    except DatasetError as error:
-        raise TrainingError(str(error)) from error

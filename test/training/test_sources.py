@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
-from fishy_ros.errors import ConfigError, TrainingError
+from fishy_ros.errors import ConfigError, DatasetError, TrainingError
 from fishy_ros.training.sources import SourceConfig, TrainingSource, open_sources
 
 H, W = 40, 80
@@ -102,7 +102,7 @@ def test_a_map_of_another_size_but_the_same_aspect_fits(root):
 @pytest.mark.parametrize("missing", ["labels/b.png", "confidence/a.png", "void/b.png"])
 def test_an_incomplete_folder_is_named(root, missing):
     (root / missing).unlink()
-    with pytest.raises(TrainingError, match=missing):
+    with pytest.raises(DatasetError, match=missing):
         load(root)
 
 
