@@ -22,10 +22,23 @@ NODE_PARAMETERS = (
 )
 """Parameters of every node that are arguments too; one that is not given keeps its value in the parameters file."""
 
+TOPICS = {
+    "image_topic": ("{camera}/image_raw", "Topic of a camera's raw images"),
+    "camera_info_topic": ("", "Topic of a camera's calibration (default: camera_info beside IMAGE_TOPIC)"),
+    "depth_topic": (
+        "{camera}/aligned_depth_to_color/image_raw",
+        "Topic of a camera's registered depth image, with parameter use_depth",
+    ),
+    "odometry_topic": ("odom", "Topic of the car's odometry, with parameter use_odometry"),
+}
+"""Patterns in which {camera} is the name of the camera; without a leading / they are below the pushed namespace."""
+
 OTHER_ARGUMENTS = {
-    "cameras": (None, "Names of the cameras, separated by commas, such as front,rear; each is a namespace"),
-    "image_topic": ("/{camera}/image_raw", "Topic of a camera's raw images; {camera} is its name"),
-    "camera_info_topic": ("/{camera}/camera_info", "Topic of a camera's calibration; {camera} is its name"),
+    "cameras": (
+        None,
+        "Names of the cameras, separated by commas, such as front,rear: namespaces, and {camera} in topics",
+    ),
+    **TOPICS,
     "params_file": ("", "YAML file with parameters, for all nodes (/**) or for one (/front/detector)"),
     "use_sim_time": ("", "Take the time from /clock: true or false (default: as an including launch file has set it)"),
     "respawn": ("false", "Start the process anew when it ends by itself: true or false"),
@@ -56,14 +69,14 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Node]:
     values = {name: LaunchConfiguration(name).perform(context) for name in (*NODE_PARAMETERS, *OTHER_ARGUMENTS)}
-    cameras = [name.strip() for name in values["cameras"].split(",") if name.strip()]
+    cameras = [name for text in values["cameras"].split(",") if (name := text.strip(" /"))]
     if not cameras:
         raise ValueError("argument cameras is empty; expected names such as front,rear")
     files = [launching.existing_file("params_file", values["params_file"])] if values["params_file"] else []
     given = {key: launching.typed_parameter(key, values[key]) for key in NODE_PARAMETERS if values[key]}
     if values["use_sim_time"]:
         given["use_sim_time"] = launching.is_true(values["use_sim_time"])
-    topics = ["--image-topic", values["image_topic"], "--camera-info-topic", values["camera_info_topic"]]
+    topics = [part for name in TOPICS for part in (f"--{name.replace('_', '-')}", values[name])]
     levels = [
         part
         for camera in cameras
@@ -73,7 +86,7 @@ def _start(context: LaunchContext) -> list[Node]:
         Node(
             package="fishy_ros",
             executable="detector",
-            arguments=["--cameras", *(launching.full_namespace(context, camera) for camera in cameras), *topics],
+            arguments=["--cameras", *cameras, "--namespace", launching.full_namespace(context, ""), *topics],
             output="both",
             emulate_tty=True,
             parameters=[*files, *([launching.parameters_file(given)] if given else [])],

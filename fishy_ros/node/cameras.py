@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.node.engine_pool import EnginePool
+from fishy_ros.topics import base_topic, camera_info_topic
 
 if TYPE_CHECKING:
     from fishy_ros.node.node import DetectorNode
+
+_PATTERNS: dict[str, str] = {
+    "--image-topic": "{camera}/image_raw",
+    "--camera-info-topic": "",
+    "--depth-topic": "{camera}/aligned_depth_to_color/image_raw",
+    "--odometry-topic": "odom",
+}
+"""Options that name topics, and their defaults."""
 
 
 def make_nodes(arguments: Sequence[str]) -> list[DetectorNode]:
     """Make the nodes that a command line asks for.
 
     Without `--cameras` that is one node. With `--cameras front rear` there is a node in the namespace of each camera,
-    and topics are patterns in which `{camera}` is its name.
+    below `--namespace`. Topics are patterns in which `{camera}` is its name; relative ones are below `--namespace` too.
 
     Args:
         arguments: the command line without the name of the program, ROS arguments included.
@@ -32,23 +41,50 @@ def make_nodes(arguments: Sequence[str]) -> list[DetectorNode]:
 
     parser = argparse.ArgumentParser(prog="detector", description="Turns each camera image into an anomaly heatmap.")
     parser.add_argument("--cameras", nargs="+", default=[], help="names of cameras, served in turn by one engine")
-    parser.add_argument("--image-topic", default="/{camera}/image_raw", help="pattern; default: %(default)s")
-    parser.add_argument("--camera-info-topic", default="/{camera}/camera_info", help="pattern; default: %(default)s")
+    parser.add_argument("--namespace", default="/", help="namespace of all cameras; default: %(default)s")
+    for option, default in _PATTERNS.items():
+        parser.add_argument(
+            option, default=default, help=f"pattern; default: {default or 'camera_info beside the images'}"
+        )
     given = parser.parse_args(remove_ros_args([sys.argv[0], *arguments])[1:])
-    if not given.cameras:
+    cameras = [name.strip("/") for name in given.cameras]
+    if not cameras:
         return [DetectorNode()]
-    if len(set(given.cameras)) < len(given.cameras):
+    if len(set(cameras)) < len(cameras):
         raise ConfigError(f"--cameras {' '.join(given.cameras)}: expected a different name for each camera")
     pool = EnginePool()
     nodes: list[DetectorNode] = []
     try:
-        for camera in (name.strip("/") for name in given.cameras):
-            image, info = (text.replace("{camera}", camera) for text in (given.image_topic, given.camera_info_topic))
-            remaps = {"image": image, "image/compressed": f"{image}/compressed", "camera_info": info}
-            rules = [part for topic, target in remaps.items() for part in ("-r", f"{topic}:={target}")]
-            nodes.append(DetectorNode(f"/{camera}", ["--ros-args", *rules], pool, bridges_log=not nodes))
+        for camera in cameras:
+            namespace = f"{_prefix(given.namespace)}/{camera}"
+            # A launch file gives the whole process one namespace; only a rule of the node itself goes before that.
+            remaps = {"__ns": namespace, **_topics(camera, given)}
+            rules = [part for name, target in remaps.items() for part in ("-r", f"{name}:={target}")]
+            nodes.append(DetectorNode(namespace, ["--ros-args", *rules], pool, bridges_log=not nodes))
     except BaseException:
         for node in nodes:
             node.close()
         raise
     return nodes
+
+
+def _topics(camera: str, given: argparse.Namespace) -> dict[str, str]:
+    """Return the topics of a camera by the names under which its node asks for them."""
+
+    def resolve(pattern: str) -> str:
+        topic = pattern.replace("{camera}", camera)
+        return topic if topic.startswith(("/", "~")) else f"{_prefix(given.namespace)}/{topic}"
+
+    image = base_topic(resolve(given.image_topic))
+    return {
+        "image": image,
+        "image/compressed": f"{image}/compressed",
+        "camera_info": resolve(given.camera_info_topic) if given.camera_info_topic else camera_info_topic(image),
+        "depth": resolve(given.depth_topic),
+        "odom": resolve(given.odometry_topic),
+    }
+
+
+def _prefix(namespace: str) -> str:
+    """Return what names below a namespace begin with: `/robot`, or nothing for `/`."""
+    return f"/{namespace.strip('/')}".rstrip("/")

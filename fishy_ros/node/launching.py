@@ -57,7 +57,9 @@ def parameters_file(values: Mapping[str, str | bool | int | float]) -> str:
 
     launch would write a text such as 1e3 in a way that the node reads as a number; here texts are quoted.
     """
-    lines = ["/**:", "  ros__parameters:", *(f"    {name}: {json.dumps(value)}" for name, value in values.items())]
+    # libyaml refuses the pairs of escapes that JSON writes for characters such as emoji
+    quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    lines = ["/**:", "  ros__parameters:", *(f"    {name}: {text}" for name, text in quoted.items())]
     with tempfile.NamedTemporaryFile("w", prefix="fishy_ros_", suffix=".yaml", delete=False, encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
     atexit.register(Path(file.name).unlink, missing_ok=True)

@@ -30,15 +30,31 @@ with open(os.environ["PROBE_OUT"], "a") as file:
 sys.exit(int(os.environ.get("PROBE_STATUS", "0")))
 """
 
+CAMERAS_PROBE = """#!{python}
+import json, os, sys
+import rclpy
+from fishy_ros.node.cameras import make_nodes
+rclpy.init(args=sys.argv)
+with open(os.environ["PROBE_OUT"], "a") as file:
+    for node in make_nodes(sys.argv[1:]):
+        seen = {{
+            "name": node.get_fully_qualified_name(),
+            "level": node.get_logger().get_effective_level().name,
+            "threshold": node.get_parameter("threshold").value,
+            "topics": [node.resolve_topic_name(one) for one in ("image", "camera_info", "depth", "odom")],
+        }}
+        file.write(json.dumps(seen) + "\\n")
+"""
+
 
 @pytest.fixture
 def run(tmp_path):
     """Run a launch file with arguments; returns the exit status, the output and what the nodes saw."""
     share = make_prefix(tmp_path / "prefix")
     probe = tmp_path / "prefix/lib/fishy_ros/detector"
-    probe.write_text(PROBE.format(python=sys.executable))
 
-    def run_file(file, *arguments, status=0):
+    def run_file(file, *arguments, status=0, probe_text=PROBE):
+        probe.write_text(probe_text.format(python=sys.executable))
         seen = tmp_path / "seen.jsonl"
         seen.unlink(missing_ok=True)
         path = share / "launch" / file
@@ -62,13 +78,13 @@ def run(tmp_path):
     return run_file
 
 
-def write_parent(folder, body):
+def write_parent(folder, body, file="detector.launch.py"):
     (folder / "parent.launch.py").write_text(
         "from launch import LaunchDescription\n"
         "from launch.actions import GroupAction, IncludeLaunchDescription, DeclareLaunchArgument\n"
         "from launch.substitutions import LaunchConfiguration\n"
         "from launch_ros.actions import PushRosNamespace, SetParameter\n"
-        f"FILE = {str(folder / 'prefix/share/fishy_ros/launch/detector.launch.py')!r}\n"
+        f"FILE = {str(folder / 'prefix/share/fishy_ros/launch' / file)!r}\n"
         "def include(**arguments):\n"
         "    return IncludeLaunchDescription(FILE, launch_arguments=list(arguments.items()))\n"
         f"def generate_launch_description():\n    return LaunchDescription([{body}])\n"
@@ -162,9 +178,39 @@ def test_several_cameras_are_one_process_with_their_names_and_topics(run):
     )  # fmt: skip
     assert status == 0, output
     (node,) = seen.values()
-    assert node["arguments"][:5] == ["--cameras", "/front", "/rear", "--image-topic", "/{camera}/image"]
+    arguments = ["--cameras", "front", "rear", "--namespace", "/", "--image-topic", "/{camera}/image"]
+    assert node["arguments"][: len(arguments)] == arguments
     given = {name: node["parameters"][name] for name in ("threshold", "model", "frame_deadline_ms")}
     assert given == {"threshold": 0.3, "model": "1e3", "frame_deadline_ms": 40.0}
+
+
+def test_several_cameras_below_a_pushed_namespace_keep_names_topics_and_log_levels_apart(run, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("/robot/rear/detector:\n  ros__parameters:\n    threshold: 0.125\n")
+    parent = write_parent(
+        tmp_path,
+        "PushRosNamespace('robot'), SetParameter('threshold', 0.25),"
+        f" include(cameras='front,rear', log_level='warn', odometry_topic='/odometry', params_file={str(own)!r})",
+        "multi_camera.launch.py",
+    )
+    status, output, seen = run(parent, probe_text=CAMERAS_PROBE)
+    assert status == 0, output
+    assert seen.keys() == {"/robot/front/detector", "/robot/rear/detector"}
+    for camera in ("front", "rear"):
+        node = seen[f"/robot/{camera}/detector"]
+        place = f"/robot/{camera}"
+        assert node["level"] == "WARN"
+        assert node["topics"] == [
+            f"{place}/image_raw", f"{place}/camera_info", f"{place}/aligned_depth_to_color/image_raw", "/odometry",
+        ]  # fmt: skip
+    assert seen["/robot/front/detector"]["threshold"] == 0.25
+    assert seen["/robot/rear/detector"]["threshold"] == 0.125
+
+
+def test_a_text_outside_the_basic_plane_reaches_the_node(run):
+    status, output, seen = run("detector.launch.py", "model:=/modèles/🐟")
+    assert status == 0, output
+    assert seen["/detector"]["parameters"]["model"] == "/modèles/🐟"
 
 
 def test_no_camera_is_a_launch_that_fails(run):

@@ -9,15 +9,77 @@ import time
 
 import numpy as np
 import pytest
+import rclpy
 from sensor_msgs.msg import Image
 from support.detector_bench import CAMERA, EVERYTHING, DetectorBench, header, image_message, node_command, values_of
 from support.sources import python_path
+
+from fishy_ros.node.cameras import make_nodes
 
 
 def multi_command(*cameras: str, **parameters: object) -> list[str]:
     command = node_command(**parameters)
     at = command.index("--ros-args")
     return [*command[:at], "--cameras", *cameras, *command[at:]]
+
+
+TOPICS = ("image", "image/compressed", "camera_info", "depth", "odom", "~/heatmap")
+
+
+def topics_of(domain, namespace, *arguments):
+    """Make the nodes in a process with a namespace of its own; returns the topics of each node by its full name."""
+    rclpy.init(args=["--ros-args", "-r", f"__ns:={namespace}"], domain_id=domain)
+    try:
+        nodes = make_nodes(["--cameras", "front", "rear", "--namespace", namespace, *arguments])
+        found = {node.get_fully_qualified_name(): [node.resolve_topic_name(one) for one in TOPICS] for node in nodes}
+        for node in nodes:
+            node.close()
+    finally:
+        rclpy.shutdown()
+    return found
+
+
+def test_cameras_below_a_namespace_have_names_and_topics_of_their_own(domain):
+    assert topics_of(domain, "/robot") == {
+        f"/robot/{camera}/detector": [
+            f"/robot/{camera}/image_raw",
+            f"/robot/{camera}/image_raw/compressed",
+            f"/robot/{camera}/camera_info",
+            f"/robot/{camera}/aligned_depth_to_color/image_raw",
+            "/robot/odom",
+            f"/robot/{camera}/detector/heatmap",
+        ]
+        for camera in ("front", "rear")
+    }
+
+
+def test_topics_that_begin_with_a_slash_stay_where_they_are(domain):
+    patterns = {
+        "--image-topic": "/sensors/{camera}/image_color/compressed",
+        "--depth-topic": "/sensors/{camera}/depth",
+        "--odometry-topic": "/odom",
+    }
+    found = topics_of(domain, "/robot", *(part for pair in patterns.items() for part in pair))
+    assert found["/robot/front/detector"] == [
+        "/sensors/front/image_color",
+        "/sensors/front/image_color/compressed",
+        "/sensors/front/camera_info",
+        "/sensors/front/depth",
+        "/odom",
+        "/robot/front/detector/heatmap",
+    ]
+
+
+def test_without_a_namespace_cameras_are_at_the_root(domain):
+    found = topics_of(domain, "/", "--camera-info-topic", "calibration/{camera}")
+    assert found["/rear/detector"] == [
+        "/rear/image_raw",
+        "/rear/image_raw/compressed",
+        "/calibration/rear",
+        "/rear/aligned_depth_to_color/image_raw",
+        "/odom",
+        "/rear/detector/heatmap",
+    ]
 
 
 @pytest.mark.alone

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from fishy_ros.bags.topics import IMAGE_TYPE
 from fishy_ros.evaluation.live.replay_player import NodeAddress
 from fishy_ros.evaluation.live.replay_session import replay_session
 from fishy_ros.evaluation.live.topic_recorder import TopicRecorder, recording
@@ -60,7 +61,10 @@ def run_live(
     with HeatmapStore(folder) as store, HeatmapStore(folder) as class_store:
         classes = PublishedClasses(class_store) if with_classes else None
         start_stage("starting the detector" if options.attach is None else f"looking for {options.attach}", 0)
-        with replay_session(choice, options, source.message_type, folder) as session, _recording(options) as recorder:
+        with (
+            replay_session(choice, options, source.message_type, folder) as session,
+            _recording(options, source.message_type) as recorder,
+        ):
             channel: NodeChannel = session.player
             if classes is not None:
                 session.player.hear_classes(classes.note, session.check)
@@ -98,10 +102,11 @@ def run_live(
 
 
 @contextmanager
-def _recording(options: LiveOptions) -> Iterator[TopicRecorder | None]:
+def _recording(options: LiveOptions, message_type: str) -> Iterator[TopicRecorder | None]:
     """Record what the node hears and publishes, where that is asked for."""
     node = options.attach or NodeAddress().node
-    heard = (options.image_topic, f"{options.image_topic}/compressed", camera_info_topic(options.image_topic))
+    image_topic = options.image_topic if message_type == IMAGE_TYPE else f"{options.image_topic}/compressed"
+    heard = (image_topic, camera_info_topic(options.image_topic))
     with recording(options.record, node, (*heard, "/diagnostics"), options.domain_id) as recorder:
         yield recorder
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ OUTPUTS: tuple[str, ...] = (
 )
 """Topics of the node, under its name."""
 
+OF_VISION_MSGS: frozenset[str] = frozenset({"detections", "label_info"})
+"""Those that exist only where vision_msgs is installed."""
 LATCHED: frozenset[str] = frozenset({"threshold", "label_info"})
 WAIT_S: float = 8.0
 """For so long topics of the node are waited for."""
@@ -57,13 +61,21 @@ class TopicRecorder:
         self._lock = threading.Lock()
         self.count = 0
         """Messages so far."""
+        if self._folder.exists():  # left by a run that was killed
+            shutil.rmtree(self._folder)
         self._writer = Writer(self._folder, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
-        self._context = Context()
-        init_ros((), self._context, domain_id)
-        self._node = Node("fishy_recorder", context=self._context, start_parameter_services=False)
-        wanted = {f"{node}/{name}": name in LATCHED for name in OUTPUTS} | dict.fromkeys(others, False)
-        self.left_out = self._subscribe(wanted)
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self._folder)
+            undo.callback(self._writer.close)
+            self._context = Context()
+            init_ros((), self._context, domain_id)
+            undo.callback(self._context.try_shutdown)
+            self._node = Node("fishy_recorder", context=self._context, start_parameter_services=False)
+            undo.callback(self._node.destroy_node)
+            wanted = {f"{node}/{name}": name in LATCHED for name in _outputs()} | dict.fromkeys(others, False)
+            self.left_out = self._subscribe(wanted)
+            undo.pop_all()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name="recorder", daemon=True)
@@ -143,6 +155,12 @@ class TopicRecorder:
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
+
+
+def _outputs() -> tuple[str, ...]:
+    """Return the topics of a node that can be recorded here."""
+    has_vision = importlib.util.find_spec("vision_msgs") is not None
+    return tuple(name for name in OUTPUTS if has_vision or name not in OF_VISION_MSGS)
 
 
 def _message_class(kind: str) -> Any:

@@ -32,7 +32,7 @@ class DetectorChoice:
     device: str = "auto"
     precision: str = "fp32"
     threads: int = 0
-    """Processor threads of a CPU runtime; 0 takes all processors."""
+    """CPU threads of a CPU runtime; 0 takes all cores."""
     trusted_key: str = ""
     """File of the public key that must have signed the package; empty if none must."""
     fit: Fit = "stretch"
@@ -104,7 +104,7 @@ class ReplayRequest:
 
     Raises:
         ScoreError: there is no such track of component metrics.
-        ConfigError: a running node is asked to trust a key.
+        ConfigError: a running node is asked to trust a key, or streaming accuracy is asked for without real time.
     """
 
     source: SourceChoice
@@ -127,8 +127,13 @@ class ReplayRequest:
     def __post_init__(self) -> None:
         if self.components is not None:
             find_track(self.components)
-        if self.streaming and (self.live is None or self.live.lockstep):
-            raise ConfigError("streaming accuracy needs real time: through the node, not in lockstep and not offline")
+        if self.streaming:
+            if self.live is None or self.live.lockstep:
+                raise ConfigError(
+                    "streaming accuracy needs real time: through the node, not in lockstep and not offline"
+                )
+            if self.source.bag is None and self.live.rate_hz is None:
+                raise ConfigError("streaming accuracy needs real time; a dataset has no rate of its own: give --rate")
         is_elsewhere = self.live is not None and self.live.attach is not None
         if self.regions is not None and self.regions.drivable and is_elsewhere:
             raise ConfigError("regions on the drivable area need the names of the model's classes: not with --attach")

@@ -1,7 +1,10 @@
 """`fishy replay --record`: everything the node hears and publishes, as readers see it that nobody here wrote."""
 
+import _thread
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,8 +16,10 @@ pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 from fishy_ros.bags import BagWriter
 from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.errors import BagError
+from fishy_ros.evaluation.live import topic_recorder
 from fishy_ros.evaluation.live.run_replay import run_replay
 from fishy_ros.evaluation.live.topic_recorder import TopicRecorder
+from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 
@@ -23,12 +28,10 @@ pytestmark = pytest.mark.live
 FRAMES = 6
 
 
-@pytest.fixture(scope="module")
-def recorded(tiny_package, tmp_path_factory):
-    """A rendered drive with its calibration, played through the node and recorded."""
-    folder = tmp_path_factory.mktemp("recorded")
+def record(tiny_package, folder, image_format):
+    """Play a rendered drive with its calibration through the node and record it."""
     street = SyntheticStreet(FRAMES, height=96, width=192, seed=3)
-    with BagWriter(folder / "street", intrinsics=street.intrinsics) as writer:
+    with BagWriter(folder / "street", image_format=image_format, intrinsics=street.intrinsics) as writer:
         for index, sample in enumerate(street):
             writer.write(sample, 10_000_000_000 + index * 100_000_000)
     out = folder / "drive.mcap"
@@ -37,6 +40,11 @@ def recorded(tiny_package, tmp_path_factory):
     choice = DetectorChoice(model=str(tiny_package.folder), runtime="onnxruntime")
     request = ReplayRequest(SourceChoice(bag=folder / "street"), choice, live=live)
     return out, run_replay(request, lambda stage, total: lambda done: None)
+
+
+@pytest.fixture(scope="module")
+def recorded(tiny_package, tmp_path_factory):
+    return record(tiny_package, tmp_path_factory.mktemp("recorded"), "raw")
 
 
 def test_the_official_reader_finds_every_topic_decoded_and_in_step(recorded):
@@ -77,3 +85,35 @@ def test_what_is_there_already_is_not_overwritten(tmp_path):
     (tmp_path / "there.mcap").write_bytes(b"")
     with pytest.raises(BagError, match="exists already"):
         TopicRecorder(tmp_path / "there.mcap", "/detector", (), None)
+
+
+@pytest.mark.parametrize("image_format", ["raw", "jpeg"])
+def test_no_topic_is_waited_for_that_nobody_publishes(image_format, recorded, tiny_package, tmp_path):
+    _, result = recorded if image_format == "raw" else record(tiny_package, tmp_path, image_format)
+    assert not [warning for warning in result.all_warnings() if "not recorded" in warning]
+
+
+def test_an_interrupted_start_leaves_nothing_behind(tmp_path):
+    partial = tmp_path / ".drive.mcap.partial"
+
+    def interrupt():
+        while not partial.exists():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        _thread.interrupt_main()
+
+    with private_domain() as domain:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            TopicRecorder(tmp_path / "drive.mcap", "/nobody", (), domain)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_has_left_is_in_nobodys_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(topic_recorder, "WAIT_S", 0.1)
+    partial = tmp_path / ".drive.mcap.partial"
+    partial.mkdir()
+    (partial / "drive.mcap").write_bytes(b"half")
+    with private_domain() as domain:
+        TopicRecorder(tmp_path / "drive.mcap", "/nobody", (), domain).close()
+    assert list(tmp_path.iterdir()) == [tmp_path / "drive.mcap"]

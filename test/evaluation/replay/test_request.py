@@ -33,6 +33,14 @@ def test_frames_come_at_the_rate_of_a_bag_and_a_dataset_in_lockstep_unless_a_rat
     assert LiveOptions(lockstep=True).pacing(has_own_rate=True) == Lockstep()
 
 
+def test_streaming_accuracy_of_a_dataset_needs_a_rate():
+    dataset, bag = SourceChoice(dataset="synthetic"), SourceChoice(bag=Path("drive.mcap"))
+    with pytest.raises(ConfigError, match="give --rate"):
+        ReplayRequest(dataset, live=LiveOptions(), streaming=True)
+    assert ReplayRequest(dataset, live=LiveOptions(rate_hz=10.0), streaming=True).streaming
+    assert ReplayRequest(bag, live=LiveOptions(), streaming=True).streaming
+
+
 def test_models_to_compare_must_differ():
     assert model_names("one", None, None) == ("one",)
     assert model_names("one", "a, b", None) == ("a", "b")
