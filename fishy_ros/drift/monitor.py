@@ -29,6 +29,7 @@ The textbooks' 0.25 is for large samples; a single normal street has 0.1 to 0.9 
 _LEAST_SPREAD = 0.02
 """A statistic that varies less than this among normal images is not known better than this."""
 _MOST_FRAMES = 1000
+"""Frames of a window at most, spread evenly over it."""
 
 _REASONS: dict[str, tuple[str, str]] = {
     "brightness": ("too dark", "too bright"),
@@ -69,10 +70,14 @@ class DriftMonitor:
         self._spreads = baseline.statistics if baseline else None
         self._lock = threading.Lock()
         self._frames: deque[tuple[float, dict[str, float]]] = deque(maxlen=_MOST_FRAMES)
+        self._window_s = 0.0
         self._held: set[str] = set()
 
     def add(self, at: float, image: ImageArray, detection: Detection) -> None:
         """Measure a frame at a monotonic time in s: the image that the network read, and what it said of it."""
+        with self._lock:
+            if self._frames and at - self._frames[-1][0] < self._window_s / _MOST_FRAMES:
+                return
         measured = self._statistics.measure(image, detection)
         with self._lock:
             self._frames.append((at, measured))
@@ -80,6 +85,7 @@ class DriftMonitor:
     def judge(self, now: float, window_s: float) -> Drift:
         """Judge the medians over the frames of the last `window_s` seconds; where there are none, nothing is said."""
         with self._lock:
+            self._window_s = window_s
             while self._frames and self._frames[0][0] <= now - window_s:
                 self._frames.popleft()
             frames = [measured for _, measured in self._frames]

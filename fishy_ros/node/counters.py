@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -13,10 +14,15 @@ import numpy as np
 PERCENTILES: tuple[int, ...] = (50, 95, 99)
 
 
+_RUNS = itertools.count(1)
+
+
 @dataclass(frozen=True)
 class FrameTotals:
     """Counts since the node was activated; every frame received ends up in one of the others."""
 
+    run: int = 0
+    """Number of the activation that the counts belong to."""
     received: int = 0
     published: int = 0
     overtaken: int = 0
@@ -61,7 +67,7 @@ class FrameCounters:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._totals = FrameTotals()
+        self._totals = FrameTotals(run=next(_RUNS))
 
     def totals(self) -> FrameTotals:
         """Return the counts so far."""

@@ -86,7 +86,7 @@ class Rates:
     @classmethod
     def between(cls, before: Observation | None, now: Observation) -> Rates:
         """Compare with an earlier observation; counts that started anew since then are taken whole."""
-        start = FrameTotals() if before is None or before.totals.received > now.totals.received else before.totals
+        start = before.totals if before is not None and before.totals.run == now.totals.run else FrameTotals()
         return cls(
             seconds=now.at - before.at if before is not None else 1.0,
             received=now.totals.received - start.received,

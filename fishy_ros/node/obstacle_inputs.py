@@ -18,6 +18,7 @@ from fishy_ros.errors import ImageError
 from fishy_ros.node.camera_geometry import GroundTransforms
 from fishy_ros.node.conversions import RawImage
 from fishy_ros.node.parameters import DetectorParameters
+from fishy_ros.node.stamps import UNSTAMPED_NS
 
 DEPTH_TOLERANCE_S: float = 0.05
 """A depth image belongs to an image whose stamp differs by no more than this."""
@@ -70,6 +71,8 @@ class ObstacleInputs:
         depths = tuple(self._depths)
         if not depths:
             raise ImageError("no depth image has come")
+        if stamp_ns == UNSTAMPED_NS:
+            raise ImageError("the stamp of an image is 0, so its depth image cannot be told")
         stamp, depth = min(depths, key=lambda one: abs(one[0] - stamp_ns))
         apart_s = abs(stamp - stamp_ns) / 1e9
         if apart_s > DEPTH_TOLERANCE_S:
@@ -96,8 +99,10 @@ class ObstacleInputs:
             self._unreadable = str(error)
             return
         newest = image.header.stamp_ns
+        if self._depths and newest <= self._depths[-1][0]:
+            self._depths.clear()  # its clock went back, or it has none
         self._depths.append((newest, image))
-        while abs(newest - self._depths[0][0]) > KEPT_S * 1e9:
+        while newest - self._depths[0][0] > KEPT_S * 1e9:
             self._depths.popleft()
 
     def _on_odometry(self, message: Odometry) -> None:

@@ -89,6 +89,14 @@ def test_the_window_is_judged_by_its_median_and_forgets():
     assert monitor.judge(10.0, 1.0) == Drift(), "no frames, nothing to say"
 
 
+def test_a_long_window_is_judged_whole_however_many_frames_it_has():
+    monitor = DriftMonitor(Calibration("", 0.5), BASELINE)
+    monitor.judge(0.0, 3600.0)
+    for index in range(3000):
+        add(monitor, index * 1.2, 0.02 if index < 2000 else 0.5)
+    assert monitor.judge(3599.0, 3600.0).reasons == ("too dark",), "two thirds of the hour were dark"
+
+
 def test_a_reason_holds_until_the_statistic_is_clearly_normal_again():
     monitor = DriftMonitor(Calibration("", 0.5), BASELINE)
 

@@ -77,10 +77,10 @@ def test_limits_are_parameters():
 
 
 def test_rates_survive_a_restart_of_the_counts():
-    restarted = replace(HEALTHY, totals=FrameTotals(received=3, published=2), at=NOW + 1.0)
+    restarted = replace(HEALTHY, totals=FrameTotals(run=2, received=30, published=2, bad=1), at=NOW + 1.0)
     rates = Rates.between(HEALTHY, restarted)
-    assert (rates.received, rates.published) == (3, 2)
-    assert rates.per_second(rates.received) == 3.0
+    assert (rates.received, rates.published, rates.bad) == (30, 2, 1)
+    assert rates.per_second(rates.received) == 30.0
 
 
 def test_the_message_holds_rates_counts_and_percentiles():

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo
+from builtin_interfaces.msg import Time
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo, Image
 
 from fishy_ros.errors import ImageError
 from fishy_ros.node.conversions import FrameHeader
 from fishy_ros.node.obstacle_finder import ObstacleFinder, ObstacleSettings
+from fishy_ros.node.obstacle_inputs import ObstacleInputs
+from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.obstacles import PersistenceRules, RegionRules
 
 SIZE = (96, 160)
@@ -30,6 +34,39 @@ class Depth:
 
     def speed_m_s(self):
         return None
+
+
+class Listener:
+    """A node as far as subscriptions need one."""
+
+    def create_subscription(self, *arguments, **options):
+        return None
+
+
+def depth_message(stamp_s, value):
+    message = Image(height=1, width=2, encoding="16UC1", step=4)
+    message.header.stamp = Time(sec=int(stamp_s), nanosec=round(stamp_s % 1 * 1e9))
+    message.data.frombytes(np.full(2, value, np.uint16).tobytes())
+    return serialize_message(message)
+
+
+def test_depth_images_wait_for_their_image_by_their_stamps():
+    inputs = ObstacleInputs(Listener(), DetectorParameters(use_depth=True))
+    for index in range(300):
+        inputs._on_depth(depth_message(5 + index / 30, 1000 + index))
+    assert inputs.depth_of(5_000_000_000 + 280 * 1_000_000_000 // 30)[0, 0] == pytest.approx(1.28)
+    with pytest.raises(ImageError, match=r"the nearest depth image is 7\.9"):
+        inputs.depth_of(6_000_000_000)
+    with pytest.raises(ImageError, match="stamp of an image is 0"):
+        inputs.depth_of(0)
+
+
+def test_depth_images_without_advancing_stamps_replace_each_other():
+    inputs = ObstacleInputs(Listener(), DetectorParameters(use_depth=True))
+    for index in range(10):
+        inputs._on_depth(depth_message(5, 1000 + index))
+    assert inputs.depth_of(5_000_000_000)[0, 0] == pytest.approx(1.009)
+    assert len(inputs._depths) == 1
 
 
 def follow(inputs, settings, everything=False):

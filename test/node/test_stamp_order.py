@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fishy_ros.node.stamps import PATIENCE_S, UNSTAMPED_NS, StampOrder
+from fishy_ros.node.stamps import PATIENCE_S, UNSTAMPED_NS, StampOrder, time_in_middleware_ms
 
 SECOND = 1_000_000_000
 
@@ -16,6 +18,12 @@ def publish(order: StampOrder, stamp_ns: int, now_s: float) -> bool:
         return False
     order.note_published(stamp_ns)
     return True
+
+
+def test_a_middleware_that_does_not_say_when_it_received_a_message_costs_no_time():
+    assert time_in_middleware_ms({}) == 0.0
+    assert time_in_middleware_ms({"received_timestamp": 0}) == 0.0, "Cyclone DDS of Humble and Iron"
+    assert 5.0 <= time_in_middleware_ms({"received_timestamp": time.time_ns() - 5_000_000}) < 5000.0
 
 
 def test_increasing_stamps_pass():
