@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from fishy_ros.commands.options import TrustedKey
 from fishy_ros.model_package.finding import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from fishy_ros.runtimes.tensorrt_runtime import TensorRtRuntime
 
 
 class Destination(str, Enum):
@@ -67,18 +73,29 @@ def build(
 def _build_into_cache(model: str, precisions: list[str] | None, trusted_key: str, device: str) -> None:
     import time
 
+    from fishy_ros.errors import ConfigError
     from fishy_ros.model_package import load_model_package
     from fishy_ros.runtimes import create_runtime
     from fishy_ros.runtimes.engine_cache import default_cache_folder
+    from fishy_ros.runtimes.tensorrt_build import graphs_to_build
 
     package = load_model_package(model, trusted_key)
-    for precision in precisions or package.precisions:
+    shipped = {engine.path for engine in package.engines}
+    for sized, precision in graphs_to_build(package, precisions or package.precisions):
+        name = f"{package.name} {precision} {sized.input_height}x{sized.input_width}"
         start = time.monotonic()
-        runtime = create_runtime("tensorrt", package, device, precision)
+        with _interruptible():
+            runtime = cast("TensorRtRuntime", create_runtime("tensorrt", sized, device, precision))
         runtime.run()
         runtime.close()
-        typer.echo(f"{package.name} {precision}: ready in {time.monotonic() - start:.1f} s ({runtime.info})")
-    typer.echo(f"engines are in {default_cache_folder()}")
+        if runtime.engine_file is None:
+            raise ConfigError(
+                f"{default_cache_folder()}: the engine of {name} cannot be cached there, so that each start would "
+                "build it again; free space, make the folder writable, or set XDG_CACHE_HOME to another one"
+            )
+        typer.echo(f"{name}: ready in {time.monotonic() - start:.1f} s ({runtime.info})")
+        kind = "the shipped engine fits" if runtime.engine_file in shipped else "cached"
+        typer.echo(f"  {kind}: {runtime.engine_file}")
 
 
 def _build_into_package(
@@ -107,11 +124,22 @@ def _build_into_package(
             raise ModelPackageError(f"{out}: the package cannot be copied there: {error.strerror or error}") from error
         package = load_model_package(out)
     engines = []
-    for engine in compile_ahead(package, precisions or package.precisions, wanted):
-        engines.append(engine)
-        typer.echo(describe_engine(package, engine))
+    with _interruptible():
+        for engine in compile_ahead(package, precisions or package.precisions, wanted):
+            engines.append(engine)
+            typer.echo(describe_engine(package, engine))
     package = add_engines(package, {engine.entry: engine.content for engine in engines})
     if report is not None:
         write_layer_report(report, package, engines)
     if signature_path(package.folder / "model.yaml").exists():
         typer.echo(f"{package.folder}/model.yaml has changed: sign it again")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT end the process at once; KeyboardInterrupt is lost where it comes in a callback of TensorRT."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

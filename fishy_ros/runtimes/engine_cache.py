@@ -7,16 +7,20 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
+from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.files import replacing
 
 _LOG = logging.getLogger(__name__)
 _MAGIC = b"fishy-engine-1\n"
 _MAX_HEADER_BYTES = 65536
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,13 @@ class EngineCache:
 
     A file holds a magic line, the key and the hash of the engine as one line of JSON, then the engine. `warn` is told
     what is damaged or cannot be written, and that it is rebuilt.
+
+    Raises:
+        RuntimeUnavailableError: as `default_cache_folder`.
     """
 
     def __init__(self, folder: Path | None = None, warn: Callable[[str], None] = _LOG.warning) -> None:
-        self.folder = folder or default_cache_folder()
+        self.folder = folder or default_cache_folder(warn)
         self.warn = warn
 
     def path(self, key: EngineKey) -> Path:
@@ -80,31 +87,39 @@ class EngineCache:
             temporary.write_bytes(_MAGIC + header + b"\n" + engine)
         return path
 
-    def discard(self, key: EngineKey) -> None:
-        """Remove the engine of a key, which the library refused; nothing happens where there is none."""
-        self.path(key).unlink(missing_ok=True)
+    def get_or_build(
+        self, key: EngineKey, build: Callable[[], bytes], refused: bytes | None = None
+    ) -> tuple[bytes, Path | None]:
+        """Return the engine of a key and its file, building it where it is missing.
 
-    def get_or_build(self, key: EngineKey, build: Callable[[], bytes]) -> bytes:
-        """Return the engine of a key, building it where it is missing; of several processes only one builds it.
+        Of several processes only one builds it; the others wait. Where the folder cannot be written, the engine is
+        built and used all the same, and there is no file.
 
-        Where the folder cannot be written, the engine is built and used all the same.
+        Args:
+            key: what the engine depends on.
+            build: compiles the engine.
+            refused: an engine that the library does not take; in the cache it counts as missing.
         """
-        engine = self.load(key)
-        if engine is not None:
-            return engine
-        with self._lock(key):
-            engine = self.load(key)
-            if engine is None:
-                engine = build()
-                self.try_to_store(key, engine)
-            return engine
+        engine = self._load_other_than(refused, key)
+        if engine is None:
+            with self._lock(key):
+                engine = self._load_other_than(refused, key)
+                if engine is None:
+                    engine = build()
+                    return engine, self.try_to_store(key, engine)
+        return engine, self.path(key)
 
-    def try_to_store(self, key: EngineKey, engine: bytes) -> None:
-        """Write an engine; where that fails, the next start has to build it again, and a warning says so."""
+    def try_to_store(self, key: EngineKey, engine: bytes) -> Path | None:
+        """Write an engine and return its path; where that fails, None, and a warning says so."""
         try:
-            self.store(key, engine)
+            return self.store(key, engine)
         except OSError as error:
             self.warn(f"{self.folder}: the {key.kind} cannot be cached: {error.strerror or error}")
+            return None
+
+    def _load_other_than(self, refused: bytes | None, key: EngineKey) -> bytes | None:
+        engine = self.load(key)
+        return None if engine == refused else engine
 
     @contextmanager
     def _lock(self, key: EngineKey) -> Iterator[None]:
@@ -116,16 +131,52 @@ class EngineCache:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 file = stack.enter_context(self.path(key).with_suffix(f".{key.kind}.lock").open("w"))
-                fcntl.flock(file, fcntl.LOCK_EX)
+                _wait_for_lock(file)
             except OSError as error:
                 self.warn(f"{self.folder}: the cache cannot be locked: {error.strerror or error}")
             yield
 
 
-def default_cache_folder() -> Path:
-    """Return the folder of engines under the XDG cache of this user."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(root) if Path(root).is_absolute() else Path.home() / ".cache") / "fishy_ros" / "engines"
+def default_cache_folder(warn: Callable[[str], None] = _LOG.warning) -> Path:
+    """Return the folder of engines under the XDG cache of this user.
+
+    A user without a home folder has one under the temporary folder, and `warn` is told so.
+
+    Raises:
+        RuntimeUnavailableError: another user owns that one, so that its engines cannot be trusted.
+    """
+    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not root.is_absolute():
+        try:
+            root = Path.home() / ".cache"
+        except RuntimeError:
+            root = _temporary_root(warn)
+    return root / "fishy_ros" / "engines"
+
+
+def _temporary_root(warn: Callable[[str], None]) -> Path:
+    user = os.getuid()
+    root = Path(os.environ.get("TMPDIR") or "/tmp", f"fishy_ros-{user}")
+    if os.path.lexists(root) and root.lstat().st_uid != user:
+        raise RuntimeUnavailableError(
+            f"{root}: another user owns the cache of user {user}, who has no home folder; set XDG_CACHE_HOME"
+        )
+    warn(f"user {user} has no home folder; engines are cached in {root}; set HOME or XDG_CACHE_HOME to keep them")
+    return root
+
+
+def _wait_for_lock(file: TextIO) -> None:
+    """Lock a file; the wait is not one call into the kernel, so that it can be interrupted anywhere."""
+    is_waiting = False
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not is_waiting:
+                _LOG.info("%s: another process builds this engine; waiting for it", file.name)
+            is_waiting = True
+            time.sleep(_POLL_S)
 
 
 def _header_end(content: bytes) -> int:

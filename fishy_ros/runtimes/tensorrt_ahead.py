@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.model_package import EngineFile, ModelPackage
-from fishy_ros.runtimes.tensorrt_build import GRAPH_NAME, BuildPlan, build_engine
+from fishy_ros.runtimes.tensorrt_build import GRAPH_NAME, BuildPlan, build_engine, graphs_to_build
 from fishy_ros.runtimes.tensorrt_layers import Layer, read_layers
 from fishy_ros.runtimes.tensorrt_library import PORTABLE, TensorRtLibrary, open_library
 
@@ -44,11 +44,7 @@ def compile_ahead(
     """
     library = _open()
     library.check_targets(targets)
-    sizes = [(package, precision) for precision in precisions]
-    for index in range(len(package.reduced)):
-        reduced = package.at_reduced_size(index)
-        sizes += [(reduced, precision) for precision in reduced.precisions]
-    for sized, precision in sizes:
+    for sized, precision in graphs_to_build(package, precisions):
         yield _compile(library, sized, precision, targets)
 
 

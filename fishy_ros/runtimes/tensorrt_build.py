@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,18 @@ class BuildPlan:
     shrink: int = 1
 
 
+def graphs_to_build(package: ModelPackage, precisions: Sequence[str]) -> list[tuple[ModelPackage, str]]:
+    """Return the graphs that a node may take, as packages and precisions.
+
+    These are the precisions asked for of the full size, and each reduced size in the precision that it has.
+    """
+    graphs = [(package, precision) for precision in precisions]
+    for index in range(len(package.reduced)):
+        reduced = package.at_reduced_size(index)
+        graphs += [(reduced, precision) for precision in reduced.precisions]
+    return graphs
+
+
 def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str, plan: BuildPlan) -> bytes:
     """Compile the graph of a precision; takes seconds with TensorRT for RTX and minutes with TensorRT.
 
@@ -47,6 +59,7 @@ def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str
         ModelPackageError: the graph cannot be parsed or compiled, or has another signature.
         RuntimeUnavailableError: the library does not start, or there is no memory.
         ConfigError: the library cannot build for a target, or the package has no such precision.
+        KeyboardInterrupt: SIGINT came; in some callbacks the bindings lose it.
     """
     graph = package.graph(precision, GRAPH_NAME)
     _LOG.info("%s: building the engine of %s (%s)", library.product, package.name, precision)
@@ -63,6 +76,8 @@ def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str
     save_timings = _use_timing_cache(config, path)
     engine = parsed.builder.build_serialized_network(parsed.network, config)
     if engine is None:
+        if library.messages.mentions("canceled"):  # the bindings swallow KeyboardInterrupt in a callback and cancel
+            raise KeyboardInterrupt
         raise _build_failure(library, graph.path)
     save_timings()
     _LOG.info("%s: built in %.1f s", library.product, time.monotonic() - start)
@@ -105,7 +120,10 @@ def _use_timing_cache(config: Any, path: Path | None) -> Callable[[], None]:
     """Load measured kernel timings of earlier builds into `config` and return what saves them again."""
     if path is None:
         return lambda: None
-    known = path.read_bytes() if path.is_file() else b""
+    try:
+        known = path.read_bytes()
+    except OSError:  # without them all kernels are timed
+        known = b""
     timings = config.create_timing_cache(known)
     if not config.set_timing_cache(timings, ignore_mismatch=False) and known:
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
@@ -28,11 +29,13 @@ class Gpu:
 
 @dataclass(frozen=True)
 class LoadedEngine:
-    """An engine (`ICudaEngine`), what reads it (`IRuntime`, which must outlive it) and its key."""
+    """An engine (`ICudaEngine`), what reads it (`IRuntime`, which must outlive it), its key and its file."""
 
     engine: Any
     runtime: Any
     key: EngineKey
+    file: Path | None
+    """Where the next start finds it; None where it could not be cached."""
 
 
 def engine_key(library: TensorRtLibrary, package: ModelPackage, options: RuntimeOptions, gpu: Gpu) -> EngineKey:
@@ -82,25 +85,25 @@ def load_engine(
             engine, reason = None, str(error)
         if engine is not None:
             _LOG.info("%s: the engine %s of the package fits", library.product, shipped.path)
-            return LoadedEngine(engine, runtime, key)
+            return LoadedEngine(engine, runtime, key, shipped.path)
         options.warn(f"the shipped engine {shipped.path} is not used on {gpu.name}: {reason}; it is rebuilt")
 
     def build() -> bytes:
         plan = BuildPlan((key.compute_capability,), options.dla_core, cache.folder, shrink=shrink)
         return build_engine(library, package, options.precision, plan)
 
-    engine, reason = library.deserialize(runtime, cache.get_or_build(key, build))
+    content, file = cache.get_or_build(key, build)
+    engine, reason = library.deserialize(runtime, content)
     if engine is None:
         options.warn(f"{cache.path(key)}: {library.product} refuses it on {gpu.name}: {reason}; it is rebuilt")
-        cache.discard(key)
-        engine, reason = library.deserialize(runtime, cache.get_or_build(key, build))
+        content, file = cache.get_or_build(key, build, refused=content)
+        engine, reason = library.deserialize(runtime, content)
     if engine is None:
-        cache.discard(key)
         raise RuntimeUnavailableError(
             f"{library.product} refuses an engine that it has just built on {gpu.name} (compute capability "
             f"{gpu.capability}): {reason}"
         )
-    return LoadedEngine(engine, runtime, key)
+    return LoadedEngine(engine, runtime, key, file)
 
 
 def fitting_engines(package: ModelPackage, key: EngineKey, gpu: Gpu, options: RuntimeOptions) -> list[EngineFile]:

@@ -48,6 +48,7 @@ class ExecutionContext:
             return
         compiled = bytes(self._kernels.serialize())
         if compiled and len(compiled) != len(self._known):
-            self._cache.try_to_store(self._key, compiled)
+            path = self._cache.try_to_store(self._key, compiled)
             self._known = compiled
-            _LOG.info("%s: %d bytes of kernels kept", self._cache.path(self._key), len(compiled))
+            if path is not None:
+                _LOG.info("%s: %d bytes of kernels kept", path, len(compiled))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class TensorRtRuntime:
     """A graph compiled for this GPU; a run is one launch: copy in, network, copies out.
 
     With a `shrink` above 1 the input is so many times as high and wide as the network's, and is shrunk on the GPU.
+    `engine_file` is where the next start finds the engine; None where it could not be cached.
 
     Raises:
         RuntimeUnavailableError: no GPU, one that the library does not support, an old driver, or no memory left.
@@ -61,6 +63,7 @@ class TensorRtRuntime:
         gpu = Gpu(*describe_gpu(options.cuda_index))
         cache = EngineCache(warn=options.warn)
         self._loaded = load_engine(self._library, package, options, gpu, cache, shrink)
+        self.engine_file: Path | None = self._loaded.file
         package = replace(package, input_height=shrink * package.input_height, input_width=shrink * package.input_width)
         graph = package.graph(options.precision, GRAPH_NAME)
         height, width = check_signature(package, graph.path, *engine_tensors(self._library, self._loaded.engine))

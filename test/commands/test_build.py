@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,8 @@ pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it ha
 
 from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ConfigError, ModelPackageError
-from fishy_ros.model_package import ModelPackage, create_keys, load_model_package, sign_description
+from fishy_ros.model_package import ModelPackage, add_reduced_graph, create_keys, load_model_package, sign_description
+from fishy_ros.runtimes.base import RuntimeInfo
 from fishy_ros.runtimes.nvidia import count_gpus
 
 
@@ -62,6 +66,81 @@ def test_a_signed_package_is_to_be_signed_again(package, tmp_path):
     assert "sign it again" in call("--for", "rtx", package.folder, "--trusted-key", tmp_path / "public")
     with pytest.raises(ModelPackageError, match="changed after it was signed"):
         load_model_package(package.folder, tmp_path / "public")
+
+
+class Started:
+    """Stands for a runtime on a GPU: `engine_file` is as given, all the rest nothing."""
+
+    info = RuntimeInfo("tensorrt", "cuda:0", "10.13.3")
+
+    def __init__(self, engine_file: Path | None) -> None:
+        self.engine_file = engine_file
+
+    def run(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def start_with(monkeypatch):
+    """Return what makes every start find its engine in a file; it returns the list of the starts."""
+
+    def start(engine_file: Path | None) -> list[tuple[int, str]]:
+        starts = []
+
+        def create_runtime(name: str, package: ModelPackage, device: str, precision: str) -> Started:
+            starts.append((package.input_height, precision))
+            return Started(engine_file)
+
+        monkeypatch.setattr("fishy_ros.runtimes.create_runtime", create_runtime)
+        return starts
+
+    return start
+
+
+def test_every_precision_and_every_reduced_size_is_built(package, tmp_path, start_with):
+    small = build_tiny_package(tmp_path / "small", 32, 64)
+    package = add_reduced_graph(package, small.graph_path, 32, 64)
+    starts = start_with(tmp_path / "some.engine")
+    said = call(package.folder)
+    assert starts == [(64, "fp32"), (32, "fp32")]
+    assert re.search(r"^tiny fp32 64x128: ready in .*\n  cached: .*\ntiny fp32 32x64: ready in ", said)
+    assert said.count(f"cached: {tmp_path / 'some.engine'}\n") == 2
+
+
+def test_an_engine_that_could_not_be_cached_is_no_success(package, tmp_path, start_with, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    start_with(None)
+    with pytest.raises(ConfigError, match=rf"{tmp_path}/fishy_ros/engines: the engine of tiny fp32 64x128 cannot be"):
+        call(package.folder)
+
+
+def test_a_shipped_engine_that_fits_is_not_said_to_be_cached(package, start_with):
+    call("--for", "rtx", package.folder)
+    (engine,) = load_model_package(package.folder).engines
+    start_with(engine.path)
+    said = call(package.folder)
+    assert f"the shipped engine fits: {engine.path}" in said
+    assert "cached" not in said
+
+
+_INTERRUPTED_IN_A_CALLBACK = """
+import os, signal, sys
+from fishy_ros.commands.cli import main
+from fishy_ros.runtimes.tensorrt_log import Messages
+
+Messages.take = lambda *said: os.kill(os.getpid(), signal.SIGINT)
+main()
+"""
+
+
+def test_an_interrupt_ends_a_build_though_the_library_swallows_exceptions(package):
+    command = [sys.executable, "-c", _INTERRUPTED_IN_A_CALLBACK, "build", "--for", "rtx", str(package.folder)]
+    process = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, timeout=120)
+    assert process.returncode == -signal.SIGINT
+    assert load_model_package(package.folder).engines == ()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,19 @@
 """A cached engine is used only for exactly what it was built for, and only whole."""
 
+import fcntl
 import logging
+import os
+import pwd
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.runtimes.engine_cache import EngineCache, EngineKey, default_cache_folder
 
 KEY = EngineKey("ab" * 32, "tensorrt 10.13.3", "NVIDIA H200", "9.0", "fp16", (1, 512, 1024, 3), ("level=3",))
@@ -23,7 +29,7 @@ def test_an_engine_is_built_once_and_then_read(tmp_path: Path) -> None:
         return ENGINE
 
     assert cache.load(KEY) is None
-    assert [cache.get_or_build(KEY, build) for _ in range(3)] == [ENGINE] * 3
+    assert [cache.get_or_build(KEY, build) for _ in range(3)] == [(ENGINE, cache.path(KEY))] * 3
     assert len(builds) == 1
     assert EngineCache(cache.folder).load(KEY) == ENGINE
 
@@ -56,7 +62,7 @@ def test_a_truncated_engine_is_built_anew_with_a_warning(
     path = cache.store(KEY, ENGINE)
     path.write_bytes(path.read_bytes()[:keep])
     with caplog.at_level(logging.WARNING):
-        assert cache.get_or_build(KEY, lambda: b"new") == b"new"
+        assert cache.get_or_build(KEY, lambda: b"new") == (b"new", path)
     assert str(path) in caplog.text
     assert cache.load(KEY) == b"new"
 
@@ -89,7 +95,7 @@ def build():
     return b"engine"
 
 key = EngineKey("ab" * 32, "tensorrt 10.13.3", "NVIDIA H200", "9.0", "fp16", (1, 512, 1024, 3))
-assert EngineCache(Path(sys.argv[1])).get_or_build(key, build) == b"engine"
+assert EngineCache(Path(sys.argv[1])).get_or_build(key, build)[0] == b"engine"
 """
 
 
@@ -110,13 +116,39 @@ def test_a_failed_build_leaves_nothing_and_releases_the_lock(tmp_path: Path) -> 
     with pytest.raises(RuntimeError, match="no memory"):
         cache.get_or_build(KEY, fail)
     assert not list(tmp_path.glob("*.engine"))
-    assert cache.get_or_build(KEY, lambda: ENGINE) == ENGINE
+    assert cache.get_or_build(KEY, lambda: ENGINE)[0] == ENGINE
+
+
+def test_who_waits_for_another_process_says_so_once_and_names_the_lock(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = EngineCache(tmp_path)
+    lock = cache.path(KEY).with_suffix(".engine.lock")
+    found: list[bytes] = []
+    waiting = threading.Thread(target=lambda: found.append(cache.get_or_build(KEY, lambda: b"built twice")[0]))
+    with caplog.at_level(logging.INFO), lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting.start()
+        time.sleep(1)
+        cache.store(KEY, ENGINE)
+    waiting.join(10)
+    assert found == [ENGINE]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{lock}: another process builds this engine; waiting for it"
+    ]
+
+
+def test_a_refused_engine_counts_as_missing_and_is_replaced(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    path = cache.store(KEY, b"refused")
+    assert cache.get_or_build(KEY, lambda: ENGINE, refused=b"refused") == (ENGINE, path)
+    assert cache.get_or_build(KEY, lambda: b"new", refused=b"refused") == (ENGINE, path)
 
 
 def test_a_folder_that_cannot_be_made_does_not_stop_the_build(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
-        assert EngineCache(tmp_path / "file" / "cache").get_or_build(KEY, lambda: ENGINE) == ENGINE
+        assert EngineCache(tmp_path / "file" / "cache").get_or_build(KEY, lambda: ENGINE) == (ENGINE, None)
     assert "cannot be cached" in caplog.text
 
 
@@ -125,3 +157,37 @@ def test_the_folder_follows_the_xdg_variable_when_it_is_absolute(monkeypatch: py
     assert default_cache_folder() == Path("/elsewhere/fishy_ros/engines")
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     assert default_cache_folder().is_relative_to(Path.home())
+
+
+@pytest.fixture
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files of a user who has neither HOME nor an entry in passwd, as in many containers."""
+
+    def has_no_entry(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(pwd, "getpwuid", has_no_entry)
+    return tmp_path
+
+
+def test_a_user_without_a_home_gets_a_temporary_cache_and_a_warning(temporary_folder: Path) -> None:
+    told: list[str] = []
+    cache = EngineCache(warn=told.append)
+    root = temporary_folder / f"fishy_ros-{os.getuid()}"
+    assert cache.folder == root / "fishy_ros" / "engines"
+    assert told == [
+        f"user {os.getuid()} has no home folder; engines are cached in {root}; set HOME or XDG_CACHE_HOME to keep them"
+    ]
+    cache.store(KEY, ENGINE)
+    assert EngineCache().load(KEY) == ENGINE
+
+
+def test_a_temporary_cache_of_another_user_is_refused(temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = os.getuid() + 1
+    (temporary_folder / f"fishy_ros-{user}").mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    with pytest.raises(RuntimeUnavailableError, match=f"fishy_ros-{user}: another user owns .*set XDG_CACHE_HOME"):
+        default_cache_folder()

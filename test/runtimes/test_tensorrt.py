@@ -48,6 +48,7 @@ def test_a_shipped_engine_runs_and_nothing_is_built(tiny_package: ModelPackage, 
     runtime.run()
     runtime.close()
     if "TensorRT for RTX" in runtime.info.detail:
+        assert runtime.engine_file == engine.entry.path
         assert not list(cache_folder.glob("*.engine"))
 
 

@@ -1,10 +1,12 @@
 """Engines come from the package or the cache while they fit, and otherwise are built; real TensorRT for RTX, no GPU."""
 
+import errno
 import hashlib
 import logging
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.tiny_model import build_tiny_package, tiny_graph
@@ -13,13 +15,14 @@ pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it ha
 
 from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage, add_engines, add_variants, load_model_package
+from fishy_ros.runtimes import tensorrt_log
 from fishy_ros.runtimes.engine_cache import EngineCache
 from fishy_ros.runtimes.nvidia import count_gpus
 from fishy_ros.runtimes.options import RuntimeOptions
 from fishy_ros.runtimes.tensorrt_ahead import AheadEngine, compile_ahead
-from fishy_ros.runtimes.tensorrt_build import BuildPlan, build_engine
+from fishy_ros.runtimes.tensorrt_build import BuildPlan, _use_timing_cache, build_engine
 from fishy_ros.runtimes.tensorrt_engine import Gpu, engine_key, fitting_engines, kernels_key, load_engine, parse_target
-from fishy_ros.runtimes.tensorrt_library import open_library
+from fishy_ros.runtimes.tensorrt_library import TensorRtLibrary, open_library
 from fishy_ros.runtimes.tensorrt_log import Messages
 
 ADA = Gpu("NVIDIA GeForce RTX 4090", "8.9")
@@ -171,6 +174,68 @@ def test_a_shipped_engine_that_was_tampered_with_is_not_loaded(library, package,
     assert "model.sm80plus.engine" in told[0]
     assert "sha256 is" in told[0]
     assert "rebuilt" in told[0]
+
+
+class Accepting(TensorRtLibrary):
+    """TensorRT for RTX that loads engines without a GPU: all but one."""
+
+    def deserialize(self, runtime: object, content: bytes) -> tuple[object, str]:
+        return (None, "it is damaged") if content == b"refused" else (content, "")
+
+
+@pytest.fixture
+def accepting(library) -> Accepting:
+    return Accepting(library.module, library.messages, library.logger)
+
+
+def test_the_file_of_an_engine_is_where_the_next_start_finds_it(accepting, package, options, tmp_path):
+    cache = EngineCache(tmp_path / "cache")
+    built = load_engine(accepting, package, options, ADA, cache)
+    assert built.file == cache.path(built.key)
+    assert cache.load(built.key) == built.engine
+    package, engine = ship(package)
+    assert load_engine(accepting, package, options, ADA, cache).file == engine.entry.path
+
+
+def test_a_refused_engine_that_cannot_be_replaced_is_built_for_this_start(
+    accepting, package, options, told, tmp_path, monkeypatch
+):
+    cache = EngineCache(tmp_path / "cache", warn=told.append)
+    cache.store(engine_key(accepting, package, options, ADA), b"refused")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("write_bytes", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    loaded = load_engine(accepting, package, options, ADA, cache)
+    assert len(loaded.engine) > 10_000
+    assert loaded.file is None
+    assert "it is damaged; it is rebuilt" in told[0]
+    assert "cannot be cached: Read-only file system" in told[1]
+
+
+def test_an_interrupt_that_the_bindings_swallow_still_ends_the_build(library, package, monkeypatch):
+    times = iter([0.0])
+
+    def interrupt() -> float:
+        for now in times:
+            return now
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tensorrt_log, "time", SimpleNamespace(monotonic=interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        build_engine(library, package, "fp32", BuildPlan(("8.6",)))
+
+
+def test_timings_that_cannot_be_read_do_not_stop_a_build(tmp_path):
+    used = []
+    config = SimpleNamespace(
+        create_timing_cache=lambda known: known,
+        set_timing_cache=lambda timings, ignore_mismatch: used.append(timings) or True,
+    )
+    _use_timing_cache(config, tmp_path / ("x" * 300))  # too long a name is an error other than that there is no file
+    assert used == [b""]
 
 
 def test_a_gpu_the_library_has_no_target_for_gets_the_portable_engine(library, package, options):
