@@ -8,11 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fishy_ros.detector import AnomalyDetector
+from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.imaging import Fit
 from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.runtimes import RuntimeInfo, SelectionNote
 from fishy_ros.types import Detection, ImageArray
+
+
+class Ticket:
+    """The place of one worker in the order; once it is void, its thread waits for no turn any more."""
+
+    def __init__(self) -> None:
+        self.is_void = False
 
 
 class EngineTurns:
@@ -23,22 +31,45 @@ class EngineTurns:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[Ticket] = deque()
         """Tickets in the order of asking; the first one has the turn."""
 
     @contextmanager
-    def turn(self, ticket: object) -> Iterator[None]:
-        """Wait for the turn of `ticket` and keep it while the context is open."""
-        with self._condition:
-            self._waiting.append(ticket)
-            self._condition.wait_for(lambda: self._waiting[0] is ticket)
+    def turn(self, ticket: Ticket, timeout_s: float | None = None) -> Iterator[None]:
+        """Wait for the turn of `ticket` and keep it while the context is open; a void one opens it without a turn.
+
+        Raises:
+            RuntimeUnavailableError: the turn did not come within `timeout_s` seconds.
+        """
         try:
+            self._wait(ticket, timeout_s)
             yield
         finally:
-            self.give_up(ticket)
+            self._remove(ticket)
 
-    def give_up(self, ticket: object) -> None:
-        """Let the next one have its turn, where `ticket` has it or waits for it: its thread hangs, or is done."""
+    def give_up(self, ticket: Ticket) -> None:
+        """Let the next one have its turn, for good: the thread of `ticket` hangs."""
+        with self._condition:
+            ticket.is_void = True
+            self._remove(ticket)
+
+    def stop_waiting(self, ticket: Ticket) -> None:
+        """Give up `ticket`, unless it has the turn: its thread then keeps it to the end."""
+        with self._condition:
+            if next(iter(self._waiting), None) is not ticket:
+                self.give_up(ticket)
+
+    def _wait(self, ticket: Ticket, timeout_s: float | None) -> None:
+        with self._condition:
+            if not ticket.is_void:
+                self._waiting.append(ticket)
+            if not self._condition.wait_for(lambda: ticket.is_void or self._waiting[0] is ticket, timeout_s):
+                raise RuntimeUnavailableError(
+                    f"timed out after {timeout_s:g} s waiting for a turn at the shared engine; "
+                    "does it hang on a frame of another camera?"
+                )
+
+    def _remove(self, ticket: Ticket) -> None:
         with self._condition:
             self._waiting = deque(other for other in self._waiting if other is not ticket)
             self._condition.notify_all()

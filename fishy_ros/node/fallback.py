@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import FishyError
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.model_package.description import FULL_PRECISION
-from fishy_ros.node.engine_pool import EnginePool, SharedDetector, open_configuration, open_detector
+from fishy_ros.node.engine_pool import EnginePool, SharedDetector, Ticket, open_configuration, open_detector
 from fishy_ros.node.parameters import DeadlineRules, DetectorParameters
 
 MAX_PATIENCE: int = 16
@@ -22,6 +22,8 @@ MAX_PATIENCE: int = 16
 PRECISIONS: tuple[str, ...] = (FULL_PRECISION, "fp16", "int8")
 """Precisions from the dearest to the cheapest."""
 TRIALS: int = 3
+TURN_TIMEOUT_S: float = 5.0
+"""So long the executor's thread waits for the other cameras; longer than their frames take, unless one hangs."""
 WORTHWHILE: float = 0.9
 """A configuration is cheaper if it takes at most this fraction of the time of the one before it."""
 
@@ -134,20 +136,21 @@ class FallbackLevels:
                 configuration.package, replace(parameters, runtime=runtime), configuration.precision, self._pool
             )
 
-        try:
-            detector = open_it()
-            with self._pool.turns.turn(object()) if self._pool is not None else nullcontext():
-                before, now = (_fastest_ms(part) for part in (self._levels[-1].detector, detector))
-        except FishyError as error:
-            self._warnings += (f"configuration {configuration.name} cannot be used: {error}",)
-            return
-        if now > WORTHWHILE * before:
-            detector.close()
-            self._left_out += (
-                f"configuration {configuration.name} is not cheaper here: {now:.1f} ms per frame, "
-                f"{before:.1f} ms before",
-            )
-            return
+        with ExitStack() as unused:
+            try:
+                detector = unused.enter_context(open_it())
+                with self._pool.turns.turn(Ticket(), TURN_TIMEOUT_S) if self._pool is not None else nullcontext():
+                    before, now = (_fastest_ms(part) for part in (self._levels[-1].detector, detector))
+            except FishyError as error:
+                self._warnings += (f"configuration {configuration.name} cannot be used: {error}",)
+                return
+            if now > WORTHWHILE * before:
+                self._left_out += (
+                    f"configuration {configuration.name} is not cheaper here: {now:.1f} ms per frame, "
+                    f"{before:.1f} ms before",
+                )
+                return
+            unused.pop_all()
         self._levels.append(_Level(configuration.name, open_it, detector))
 
 

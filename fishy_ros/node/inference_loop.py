@@ -15,6 +15,7 @@ from fishy_ros.imaging import resize_score
 from fishy_ros.node.calibration import CalibrationCheck
 from fishy_ros.node.conversions import FrameHeader
 from fishy_ros.node.counters import LatencyWindow
+from fishy_ros.node.engine_pool import Ticket
 from fishy_ros.node.obstacle_path import ObstaclePath
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.publishers import Picture
@@ -48,7 +49,7 @@ class InferenceLoop:
         package = state.levels.current.package
         self._monitor = DriftMonitor(package.calibration, package.baseline)
         self._visualization = Worker[Picture]("visualization", self._paint, self._on_picture_error)
-        self._turns, self._ticket = state.pool.turns if state.pool is not None else None, object()
+        self._turns, self._ticket = state.pool.turns if state.pool is not None else None, Ticket()
         self._worker = Worker[Frame]("inference", self._handle, self._on_frame_error, self._turn)
         self._camera = CameraSubscriptions(state, self._on_frame)
         self._visualization.start()
@@ -80,19 +81,27 @@ class InferenceLoop:
     def stop(self) -> bool:
         """Unsubscribe and let the frame in work finish; False if it does not within 5 s."""
         self._close_camera()
+        if self._turns is not None:
+            self._turns.stop_waiting(self._ticket)
         return all([self._worker.stop(), self._visualization.stop()])
 
     def abandon(self, reason: str) -> None:
-        """Unsubscribe and abandon the frame in work; whatever comes of it will not be published."""
+        """Unsubscribe and abandon the frame in work; whatever comes of it will not be published.
+
+        The loop keeps its turn until `give_up_turn`.
+        """
         frame = self._guard.give_up()
-        if self._turns is not None:
-            self._turns.give_up(self._ticket)
         self._close_camera()
         self._worker.stop(timeout_s=0.0)
         self._visualization.stop()
         if frame is not None:
             self._counters.note_failed(reason)
             self._publish_unknown(frame)
+
+    def give_up_turn(self) -> None:
+        """Let other cameras go on; the engine in which a frame of an abandoned loop hangs is abandoned, too."""
+        if self._turns is not None:
+            self._turns.give_up(self._ticket)
 
     def _close_camera(self) -> None:
         self._camera.destroy()

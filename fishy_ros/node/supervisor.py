@@ -180,6 +180,8 @@ class Supervisor:
         loop.abandon(f"no answer from the runtime for {loop.busy_s:.1f} s")
         if self._state.levels is not None:
             self._state.levels.abandon_current()
+        # Not earlier: the next camera would enter the hanging engine.
+        loop.give_up_turn()
         self._state.loop = None
         self._abandoned += 1
 

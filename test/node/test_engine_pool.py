@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fishy_ros.node.engine_pool import EnginePool, EngineTurns
+from fishy_ros.errors import RuntimeUnavailableError
+from fishy_ros.node.engine_pool import EnginePool, EngineTurns, Ticket
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.worker import Worker
 
@@ -18,7 +19,7 @@ def test_a_worker_that_asks_all_the_time_gets_no_more_turns_than_the_others():
     turns, counts, ends = EngineTurns(), {"fast": 0, "slow": 0}, time.monotonic() + 1.0
 
     def work(name: str, pause_s: float) -> None:
-        ticket = object()
+        ticket = Ticket()
         while time.monotonic() < ends:
             time.sleep(pause_s)
             with turns.turn(ticket):
@@ -35,7 +36,7 @@ def test_a_worker_that_asks_all_the_time_gets_no_more_turns_than_the_others():
 
 
 def test_a_turn_that_is_given_up_lets_the_next_one_go_on_and_is_not_given_up_twice():
-    turns, hanging, released = EngineTurns(), object(), threading.Event()
+    turns, hanging, released = EngineTurns(), Ticket(), threading.Event()
     holds = threading.Event()
 
     def hang() -> None:
@@ -47,20 +48,71 @@ def test_a_turn_that_is_given_up_lets_the_next_one_go_on_and_is_not_given_up_twi
     thread.start()
     assert holds.wait(5.0)
     turns.give_up(hanging)
-    other = object()
+    other = Ticket()
     with turns.turn(other):
         released.set()
         thread.join(5.0)  # whoever comes back late takes nobody's turn
-        third = threading.Thread(target=lambda: turns.turn(object()).__enter__(), daemon=True)
+        third = threading.Thread(target=lambda: turns.turn(Ticket()).__enter__(), daemon=True)
         third.start()
         third.join(0.2)
         assert third.is_alive()
 
 
+def ask_for_turn(turns: EngineTurns, ticket: Ticket) -> tuple[threading.Thread, list[str]]:
+    """Start a thread that waits for a turn and ends; what it had to do, or how it failed, is added to the list."""
+    notes: list[str] = []
+
+    def work() -> None:
+        try:
+            with turns.turn(ticket):
+                notes.append("went on")
+        except Exception as error:
+            notes.append(repr(error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread, notes
+
+
+def test_a_ticket_that_stops_waiting_lets_its_thread_go_on_while_another_keeps_the_turn():
+    turns, waiting = EngineTurns(), Ticket()
+    with turns.turn(Ticket()):
+        thread, notes = ask_for_turn(turns, waiting)
+        thread.join(0.2)
+        assert thread.is_alive()
+        turns.stop_waiting(waiting)
+        thread.join(5.0)
+        assert notes == ["went on"]
+        late, notes = ask_for_turn(turns, waiting)  # a thread that was on its way to ask
+        late.join(5.0)
+        assert notes == ["went on"]
+
+
+def test_a_ticket_that_has_the_turn_keeps_it_when_it_stops_waiting():
+    turns, ticket = EngineTurns(), Ticket()
+    with turns.turn(ticket):
+        turns.stop_waiting(ticket)
+        other, _ = ask_for_turn(turns, Ticket())
+        other.join(0.2)
+        assert other.is_alive()
+    other.join(5.0)
+    assert not other.is_alive()
+
+
+def test_a_turn_that_does_not_come_in_time_is_an_error_and_blocks_nobody():
+    turns, hanging = EngineTurns(), Ticket()
+    with turns.turn(hanging):
+        with pytest.raises(RuntimeUnavailableError, match=r"0\.1 s waiting for a turn"), turns.turn(Ticket(), 0.1):
+            pass
+        turns.give_up(hanging)
+        with turns.turn(Ticket(), 5.0):
+            pass
+
+
 def test_a_worker_takes_the_newest_item_when_its_turn_comes():
-    turns, handled, ticket = EngineTurns(), [], object()
+    turns, handled, ticket = EngineTurns(), [], Ticket()
     worker = Worker[int]("test", handled.append, lambda item, error: None, lambda: turns.turn(ticket))
-    blocking = object()
+    blocking = Ticket()
     with turns.turn(blocking):
         worker.start()
         for item in range(5):

@@ -1,5 +1,6 @@
-"""A node that had to take the second best runtime works, and warns on /diagnostics and in its log."""
+"""What a node falls back to: the second best runtime, and no configuration that cannot be tried."""
 
+import threading
 from pathlib import Path
 
 import onnx
@@ -10,6 +11,10 @@ from support.refused_graph import log_sum_exp_by_attribute
 
 from fishy_ros.errors import ModelPackageError
 from fishy_ros.model_package import add_variants, load_model_package
+from fishy_ros.node import fallback
+from fishy_ros.node.engine_pool import EnginePool, Ticket
+from fishy_ros.node.fallback import FallbackLevels
+from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.runtimes import create_runtime
 
 
@@ -34,3 +39,19 @@ def test_auto_takes_the_next_runtime_and_warns(start_detector, street, tiny_fold
     assert values_of(status)["runtime"].startswith("onnxruntime ")
     assert "openvino on cpu passed over" in bench.log()
     assert "onnxruntime on cpu chosen: it runs on every processor" in bench.log()
+
+
+def test_a_configuration_waits_only_some_seconds_for_a_camera_that_keeps_the_engine(tiny_folder: Path, monkeypatch):
+    monkeypatch.setattr(fallback, "TURN_TIMEOUT_S", 0.2)
+    add_variants(load_model_package(tiny_folder), {"int8": tiny_folder / "model.onnx"})
+    given = DetectorParameters(model=str(tiny_folder), runtime="onnxruntime", threads=1, frame_deadline_ms=1.0)
+    pool, hanging = EnginePool(), Ticket()
+    watchdog = threading.Timer(5.0, pool.turns.give_up, [hanging])
+    with pool.turns.turn(hanging):
+        watchdog.start()
+        levels = FallbackLevels(given, pool)
+        watchdog.cancel()
+    assert levels.configurations == ("fp32",)
+    assert "int8 cannot be used: timed out after 0.2 s waiting for a turn" in " ".join(levels.warnings)
+    levels.close()
+    assert [engine._detector for engine in pool._engines.values()] == [None, None], "every engine is closed"

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import rclpy
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from support.detector_bench import CAMERA, EVERYTHING, DetectorBench, header, image_message, node_command, values_of
 from support.sources import python_path
 
+from fishy_ros.errors import InferenceError
 from fishy_ros.node.cameras import make_nodes
+from fishy_ros.node.conversions import RawImage
+from fishy_ros.node.subscriptions import Frame
 
 
 def multi_command(*cameras: str, **parameters: object) -> list[str]:
@@ -26,16 +32,23 @@ def multi_command(*cameras: str, **parameters: object) -> list[str]:
 TOPICS = ("image", "image/compressed", "camera_info", "depth", "odom", "~/heatmap")
 
 
+@contextmanager
+def ros(arguments, domain):
+    """Keep ROS initialised with these arguments."""
+    rclpy.init(args=arguments, domain_id=domain)
+    try:
+        yield
+    finally:
+        rclpy.shutdown()
+
+
 def topics_of(domain, namespace, *arguments):
     """Make the nodes in a process with a namespace of its own; returns the topics of each node by its full name."""
-    rclpy.init(args=["--ros-args", "-r", f"__ns:={namespace}"], domain_id=domain)
-    try:
+    with ros(["--ros-args", "-r", f"__ns:={namespace}"], domain):
         nodes = make_nodes(["--cameras", "front", "rear", "--namespace", namespace, *arguments])
         found = {node.get_fully_qualified_name(): [node.resolve_topic_name(one) for one in TOPICS] for node in nodes}
         for node in nodes:
             node.close()
-    finally:
-        rclpy.shutdown()
     return found
 
 
@@ -118,6 +131,75 @@ def test_two_cameras_share_a_process_fairly_under_load(domain, tmp_path, tiny_pa
         assert int(newest["/rear/detector: detector"]["frames_published"]) > 0
     finally:
         assert bench.close() == 0, bench.log()
+
+
+class TwoCameras:
+    """Active nodes of one process, which nobody spins; the engine that they share hangs until `released`."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.front, self.rear = make_nodes(["--cameras", "front", "rear"])
+        for node in (self.front, self.rear):
+            node.trigger_configure()
+            node.trigger_activate()
+        self.entered = 0
+        self.released = threading.Event()
+        monkeypatch.setattr(self.front._shared.levels.current._used, "detect", self._hang)
+
+    def _hang(self, image):
+        self.entered += 1
+        self.released.wait(30.0)
+        raise InferenceError("released")
+
+    def send(self, node) -> None:
+        """Let a node have an image, and wait until its worker asked for a turn."""
+        turns, before = node._shared.pool.turns, len(node._shared.pool.turns._waiting)
+        image = RawImage.deserialize(serialize_message(image_message(np.zeros((64, 128, 3), np.uint8), header(0))))
+        node._shared.loop._on_frame(Frame(image, 0.0, time.perf_counter(), None))
+        wait_until(lambda: len(turns._waiting) > before)
+
+
+def wait_until(holds) -> None:
+    ends = time.monotonic() + 10.0
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def cameras(domain, tiny_package, monkeypatch):
+    command = node_command(model=tiny_package.folder, runtime="onnxruntime", threads=1, drift_window_s=0.0)
+    with ros(command[command.index("--ros-args") :], domain):
+        cameras = TwoCameras(monkeypatch)
+        yield cameras
+        cameras.released.set()
+        for node in (cameras.front, cameras.rear):
+            node.close()
+
+
+def test_the_turn_of_a_hanging_camera_ends_after_its_engine_is_abandoned(cameras, monkeypatch):
+    cameras.send(cameras.front)
+    wait_until(lambda: cameras.entered)
+    cameras.send(cameras.rear)
+    loop = cameras.front._shared.loop
+    monkeypatch.setattr(loop._visualization, "_handle", lambda picture: time.sleep(0.5))
+    loop._visualization.offer("a picture")
+    wait_until(lambda: loop._visualization.busy_s)
+    cameras.front._supervisor._abandon(loop)
+    wait_until(lambda: cameras.entered > 1 or cameras.rear._shared.counters.totals().published)
+    assert cameras.entered == 1, "the other camera has another engine"
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+def test_a_camera_that_waits_for_a_hanging_one_stops_at_once(cameras, frames):
+    cameras.send(cameras.front)
+    wait_until(lambda: cameras.entered)
+    for _ in range(frames):
+        cameras.send(cameras.rear)
+    worker, began = cameras.rear._shared.loop._worker, time.monotonic()
+    cameras.rear.trigger_deactivate()
+    assert time.monotonic() - began < 4.0
+    assert not worker._thread.is_alive()
+    assert not cameras.rear.has_hung
 
 
 def test_a_camera_that_is_named_twice_is_refused(tmp_path, domain):
