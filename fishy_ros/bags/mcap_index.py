@@ -1,4 +1,4 @@
-"""Check what the index of an MCAP file claims, before the reader believes it."""
+"""Check what the index of an MCAP file claims, before the reader believes it, and fill in what it leaves out."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ MAX_OPEN_BYTES: int = 2 * MAX_UNPACKED_BYTES
 def check_index(storage: ReaderProtocol, path: Path) -> None:
     """Refuse an index that counts more than there can be, or makes the reader unpack more than `MAX_OPEN_BYTES`.
 
+    Chunks without a message index are marked as holding every topic, so that the reader looks into them.
+
     Raises:
-        BagError: a count is out of bounds, chunks overlap in the file, or too many of them in time.
+        BagError: a count is out of bounds, chunks overlap in the file, or too many of them in time; or nothing says
+            how many messages there are.
     """
     for connection in storage.connections:
         if not 0 <= connection.msgcount <= MAX_MESSAGES:
@@ -33,6 +36,7 @@ def check_index(storage: ReaderProtocol, path: Path) -> None:
     chunks: Sequence[ChunkInfo] = getattr(storage, "chunks", ())  # MCAP files have them
     _check_places(chunks, path)
     _check_times(chunks, path)
+    _mark_unindexed(chunks, storage, path)
 
 
 def _check_places(chunks: Sequence[ChunkInfo], path: Path) -> None:
@@ -58,3 +62,13 @@ def _check_times(chunks: Sequence[ChunkInfo], path: Path) -> None:
                 f"{path}: the chunks that overlap at {time_ns} ns hold {total} bytes in total, "
                 f"expected at most {MAX_OPEN_BYTES}"
             )
+
+
+def _mark_unindexed(chunks: Sequence[ChunkInfo], storage: ReaderProtocol, path: Path) -> None:
+    """Mark chunks without a message index: the reader skips them, and rosbag2 writes none with `noMessageIndex`."""
+    unindexed = [chunk for chunk in chunks if not chunk.message_index_offsets]
+    has_messages = any(chunk.message_end_time for chunk in unindexed)
+    if has_messages and not any(connection.msgcount for connection in storage.connections):
+        raise BagError(f"{path}: has neither message indexes nor statistics; rewrite it with `mcap recover`")
+    for chunk in unindexed:
+        chunk.channel_count.update({connection.id: 1 for connection in storage.connections})

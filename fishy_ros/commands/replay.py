@@ -10,8 +10,19 @@ import typer
 from fishy_ros.commands.options import TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
-    from fishy_ros.evaluation.replay.request import ReplayRequest
+    from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest
     from fishy_ros.evaluation.result import ReplayResult
+
+_NODE_OPTIONS = {
+    "lockstep": "--lockstep",
+    "timeout_s": "--timeout",
+    "domain_id": "--domain-id",
+    "attach": "--attach",
+    "image_topic": "--play-topic",
+    "parameters": "--param",
+    "record": "--record",
+}
+"""Fields of `LiveOptions` that mean nothing without a node, and their options."""
 
 
 def replay(
@@ -25,7 +36,10 @@ def replay(
     live: Annotated[
         bool, typer.Option("--live/--offline", help="Run the node over DDS, or the detector in this process.")
     ] = True,
-    rate: Annotated[float | None, typer.Option(help="Frame rate in Hz, overriding the rate of the bag.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Frame rate in Hz, overriding the rate of the bag; offline, of a dataset for --regions."),
+    ] = None,
     lockstep: Annotated[
         bool,
         typer.Option(
@@ -109,26 +123,39 @@ def replay(
     wanted = RegionRequest(
         threshold, threshold_low, smallest, drivable, confirmation, camera_height, camera_pitch, speed
     )
+    options = LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record)
+    if not live:
+        _refuse_node_options(options)
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
         detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
-        live=LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record) if live else None,
+        live=options if live else None,
         out=out,
         timing_frames=timing_frames,
         components=components,
         regions=wanted if regions else None,
         streaming=streaming,
         video=video,
+        offline_rate_hz=None if live else rate,
     )
     names = model_names(model, models, scores)
     if peak:
         typer.echo(_find_peak(request, peak_frames))
         return
-    results = [(name, _run(request.for_model(name, in_folder=len(names) > 1))) for name in names]
+    results = [(one.detector.model, _run(one)) for one in request.for_models(names)]
     for _, result in results:
         typer.echo(result_table(result))
     if len(results) > 1:
         typer.echo(ranking_table([(name, result_to_json(result)) for name, result in results]))
+
+
+def _refuse_node_options(options: LiveOptions) -> None:
+    from fishy_ros.errors import ConfigError
+    from fishy_ros.evaluation.replay.request import LiveOptions
+
+    given = [name for field, name in _NODE_OPTIONS.items() if getattr(options, field) != getattr(LiveOptions(), field)]
+    if given:
+        raise ConfigError(f"{', '.join(given)}: only for a replay through the node, not with --offline")
 
 
 def _run(request: ReplayRequest) -> ReplayResult:

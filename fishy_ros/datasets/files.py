@@ -32,6 +32,7 @@ class FileDataset:
         mapping: LabelMapping,
         classes: LabelMap | None = None,
         read_frame_image: Callable[[FrameFiles], ImageArray] | None = None,
+        unused_labels: Sequence[Path] = (),
     ) -> None:
         """Keep the list of frames.
 
@@ -42,10 +43,13 @@ class FileDataset:
             classes: the train id of each label id, see `class_table`; None where the labels tell no classes.
             read_frame_image: replaces the plain reading of `FrameFiles.image`, for datasets that store their images
                 in another form.
+            unused_labels: label files that belong to no image.
         """
         self.name = name
         self.frames = tuple(frames)
         """The files of every frame, in the order of the dataset."""
+        self.unused_labels = tuple(unused_labels)
+        """Label files that belong to no image."""
         self._mapping = mapping
         self._classes = classes
         self._read_frame_image = read_frame_image

@@ -53,7 +53,9 @@ def open_images_and_labels(name: str, root: Path, mapping: LabelMapping) -> File
             f"dataset {name}: none of the {len(labels)} files in {root / 'labels'} (such as {min(labels)}) "
             f"is named after one of the {len(images)} images (such as {images[0].stem})"
         )
-    return FileDataset(name, frames, mapping)
+    pictured = {path.stem for path in images}
+    unused = [path for path in label_files if path.stem not in pictured]
+    return FileDataset(name, frames, mapping, unused_labels=unused)
 
 
 def _refuse_twins(name: str, files: Sequence[Path]) -> None:

@@ -176,7 +176,7 @@ def test_many_empty_frames_are_refused_at_once():
 
 
 def chunk(place: int = 0, begin: int = 0, end: int = 0, size: int = 100, length: int = 100) -> ChunkInfo:
-    return ChunkInfo(begin, end, place, length, {}, 0, "zstd", min(size, length), size, {})
+    return ChunkInfo(begin, end, place, length, {1: place + length}, 0, "zstd", min(size, length), size, {})
 
 
 @pytest.mark.parametrize(

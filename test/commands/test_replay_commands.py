@@ -58,6 +58,43 @@ def test_contradictions_are_named(fishy, tmp_path):
         fishy("replay", "--bag", tmp_path / "missing")
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--lockstep", None),
+        ("--timeout", 5),
+        ("--domain-id", 3),
+        ("--attach", "/detector"),
+        ("--play-topic", "/front/image_raw"),
+        ("--param", "camera_height_m=1.4"),
+        ("--record", "drive.mcap"),
+    ],
+)
+def test_options_of_the_node_are_refused_offline(fishy, option, value):
+    given = (option,) if value is None else (option, value)
+    with pytest.raises(ConfigError, match=f"{option}: only for a replay through the node"):
+        fishy("replay", "--dataset", "synthetic", *SMALL, "--offline", *given)
+
+
+def test_the_rate_of_a_dataset_counts_for_regions_offline(fishy, tiny_package, tmp_path):
+    done = fishy(
+        "replay", "--dataset", "synthetic", *SMALL, "--offline", "--model", tiny_package.folder, "--out", tmp_path,
+        "--regions", "--rate", 5,
+    )  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["regions"]["minutes"] == pytest.approx(3 / 5 / 60)
+    assert "no times" not in done.stdout
+
+
+def test_models_whose_reports_would_overwrite_each_other_are_refused_before_the_first_runs(fishy, tmp_path):
+    with pytest.raises(ConfigError, match="two models would write"):
+        fishy(
+            "replay", "--dataset", "synthetic", *SMALL, "--offline", "--models", "runs/a/package,runs/b/package",
+            "--out", tmp_path,
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_sweep_says_what_it_kept(fishy, tiny_package, tmp_path):
     arguments = ("sweep", "--dataset", f"folder={small_folder(tmp_path)}", "--models", tiny_package.folder,
                  "--workers", 1, "--out", tmp_path / "out")  # fmt: skip

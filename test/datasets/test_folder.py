@@ -81,6 +81,11 @@ def test_frames_without_labels_among_others_are_told_of(tmp_path):
     assert none.warnings == every.warnings == ()
 
 
+def test_labels_without_an_image_are_told_of(tmp_path):
+    some = DatasetSource(open_dataset("folder", _folder(tmp_path / "some", ["1"], ["1", "10", "9"])))
+    assert some.warnings == ("2 label files have no image; the first is 9.png",)
+
+
 def test_a_custom_mapping(tmp_path):
     root = _folder(tmp_path, ["a"], [])
     cv2.imwrite(str(root / "labels/a.png"), np.arange(48, dtype=np.uint8).reshape(6, 8))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fishy_ros.errors import RuntimeUnavailableError
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
+from fishy_ros.evaluation.replay.frame_count import with_frame_count_checked
 from fishy_ros.evaluation.replay.region_pass import RegionPass
 from fishy_ros.evaluation.replay.request import ReplayRequest, StartStage
 from fishy_ros.evaluation.replay.run_offline import run_offline
@@ -42,6 +43,7 @@ def run_replay(request: ReplayRequest, start_stage: StartStage) -> ReplayResult:
                 regions.add(detected)
 
         result = _replay(request, source, folder, start_stage, on_detected)
+        result = with_frame_count_checked(result, source)
         if regions is not None:
             result = regions.add_to(result)
         if request.out is not None:
@@ -93,7 +95,7 @@ def _region_pass(request: ReplayRequest, source: FrameSource) -> RegionPass | No
     if request.regions is None:
         return None
     is_elsewhere = request.live is not None and request.live.attach is not None
-    rate_hz = request.live.rate_hz if request.live is not None else None
+    rate_hz = request.live.rate_hz if request.live is not None else request.offline_rate_hz
     return RegionPass(request.regions, source, None if is_elsewhere else request.detector.load(), rate_hz)
 
 

@@ -136,16 +136,19 @@ def peak_text(peak: Peak) -> str:
 def write_peak(peak: Peak, request: ReplayRequest, out: Path) -> Path:
     """Write `peak.json` with the runs, the environment and what was played; whole or not at all.
 
+    The model of a node that was running already is not known here, and null.
+
     Returns:
         Its path.
 
     Raises:
         ScoreError: the folder cannot be written.
     """
+    is_elsewhere = request.live is not None and request.live.attach is not None
     report = {
         "peak": asdict(peak),
         "dropped_share": DROPPED_SHARE,
-        "model": request.detector.model,
+        "model": None if is_elsewhere else request.detector.model,
         "source": asdict(request.source.open().describe()),
         "environment": asdict(describe_environment()),
     }

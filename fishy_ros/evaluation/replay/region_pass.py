@@ -127,6 +127,9 @@ class RegionPass:
             warnings.append("no figures about regions: they need two frames at least")
         elif not regions.labelled_frames:
             warnings.append("without labels every region counts as false: right only where nothing is anomalous")
+        elif regions.labelled_frames < regions.frames:
+            bare = regions.frames - regions.labelled_frames
+            warnings.append(f"{bare} of {regions.frames} frames have no labels: figures about regions leave them out")
         if self._is_assumed:
             warnings.append(f"the source has no times: regions are counted as at {ASSUMED_RATE_HZ:g} frames per second")
         consistency = self._consistency.compute() if self._consistency is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -56,6 +56,11 @@ class DetectorChoice:
         return AnomalyDetector(self.load(), self.runtime, self.device, self.precision, self.threads, self.fit)
 
 
+def _check_rate(rate_hz: float | None) -> None:
+    if rate_hz is not None and not 0 < rate_hz <= 1000:
+        raise ConfigError(f"rate {rate_hz}: expected a number of frames per second in (0, 1000]")
+
+
 @dataclass(frozen=True)
 class LiveOptions:
     """How a replay reaches its node.
@@ -82,8 +87,7 @@ class LiveOptions:
     """File or folder of a bag of everything that the node publishes; None records nothing."""
 
     def __post_init__(self) -> None:
-        if self.rate_hz is not None and not 0 < self.rate_hz <= 1000:
-            raise ConfigError(f"rate {self.rate_hz}: expected a number of frames per second in (0, 1000]")
+        _check_rate(self.rate_hz)
         if self.rate_hz is not None and self.lockstep:
             raise ConfigError("a rate and lockstep exclude each other; lockstep plays as fast as the node answers")
         if not self.timeout_s > 0:
@@ -104,7 +108,8 @@ class ReplayRequest:
 
     Raises:
         ScoreError: there is no such track of component metrics.
-        ConfigError: a running node is asked to trust a key, or streaming accuracy is asked for without real time.
+        ConfigError: a running node is asked to trust a key, streaming accuracy is asked for without real time, or a
+            rate is given that nothing would use.
     """
 
     source: SourceChoice
@@ -123,6 +128,8 @@ class ReplayRequest:
     """Score what had been published by the time of each frame, too; in real time only."""
     video: bool = False
     """Write the overlays as a video; without ground truth a report has one anyway."""
+    offline_rate_hz: float | None = None
+    """Without a node: frames a second of a dataset, for the times of `regions`; a node has its rate in `live`."""
 
     def __post_init__(self) -> None:
         if self.components is not None:
@@ -134,6 +141,12 @@ class ReplayRequest:
                 )
             if self.source.bag is None and self.live.rate_hz is None:
                 raise ConfigError("streaming accuracy needs real time; a dataset has no rate of its own: give --rate")
+        _check_rate(self.offline_rate_hz)
+        if self.offline_rate_hz is not None and (self.regions is None or self.source.bag is not None):
+            raise ConfigError(
+                f"rate {self.offline_rate_hz}: with --offline only --regions of a dataset has a use for it; "
+                "a bag has times of its own"
+            )
         is_elsewhere = self.live is not None and self.live.attach is not None
         if self.regions is not None and self.regions.drivable and is_elsewhere:
             raise ConfigError("regions on the drivable area need the names of the model's classes: not with --attach")
@@ -142,10 +155,21 @@ class ReplayRequest:
                 f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"
             )
 
-    def for_model(self, name: str, in_folder: bool) -> ReplayRequest:
-        """Replace the model; `in_folder` gives its report a folder of its own."""
-        out = self.out / Path(name).name if self.out is not None and in_folder else self.out
-        return replace(self, detector=replace(self.detector, model=name), out=out)
+    def for_models(self, names: Sequence[str]) -> tuple[ReplayRequest, ...]:
+        """Replace the model by each of `names`; of several, each report has a folder called by the model's last part.
+
+        Raises:
+            ConfigError: two reports would have the same folder.
+        """
+        folders = [Path(name).name if len(names) > 1 else "" for name in names]
+        if self.out is not None and (twice := sorted({part for part in folders if folders.count(part) > 1})):
+            raise ConfigError(
+                f"two models would write {self.out / twice[0]}; expected different last parts of their names"
+            )
+        return tuple(
+            replace(self, detector=replace(self.detector, model=name), out=self.out and self.out / folder)
+            for name, folder in zip(names, folders, strict=True)
+        )
 
 
 def model_names(model: str, models: str | None, scores: str | None) -> tuple[str, ...]:

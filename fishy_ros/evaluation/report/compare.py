@@ -100,11 +100,11 @@ def read_report(path: Path) -> LoadedReport:
 def compare_reports(a: LoadedReport, b: LoadedReport, seed: int = 0) -> Comparison:
     """Compare two reports.
 
-    Where both scored the same frames, every bootstrap sample draws the same frames for both, so that what is hard
-    for both does not blur the difference; otherwise each is resampled by itself.
+    Where both scored the same frames of the same input, every bootstrap sample draws the same frames for both, so that
+    what is hard for both does not blur the difference; otherwise each is resampled by itself.
     """
     notes = _notes(a, b)
-    same = a.bins is not None and b.bins is not None and a.bins.frames == b.bins.frames
+    same = _are_of_the_same_frames(a, b)
     samples_a = _samples(a.bins, seed)
     samples_b = _samples(b.bins, seed if same else seed + 1)
     for loaded, samples in ((a, samples_a), (b, samples_b)):
@@ -119,6 +119,19 @@ def compare_reports(a: LoadedReport, b: LoadedReport, seed: int = 0) -> Comparis
         paired_frames=len(a.bins.frames) if same and a.bins else 0,
         notes=tuple(notes),
     )
+
+
+def _are_of_the_same_frames(a: LoadedReport, b: LoadedReport) -> bool:
+    """Tell whether frames of equal names are the same: bags number theirs, so that those of any two have equal names.
+
+    The hash of saved maps covers the scores; theirs are the same if each has as many pixels of both kinds in A and B.
+    """
+    if a.bins is None or b.bins is None or a.bins.frames != b.bins.frames:
+        return False
+    if "maps" not in (a.report["mode"], b.report["mode"]):
+        return bool(a.report["input_sha256"] == b.report["input_sha256"])
+    counts = ((a.bins.positives, b.bins.positives), (a.bins.negatives, b.bins.negatives))
+    return all(np.array_equal(of_a.sum(axis=1), of_b.sum(axis=1)) for of_a, of_b in counts)
 
 
 def _samples(bins: FrameBins | None, seed: int) -> NDArray[np.float64] | None:

@@ -25,7 +25,7 @@ _DRIVE_FIGURES = (
     ("objects found", "regions.in_force.after.object_recall", 100.0, ".2f", " %"),
     ("false alarms per min", "regions.in_force.after.false_alarms_per_min", 1.0, ".2f", ""),
     ("confirmed at", "regions.confirmed_distance_m", 1.0, ".2f", " m"),
-    ("change of the score", "consistency.mean_change", 1.0, ".2f", ""),
+    ("change of the score", "consistency.mean_change", 1.0, ".4f", ""),
 )
 """Name, place in the report, factor, format and unit of what is compared without intervals."""
 _LATENCIES = tuple(

@@ -24,7 +24,7 @@ def write_report(result: ReplayResult, out: Path) -> Path:
     """Write the report of a result into a folder, which is made if need be.
 
     Everything is written beside its place first and moved there at the end, so that a full disk or an interruption
-    leaves what was there before.
+    leaves what was there before. What an earlier report left in `frames.npz` and `pictures/` goes.
 
     Returns:
         The path of `report.json`.
@@ -57,8 +57,14 @@ def _write_files(result: ReplayResult, folder: Path) -> None:
 
 
 def _move_into(scratch: Path, out: Path) -> None:
-    """Move every file to its place; `report.json` last, so that it never speaks of files that are not there."""
+    """Move every file to its place and delete those of an earlier report that have no successor.
+
+    `report.json` comes last, so that it never speaks of files that are not there, or stands beside those of another.
+    """
     (out / PICTURES).mkdir(exist_ok=True)
     files = [path.relative_to(scratch) for path in scratch.rglob("*") if path.is_file()]
+    for path in (out / BINS_FILE, *(out / PICTURES).iterdir()):
+        if path.is_file() and path.relative_to(out) not in files:
+            path.unlink()
     for path in sorted(files, key=lambda path: path.name == JSON_FILE):
         os.replace(scratch / path, out / path)

@@ -69,18 +69,17 @@ def metric_intervals(bins: FrameBins) -> dict[str, Interval]:
 
 
 def _binned_metrics(positives: NDArray[np.float64], negatives: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute metrics of `[S, B]` counts, highest scores first, taking scores within a bin as evenly mixed."""
+    """Compute metrics of `[S, B]` counts, highest scores first, taking scores within a bin as equal.
+
+    Equal scores pass a threshold together: precision and FPR95 are those at the end of a bin, as in the exact metrics.
+    """
     tp, fp = np.cumsum(positives, axis=1), np.cumsum(negatives, axis=1)
     total_p, total_n = tp[:, -1:], fp[:, -1:]
-    middle_tp, middle_fp = tp - positives / 2, fp - negatives / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.where(positives > 0, middle_tp / (middle_tp + middle_fp), 0.0)
+        precision = np.where(positives > 0, tp / (tp + fp), 0.0)
         ap = (positives * precision).sum(axis=1) / total_p[:, 0]
-        auroc = (positives * (total_n - middle_fp)).sum(axis=1) / total_p[:, 0] / total_n[:, 0]
+        auroc = (positives * (total_n - fp + negatives / 2)).sum(axis=1) / total_p[:, 0] / total_n[:, 0]
         reached = np.argmax(tp >= 0.95 * total_p, axis=1)
-        rows = np.arange(len(tp))
-        wanted = 0.95 * total_p[:, 0] - (tp - positives)[rows, reached]
-        share = wanted / positives[rows, reached]
-        fpr = (fp[rows, reached] - (1 - share) * negatives[rows, reached]) / total_n[:, 0]
+        fpr = fp[np.arange(len(fp)), reached] / total_n[:, 0]
     valid = (total_p[:, 0] > 0) & (total_n[:, 0] > 0)
     return np.where(valid[:, None], np.stack([ap, fpr, auroc], axis=1), np.nan)

@@ -13,7 +13,7 @@ from fishy_ros.errors import ScoreError
 from fishy_ros.metrics.histogram import run_lengths, run_starts
 from fishy_ros.metrics.pixel import SortedFrame
 
-BINS = 1024
+BINS = 1536
 """Bins that are kept, about."""
 
 _START_BITS = 20
@@ -24,7 +24,7 @@ _MEMORY_LIMIT = 64 << 20
 class FrameBins:
     """Counts of normal and anomalous pixels of every frame in the same bins, highest scores first.
 
-    Bins are chosen so that each holds only a small share of the anomalous pixels, or few normal ones.
+    Bins are chosen so that each holds only a small share of the pixels of either kind, or a single score.
     """
 
     frames: tuple[str, ...]
@@ -136,16 +136,17 @@ class FrameBinner:
 def _bin_of_cell(positives: NDArray[np.int64], negatives: NDArray[np.int64]) -> NDArray[np.intp]:
     """Assign ascending cells to bins, the highest score in bin 0.
 
-    A new bin starts when another 1/512 of the anomalous pixels, or a 512th of the logarithm of the normal
-    ones, has been passed: AP is decided where false positives are still few.
+    A new bin starts when another 1/512 of the anomalous pixels, of the normal ones, or of the logarithm of the
+    normal ones has been passed: FPR95 is a share of the normal pixels, and AP is decided where they are still few.
     """
     tp = np.cumsum(positives[::-1])
     fp = np.cumsum(negatives[::-1])
-    steps = BINS // 2
+    steps = BINS // 3
     recall_step = tp * steps // max(int(tp[-1]), 1)
+    share_step = fp * steps // max(int(fp[-1]), 1)
     false_step = (np.log1p(fp) * (steps / max(float(np.log1p(fp[-1])), 1e-9))).astype(np.int64)
     # A step shows in the cell that crosses it; that cell opens the bin.
-    opens = (np.diff(recall_step, prepend=0) != 0) | (np.diff(false_step, prepend=0) != 0)
+    opens = np.any(np.diff([recall_step, share_step, false_step], prepend=0) != 0, axis=0)
     opens[0] = False
     return np.asarray(np.cumsum(opens)[::-1], np.intp)
 

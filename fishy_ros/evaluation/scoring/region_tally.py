@@ -61,8 +61,8 @@ class ThresholdLine:
         self._before.add(found, touched, truth, scale, stamp_s)
         return self._after.add(found, touched, truth, scale, stamp_s)
 
-    def compute(self, counted: set[int], appearances: int, frames: int, minutes: float) -> RegionPoint:
-        """Evaluate all frames."""
+    def compute(self, counted: set[int], appearances: int, frames: Sequence[int], minutes: float) -> RegionPoint:
+        """Evaluate `frames`, by their places among those that were added; `minutes` is how long they last."""
         before, after = (tally.compute(counted, appearances, frames, minutes) for tally in (self._before, self._after))
         return RegionPoint(self.threshold, before, after)
 
@@ -75,14 +75,25 @@ class _Touch:
     is_false: bool
 
 
+@dataclass(frozen=True)
+class _FrameCounts:
+    """What was reported in one frame."""
+
+    regions: int
+    false: int
+    alarms: int
+    """Ids that were reported for the first time, and false."""
+    objects: frozenset[int]
+    """True objects that were touched."""
+
+
 class _Tally:
     """Follow regions in one way and count."""
 
     def __init__(self, rules: PersistenceRules) -> None:
         self._tracker = RegionTracker(rules)
         self._known: set[int] = set()
-        self._regions = self._false = self._alarms = 0
-        self._touched: list[frozenset[int]] = []
+        self._frames: list[_FrameCounts] = []
 
     def add(
         self,
@@ -93,27 +104,30 @@ class _Tally:
         stamp_s: float,
     ) -> frozenset[int]:
         """Add a frame; returns the numbers of the objects that reported regions touch."""
-        now: frozenset[int] = frozenset()
+        objects: frozenset[int] = frozenset()
+        regions = false = alarms = 0
         for track in self._tracker.update(found.regions, stamp_s):
             if not track.confirmed:
                 continue
             touch = touched[track.index] if track.index is not None else _touch_expected(track, truth, scale)
-            now |= touch.objects
-            self._regions += 1
-            self._false += touch.is_false
-            self._alarms += touch.is_false and track.id not in self._known
+            objects |= touch.objects
+            regions += 1
+            false += touch.is_false
+            alarms += touch.is_false and track.id not in self._known
             self._known.add(track.id)
-        self._touched.append(now)
-        return now
+        self._frames.append(_FrameCounts(regions, false, alarms, objects))
+        return objects
 
-    def compute(self, counted: set[int], appearances: int, frames: int, minutes: float) -> RegionCounts:
-        """Evaluate all frames."""
-        ever = frozenset().union(*self._touched) & counted
-        hits = sum(len(now & counted) for now in self._touched)
+    def compute(self, counted: set[int], appearances: int, frames: Sequence[int], minutes: float) -> RegionCounts:
+        """Evaluate `frames`."""
+        judged = [self._frames[index] for index in frames]
+        ever = frozenset().union(*(frame.objects for frame in judged)) & counted
+        hits = sum(len(frame.objects & counted) for frame in judged)
+        alarms = sum(frame.alarms for frame in judged)
         return RegionCounts(
-            regions_per_frame=self._regions / frames,
-            false_per_frame=self._false / frames,
-            false_alarms_per_min=self._alarms / minutes if minutes > 0 else float("nan"),
+            regions_per_frame=sum(frame.regions for frame in judged) / len(judged),
+            false_per_frame=sum(frame.false for frame in judged) / len(judged),
+            false_alarms_per_min=alarms / minutes if minutes > 0 else float("nan"),
             object_recall=len(ever) / len(counted) if counted else float("nan"),
             frame_recall=hits / appearances if appearances else float("nan"),
         )

@@ -4,6 +4,9 @@ For every threshold the regions of each frame are found as the node finds them, 
 region counts at once ("before"), once with N of M confirmation ("after"). A region is false if it touches no anomalous
 pixel and does not lie mostly on ignored ones; an alarm is false if its region is false when it is first reported. A
 true object is a component of the labels, followed from frame to frame; it is found if a reported region touches it.
+
+Where only some frames have labels, regions are followed through all frames, but nothing in the others is judged: they
+count neither for nor against, and their time is not counted. Without any labels every region is false.
 """
 
 from __future__ import annotations
@@ -80,6 +83,7 @@ class RegionScores:
 
     frames: int
     minutes: float
+    """How long the frames last that were judged: those with labels, or all where none has any."""
     objects: int
     """True objects that reached the smallest size."""
     labelled_frames: int
@@ -112,7 +116,7 @@ class RegionScorer:
         self._distances: dict[int, float] = {}
         self._instances = InstanceAccumulator()
         self._times: list[float] = []
-        self._labelled = 0
+        self._labelled: list[int] = []
 
     def add(
         self, score: ScoreMap, labels: LabelMap | None, stamp_s: float, frame: str, classes: LabelMap | None = None
@@ -121,15 +125,17 @@ class RegionScorer:
 
         Args:
             score: float32 `[h, w]`.
-            labels: uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`; None counts as a frame without anomalies.
+            labels: uint8 `[H, W]` with `NORMAL`, `ANOMALY` and `IGNORED`; None where there are none.
             stamp_s: when it was taken, in s; rising.
             frame: its name.
             classes: predicted train ids, uint8 `[h, w]`; needed where regions are restricted to the drivable area.
         """
         truth = np.zeros(score.shape, np.uint8) if labels is None else labels
-        self._labelled += labels is not None
+        objects, owner = np.zeros(truth.shape, np.int32), np.zeros(0, np.int64)
+        if labels is not None:
+            self._labelled.append(len(self._times))
+            objects, owner = self._follow_truth(labels, stamp_s)
         self._times.append(stamp_s)
-        objects, owner = self._follow_truth(truth, stamp_s)
         self._appearances.append(tuple(owner.tolist()))
         for line in self._lines:
             found = find_regions(score, classes, line.rules)
@@ -145,18 +151,19 @@ class RegionScorer:
         """Evaluate all frames so far; None where there are fewer than two, which have no duration."""
         if len(self._times) < 2:
             return None
+        judged = self._labelled or range(len(self._times))
         # The last frame lasts as long as the others do.
-        seconds = (self._times[-1] - self._times[0]) * len(self._times) / (len(self._times) - 1)
+        seconds = (self._times[-1] - self._times[0]) * len(judged) / (len(self._times) - 1)
         counted = {number for number, size in self._largest.items() if size >= self._plan.min_object_px}
         appearances = sum(number in counted for frame in self._appearances for number in frame)
-        points = [line.compute(counted, appearances, len(self._times), seconds / 60) for line in self._lines]
+        points = [line.compute(counted, appearances, judged, seconds / 60) for line in self._lines]
         instances = self._instances.compute()
         distances = [distance for number, distance in self._distances.items() if number in counted]
         return RegionScores(
             frames=len(self._times),
             minutes=seconds / 60,
             objects=len(counted),
-            labelled_frames=self._labelled,
+            labelled_frames=len(self._labelled),
             threshold=self._plan.threshold,
             in_force=next(point for point in points if point.threshold == self._plan.threshold),
             curve=tuple(points),

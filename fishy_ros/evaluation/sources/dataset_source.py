@@ -30,12 +30,19 @@ class DatasetSource:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader of the numbers has to know: frames without labels among others with."""
-        frames = self.dataset.frames if isinstance(self.dataset, FileDataset) else ()
-        bare = [frame.id for frame in frames if frame.labels is None]
-        if not 0 < len(bare) < len(frames):
+        """What a reader of the numbers has to know: frames without labels among others, labels without an image."""
+        if not isinstance(self.dataset, FileDataset):
             return ()
-        return (f"{len(bare)} of {len(frames)} frames have no labels and are not scored; the first is {bare[0]}",)
+        warnings = []
+        frames, unused = self.dataset.frames, self.dataset.unused_labels
+        bare = [frame.id for frame in frames if frame.labels is None]
+        if 0 < len(bare) < len(frames):
+            warnings.append(
+                f"{len(bare)} of {len(frames)} frames have no labels and are not scored; the first is {bare[0]}"
+            )
+        if unused:
+            warnings.append(f"{len(unused)} label files have no image; the first is {unused[0].name}")
+        return tuple(warnings)
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -7,15 +7,18 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import fishy_ros
 from fishy_ros.errors import FishyError, ReplayError, ScoreError
+from fishy_ros.evaluation.replay.frame_count import with_frame_count_checked
 from fishy_ros.evaluation.replay.play import Progress
 from fishy_ros.evaluation.report.report import JSON_FILE, write_report
 from fishy_ros.evaluation.report.report_json import load_report
 from fishy_ros.evaluation.result import FrameLatency, ReplayResult, describe_model
 from fishy_ros.evaluation.scoring.build_result import assemble_result
 from fishy_ros.evaluation.scoring.score import Scorer
+from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.evaluation.sweep.executors import RETRIES
 from fishy_ros.evaluation.sweep.sweep_job import ChunkResult, SweepChunk, SweepJob, score_chunk
@@ -35,6 +38,13 @@ class SweepOutcome:
     """Jobs whose report was there already."""
     failed: tuple[tuple[SweepJob, str], ...]
     """Jobs that ended with an error, and the error."""
+
+
+class _Input(NamedTuple):
+    """What a sweep has to know of an input; hashing reads it whole, so it is done once for all models."""
+
+    frames: int
+    sha256: str | None
 
 
 @dataclass
@@ -70,7 +80,7 @@ class Sweep:
     """Jobs that have been looked at: which have a report already, and what the others consist of."""
 
     def __init__(self, jobs: Sequence[SweepJob], out: Path, chunk_size: int) -> None:
-        """Open every input and every model package once.
+        """Open and hash every input, and open every model package.
 
         Raises:
             FishyError: an input or a model is missing or damaged.
@@ -80,12 +90,13 @@ class Sweep:
         self._finished: list[SweepJob] = []
         self._failed: dict[SweepJob, str] = {}
         self._running: dict[str, _Running] = {}
+        inputs = {choice: _open_input(choice) for choice in dict.fromkeys(job.source for job in jobs)}
         for job in jobs:
-            fingerprint = _fingerprint(job)
+            fingerprint = _fingerprint(job, inputs[job.source])
             if _has_report(out / job.name, fingerprint):
                 self._kept.append(job)
             else:
-                chunks = tuple(job.chunks(len(job.source.open()), chunk_size))
+                chunks = tuple(job.chunks(inputs[job.source].frames, chunk_size))
                 self._running[job.name] = _Running(job, chunks, fingerprint)
 
     @property
@@ -155,7 +166,7 @@ class Sweep:
         )
         missing = [frame.id for frame in running.unreadable]
         result = assemble_result(run, running.scorer.compute(), running.latencies, missing, running.unreadable)
-        write_report(result, self._out / job.name)
+        write_report(with_frame_count_checked(result, source), self._out / job.name)
 
 
 def _submit(executor: Executor, chunks: Iterable[SweepChunk]) -> Iterator[tuple[SweepChunk, Future[ChunkResult]]]:
@@ -177,16 +188,23 @@ def _begin(executor: Executor, chunk: SweepChunk) -> Future[ChunkResult]:
         return lost
 
 
-def _fingerprint(job: SweepJob) -> dict[str, object]:
+def _open_input(choice: SourceChoice) -> _Input:
+    source = choice.open()
+    return _Input(len(source), source.describe().sha256)
+
+
+def _fingerprint(job: SweepJob, opened: _Input) -> dict[str, object]:
     """Describe everything that decides a job's numbers, as JSON values."""
     source = job.source
     return {
+        "fishy_ros": fishy_ros.__version__,
         "bag": str(source.bag) if source.bag else None,
         "image_topic": source.image_topic,
         "dataset": source.dataset,
         "root": str(source.root) if source.root else None,
         "options": dict(source.options),
-        "frames": len(source.open()),
+        "frames": opened.frames,
+        "input_sha256": opened.sha256,
         "model_sha256": job.detector.load().graph(job.detector.precision).sha256,
         "runtime": job.detector.runtime,
         "device": job.detector.device,

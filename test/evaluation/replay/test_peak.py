@@ -2,6 +2,7 @@
 
 import json
 import resource
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from fishy_ros.errors import ReplayError, ScoreError
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore, StoredHeatmap
 from fishy_ros.evaluation.replay.match import ROUND_TRIP, Playback, PlayedFrame, Recorder
 from fishy_ros.evaluation.replay.peak import PeakTrial, find_peak, peak_text, trial_of, until_hopeless, write_peak
-from fishy_ros.evaluation.replay.request import ReplayRequest
+from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 from fishy_ros.evaluation.sources.source import PlayFrame
 
@@ -118,3 +119,10 @@ def test_the_report_of_a_peak_says_every_run_and_the_machine(tmp_path):
     assert report["environment"]["cores"] >= 1
     assert (report["source"]["name"], len(report["source"]["sha256"])) == ("synthetic", 64)
     assert f"{peak.rate_hz:.2f} frames/s" in peak_text(peak)
+
+
+def test_the_report_of_a_peak_names_the_model_only_of_a_node_of_its_own(tmp_path):
+    peak = find_peak(node_of([31.0]), 20.0)
+    attached = replace(REQUEST, live=LiveOptions(attach="/detector"))
+    for request, model in ((REQUEST, REQUEST.detector.model), (attached, None)):
+        assert json.loads(write_peak(peak, request, tmp_path).read_text())["model"] == model

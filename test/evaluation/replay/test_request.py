@@ -8,6 +8,7 @@ import pytest
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.replay.domain import DOMAINS, FIRST_PORT, PORTS_PER_DOMAIN, private_domain
 from fishy_ros.evaluation.replay.play import Lockstep, Timed
+from fishy_ros.evaluation.replay.region_pass import RegionRequest
 from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest, model_names
 from fishy_ros.evaluation.sources.open_source import SourceChoice
 
@@ -51,9 +52,29 @@ def test_models_to_compare_must_differ():
 
 def test_every_model_of_a_comparison_has_a_report_of_its_own():
     request = ReplayRequest(SourceChoice(dataset="synthetic"), out=Path("out"))
-    assert request.for_model("models/a", in_folder=True).out == Path("out/a")
-    assert request.for_model("a", in_folder=False).out == Path("out")
-    assert request.for_model("a", in_folder=True).detector.model == "a"
+    several = request.for_models(["models/a", "b"])
+    assert [(one.detector.model, one.out) for one in several] == [("models/a", Path("out/a")), ("b", Path("out/b"))]
+    (alone,) = request.for_models(["models/a"])
+    assert (alone.detector.model, alone.out) == ("models/a", Path("out"))
+
+
+def test_two_models_whose_reports_would_have_one_folder_are_refused():
+    names = ["runs/a/package", "runs/b/package"]
+    request = ReplayRequest(SourceChoice(dataset="synthetic"), out=Path("out"))
+    with pytest.raises(ConfigError, match="two models would write out/package"):
+        request.for_models(names)
+    unwritten = ReplayRequest(SourceChoice(dataset="synthetic")).for_models(names)
+    assert [one.detector.model for one in unwritten] == names
+
+
+def test_a_rate_that_nothing_would_use_is_refused_offline():
+    dataset, bag, regions = SourceChoice(dataset="synthetic"), SourceChoice(bag=Path("drive.mcap")), RegionRequest()
+    assert ReplayRequest(dataset, live=None, regions=regions, offline_rate_hz=5.0).offline_rate_hz == 5.0
+    for source, wanted in ((dataset, None), (bag, regions)):
+        with pytest.raises(ConfigError, match=r"rate 5\.0: with --offline only --regions of a dataset"):
+            ReplayRequest(source, live=None, regions=wanted, offline_rate_hz=5.0)
+    with pytest.raises(ConfigError, match=r"rate 0\.0: expected"):
+        ReplayRequest(dataset, live=None, regions=regions, offline_rate_hz=0.0)
 
 
 def test_a_domain_in_which_somebody_is_left_is_not_taken():

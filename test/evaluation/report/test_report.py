@@ -15,6 +15,7 @@ from support.sources import ROOT
 
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.environment import describe_environment
+from fishy_ros.evaluation.report.compare import read_report
 from fishy_ros.evaluation.report.report import write_report
 from fishy_ros.evaluation.report.report_json import load_report, load_schema
 from fishy_ros.evaluation.result import (
@@ -191,6 +192,17 @@ def test_nothing_but_the_report_is_left_in_the_folder(written, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {
         "mine.txt", "report.json", "report.html", "frames.npz", "pictures",
     }  # fmt: skip
+
+
+def test_files_of_an_earlier_report_do_not_stand_beside_a_new_one(written, tmp_path):
+    write_report(written["full"][0], tmp_path)
+    write_report(written["unlabelled"][0], tmp_path)
+
+    fresh = written["unlabelled"][1]
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == {
+        path.relative_to(fresh) for path in fresh.rglob("*")
+    }
+    assert read_report(tmp_path).bins is None
 
 
 def test_a_full_disk_leaves_the_earlier_report_alone(written, tmp_path):

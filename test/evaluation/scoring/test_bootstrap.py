@@ -84,21 +84,44 @@ def test_one_frame_has_no_interval():
     assert metric_intervals(binned(list(frames(1)))) == {}
 
 
-def test_scores_within_a_bin_count_as_evenly_mixed():
-    """A bin with one half of each class is a coin: AUROC 1/2, FPR95 0.95, and a precision of 1/2 throughout."""
+def test_scores_within_a_bin_pass_a_threshold_together():
+    """One bin with as many of each class: all or nothing is accepted, at a precision of 1/2; AUROC counts ties half."""
     frame = np.array([[0, 40, 0]]), np.array([[0, 40, 0]])
     bins = FrameBins(frames=("one",), positives=frame[0], negatives=frame[1])
     ap, fpr95, auroc = resample(bins, [np.ones((1, 1), np.int64)])[0]
-    assert (ap, fpr95, auroc) == pytest.approx((0.5, 0.95, 0.5))
+    assert (ap, fpr95, auroc) == pytest.approx((0.5, 1.0, 0.5))
 
 
-def test_ties_in_a_coarse_bin_split_the_precision_at_its_middle():
-    """3 positives alone above; then 2 positives among 6 negatives, whose middle is at 4 of 4 + 3."""
-    bins = FrameBins(frames=("one",), positives=np.array([[3, 2]]), negatives=np.array([[0, 6]]))
+def test_ties_in_a_coarse_bin_have_the_precision_of_its_end():
+    """3 positives alone above; then 2 positives tied with 6 negatives, and 4 negatives below."""
+    bins = FrameBins(frames=("one",), positives=np.array([[3, 2, 0]]), negatives=np.array([[0, 6, 4]]))
+    scores, labels = np.repeat([3.0, 2.0, 1.0], [3, 8, 4]), np.repeat([1, 0, 1, 0], [3, 6, 2, 4])
     ap, fpr95, auroc = resample(bins, [np.ones((1, 1), np.int64)])[0]
-    assert ap == pytest.approx((3 * 1.0 + 2 * 4 / (4 + 3)) / 5)
-    assert auroc == pytest.approx((3 * 1.0 + 2 * 0.5) / 5)
-    assert fpr95 == pytest.approx((0.95 * 5 - 3) / 2)
+    assert ap == pytest.approx((3 * 1.0 + 2 * 5 / (5 + 6)) / 5)
+    assert auroc == pytest.approx((3 * 1.0 + 2 * (4 + 6 / 2) / 10) / 5)
+    assert fpr95 == pytest.approx(6 / 10)
+    assert (ap, fpr95, auroc) == pytest.approx(exact([sort_frame(np.float32([scores]), np.uint8([labels]), "one")]))
+
+
+@pytest.mark.parametrize(
+    "quantize",
+    [
+        pytest.param(lambda score: np.round(score * 4), id="20 levels"),
+        pytest.param(lambda score: np.round(255 / (1 + np.exp(7 - 2.5 * score))), id="8 bits"),
+        pytest.param(lambda score: np.maximum(score - 0.7, 0), id="clipped at 0"),
+        pytest.param(lambda score: score > 1.5, id="masks"),
+    ],
+)
+def test_intervals_of_tied_scores_hold_their_own_metric(quantize):
+    rng = np.random.default_rng(0)
+    pixels = []
+    for index in range(60):
+        labels = (rng.random((1, 8000)) < 0.03).astype(np.uint8)
+        score = quantize(rng.normal(size=labels.shape) + 2 * labels).astype(np.float32)
+        pixels.append(sort_frame(score, labels, str(index)))
+    found = metric_intervals(binned(pixels))
+    for name, value in zip(METRICS, exact(pixels), strict=True):
+        assert found[name].low <= value <= found[name].high, name
 
 
 def test_an_interval_holds_the_central_95_percent_of_the_samples():

@@ -1,11 +1,17 @@
 """Regions over a drive: counts of a drive that was made by hand, in both ways of following."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from fishy_ros.datasets.synthetic import SyntheticStreet
+from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
+from fishy_ros.evaluation.replay.region_pass import RegionPass, RegionRequest
+from fishy_ros.evaluation.result import ReplayResult, SourceDescription
 from fishy_ros.evaluation.scoring.regions import RegionPlan, RegionScorer
+from fishy_ros.evaluation.sources.dataset_source import DatasetSource
 from fishy_ros.obstacles import Camera, GroundPlane, Intrinsics, PersistenceRules, RegionRules
 
 HEIGHT, WIDTH = 64, 128
@@ -110,6 +116,36 @@ def test_without_labels_every_region_is_false_and_there_is_no_recall():
     assert result.labelled_frames == 0
     assert math.isnan(result.in_force.before.object_recall)
     assert result.in_force.before.false_per_frame == pytest.approx((8 + 2 + 5 + 10) / 10)
+
+
+def test_frames_without_labels_among_others_are_followed_but_not_judged():
+    """A detector that is always right, with one false region that stays, on a drive with labels on every 5th frame."""
+    every, some = RegionScorer(plan()), RegionScorer(plan())
+    score, labels = frame([(30, 20)], [(30, 20, 0.9), (8, 100, 0.7)])
+    for index in range(60):
+        every.add(score, labels, index / 10, str(index))
+        some.add(score, labels if index % 5 == 0 else None, index / 10, str(index))
+    whole, part = every.compute(), some.compute()
+    assert (part.frames, part.labelled_frames) == (60, 12)
+    assert part.minutes == pytest.approx(whole.minutes / 5)
+    assert part.objects == whole.objects == 1
+    for ours in (part.in_force.before, part.in_force.after):
+        assert (ours.object_recall, ours.false_per_frame) == pytest.approx((1.0, 1.0), abs=0.1)
+    assert part.in_force.before.frame_recall == 1.0
+    assert part.in_force.before.false_alarms_per_min == pytest.approx(1 / part.minutes)
+    assert part.in_force.after.false_alarms_per_min == 0.0  # first reported in a frame without labels
+
+
+@pytest.mark.parametrize(("every", "warned"), [(1, ""), (5, "16 of 20 frames have no labels"), (99, "every region")])
+def test_a_replay_warns_of_frames_without_labels(every, warned):
+    source = DatasetSource(SyntheticStreet(20, height=HEIGHT, width=WIDTH))
+    regions = RegionPass(RegionRequest(0.5), source, None, 10.0)
+    for index, sample in enumerate(source.samples()):
+        labels = sample.labels if (index + 1) % every == 0 else None
+        regions.add(DetectedFrame(replace(sample, labels=labels), np.zeros((HEIGHT, WIDTH), np.float32)))
+    warnings = regions.add_to(ReplayResult("offline", SourceDescription("dataset", "street"))).warnings
+    assert len(warnings) == bool(warned)
+    assert warned in "".join(warnings)
 
 
 def test_one_frame_has_no_duration():

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from concurrent.futures import BrokenExecutor
@@ -11,6 +12,9 @@ import pytest
 from support.dask_processes import dask_processes
 from support.tiny_model import build_tiny_package
 
+import fishy_ros
+from fishy_ros.bags import BagWriter
+from fishy_ros.datasets.synthetic import SyntheticStreet
 from fishy_ros.errors import ConfigError, ReplayError
 from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.replay.run_offline import run_offline
@@ -70,6 +74,21 @@ def test_a_report_of_another_model_under_the_same_name_is_not_kept(street_bag, t
     jobs = plan_jobs([street_bag], [], [str(package.folder)], CHOICE)
     Sweep(jobs, tmp_path / "out", chunk_size=6).run(lambda: process_pool(1), nothing)
     build_tiny_package(tmp_path / "models" / "changing", stride=2)
+    assert Sweep(jobs, tmp_path / "out", chunk_size=6).frames == 6
+
+
+def test_a_report_of_other_data_or_of_another_version_is_not_kept(street_bag, models, tmp_path, monkeypatch):
+    bag = shutil.copytree(street_bag, tmp_path / "bag")
+    jobs = plan_jobs([bag], [], models[:1], CHOICE)
+    Sweep(jobs, tmp_path / "out", chunk_size=6).run(lambda: process_pool(1), nothing)
+    assert Sweep(jobs, tmp_path / "out", chunk_size=6).frames == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(fishy_ros, "__version__", "0.0.0")
+        assert Sweep(jobs, tmp_path / "out", chunk_size=6).frames == 6
+    shutil.rmtree(bag)
+    with BagWriter(bag) as writer:
+        for index, sample in enumerate(SyntheticStreet(6, height=96, width=192, seed=4)):
+            writer.write(sample, 10_000_000_000 + index * 100_000_000)
     assert Sweep(jobs, tmp_path / "out", chunk_size=6).frames == 6
 
 
