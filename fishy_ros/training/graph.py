@@ -81,7 +81,7 @@ class DeployedModel(nn.Module):
             _heatmap(self.view.score(head(net.logits, net, pixels)), scale)
             for head, scale in zip(self.heads, self.scales, strict=True)
         ]
-        return scores[0], _labels(self.view.logits(net.logits)), *scores[1:]
+        return scores[0], _enlarged(self.view.labels(_labels(net.logits))), *scores[1:]
 
 
 class NetworkAlone(nn.Module):
@@ -93,7 +93,7 @@ class NetworkAlone(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map uint8 `[1, H, W, 3]` to labels uint8 `[1, H/2, W/2]`."""
-        return _labels(self.model.net(self.model.normalise(as_planes(image))).logits)
+        return _enlarged(_labels(self.model.net(self.model.normalise(as_planes(image))).logits))
 
 
 def export_graph(deployed: DeployedModel, height: int, width: int, path: Path) -> None:
@@ -157,6 +157,10 @@ def _heatmap(raw: Tensor, scale: ScoreScale) -> Tensor:
 
 
 def _labels(logits: Tensor) -> Tensor:
-    """Enlarge the most likely classes of `[1, C, h, w]` to uint8 `[1, 2h, 2w]` by repetition."""
-    labels = logits.argmax(dim=1, keepdim=True).float()
-    return F.interpolate(labels, scale_factor=2.0, mode="nearest").squeeze(1).to(torch.uint8)
+    """Find the most likely classes of logits `[B, C, h, w]`: float `[B, h, w]`, since no engine resizes integers."""
+    return logits.argmax(dim=1).float()
+
+
+def _enlarged(labels: Tensor) -> Tensor:
+    """Enlarge classes `[1, h, w]` to uint8 `[1, 2h, 2w]` by repetition."""
+    return F.interpolate(labels[:, None], scale_factor=2.0, mode="nearest").squeeze(1).to(torch.uint8)
