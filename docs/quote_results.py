@@ -18,6 +18,8 @@ PAGE = ROOT / "docs" / "measured.md"
 RESULTS = ROOT / "docs" / "results"
 HEADLINE = "replay_fs_lost_and_found_dev.json"
 """The replay whose scores are the headline."""
+SECOND_HEADLINE = "replay_m_fs_lost_and_found_dev.json"
+"""The same of the more accurate model."""
 HEADLINE_SET = "frames of the Fishyscapes Lost & Found validation set"
 SPEED = ("bench_precision_speed.json", "bench_cuda.json")
 """The benchmarks that the README's table of speed is made from; the first one has the times of the headline."""
@@ -60,7 +62,7 @@ def between(text: str, name: str, content: str) -> str:
 
 def headline(results: dict[str, Any]) -> str:
     """Say in one sentence what the shipped model finds, on which set and by which protocol, and how long it takes."""
-    report, bench = results[HEADLINE], results[SPEED[0]]["bench"]
+    report, second, bench = results[HEADLINE], results[SECOND_HEADLINE], results[SPEED[0]]["bench"]
     model, metrics = report["model"], report["metrics"]
     times = {case["configuration"]["precision"]: case["stages_ms"]["total"]["median"] for case in bench["methods"][:2]}
     runtime = bench["methods"][0]["configuration"]["resolved"]["name"]
@@ -70,7 +72,9 @@ def headline(results: dict[str, Any]) -> str:
         f"`{model['name']}` {model['version']} reaches **{_percent(metrics['AP'])} % AP** and "
         f"**{_percent(metrics['FPR95'])} % FPR95** on {report['frames']['played']} {HEADLINE_SET}:\n"
         "the heatmaps that the node published, all pixels pooled, every distinct score a threshold. "
-        f"A frame takes {timed} on {machine}, with {runtime}."
+        f"A frame takes {timed} on {machine}, with {runtime}.\n"
+        f"`{second['model']['name']}` looks at the road ahead a second time, for twice the time or more: "
+        f"{_percent(second['metrics']['AP'])} % AP and {_percent(second['metrics']['FPR95'])} % FPR95."
     )
 
 
