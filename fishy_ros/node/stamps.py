@@ -97,6 +97,6 @@ def age_of(stamp_ns: int, now_ns: int) -> Age:
 
 
 def time_in_middleware_ms(info: Mapping[str, int]) -> float:
-    """Say how long ago the middleware received a message, in ms; 0 where rclpy or the middleware (Humble) tell not."""
+    """Say how long ago the middleware received a message, in ms; 0 where rclpy or the middleware does not say."""
     received_ns = info.get("received_timestamp", 0)
     return max(0.0, (time.time_ns() - received_ns) * 1e-6) if received_ns else 0.0

@@ -93,7 +93,7 @@ class EngineCache:
         """Return the engine of a key and its file, building it where it is missing.
 
         Of several processes only one builds it; the others wait. Where the folder cannot be written, the engine is
-        built and used all the same, and there is no file.
+        built and used all the same, and the path is None.
 
         Args:
             key: what the engine depends on.

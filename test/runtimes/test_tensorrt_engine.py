@@ -234,7 +234,7 @@ def test_timings_that_cannot_be_read_do_not_stop_a_build(tmp_path):
         create_timing_cache=lambda known: known,
         set_timing_cache=lambda timings, ignore_mismatch: used.append(timings) or True,
     )
-    _use_timing_cache(config, tmp_path / ("x" * 300))  # too long a name is an error other than that there is no file
+    _use_timing_cache(config, tmp_path / ("x" * 300))  # too long a name is another error than a missing file
     assert used == [b""]
 
 

@@ -8,6 +8,8 @@ import yaml
 
 torch = pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
+from support.network_contract import initialised  # noqa: E402
+
 from fishy_ros import AnomalyDetector  # noqa: E402
 from fishy_ros.datasets.synthetic import SyntheticStreet  # noqa: E402
 from fishy_ros.errors import ConfigError  # noqa: E402
@@ -15,7 +17,6 @@ from fishy_ros.training.calibrate import measure_calibration  # noqa: E402
 from fishy_ros.training.checkpoint import save_weights  # noqa: E402
 from fishy_ros.training.deployment import load_deployment  # noqa: E402
 from fishy_ros.training.graph import DeployedModel, ScoreScale, export_graph  # noqa: E402
-from fishy_ros.training.heads.model import AnomalyModel, initialise  # noqa: E402
 from fishy_ros.training.heads.spec import Statistics  # noqa: E402
 from fishy_ros.training.nets.blocks import upsample  # noqa: E402
 from fishy_ros.training.package import build_package  # noqa: E402
@@ -34,9 +35,7 @@ MAP = (slice(12, 28), slice(16, 48))
 
 @pytest.fixture(scope="module")
 def model():
-    built = AnomalyModel("s")
-    initialise(built, 3)
-    return built.eval()
+    return initialised("s").eval()
 
 
 @pytest.fixture(scope="module")

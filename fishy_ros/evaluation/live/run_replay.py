@@ -94,9 +94,8 @@ def _replay(
 def _region_pass(request: ReplayRequest, source: FrameSource) -> RegionPass | None:
     if request.regions is None:
         return None
-    is_elsewhere = request.live is not None and request.live.attach is not None
     rate_hz = request.live.rate_hz if request.live is not None else request.offline_rate_hz
-    return RegionPass(request.regions, source, None if is_elsewhere else request.detector.load(), rate_hz)
+    return RegionPass(request.regions, source, None if request.is_elsewhere else request.detector.load(), rate_hz)
 
 
 def _has_ground_truth(source: FrameSource) -> bool:

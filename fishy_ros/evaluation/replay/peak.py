@@ -144,11 +144,10 @@ def write_peak(peak: Peak, request: ReplayRequest, out: Path) -> Path:
     Raises:
         ScoreError: the folder cannot be written.
     """
-    is_elsewhere = request.live is not None and request.live.attach is not None
     report = {
         "peak": asdict(peak),
         "dropped_share": DROPPED_SHARE,
-        "model": None if is_elsewhere else request.detector.model,
+        "model": None if request.is_elsewhere else request.detector.model,
         "source": asdict(request.source.open().describe()),
         "environment": asdict(describe_environment()),
     }

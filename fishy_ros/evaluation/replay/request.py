@@ -147,13 +147,17 @@ class ReplayRequest:
                 f"rate {self.offline_rate_hz}: with --offline only --regions of a dataset has a use for it; "
                 "a bag has times of its own"
             )
-        is_elsewhere = self.live is not None and self.live.attach is not None
-        if self.regions is not None and self.regions.drivable and is_elsewhere:
+        if self.regions is not None and self.regions.drivable and self.is_elsewhere:
             raise ConfigError("regions on the drivable area need the names of the model's classes: not with --attach")
         if self.detector.trusted_key and self.live is not None and self.live.attach is not None:
             raise ConfigError(
                 f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"
             )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a node that was running already has the model, which is then not known here."""
+        return self.live is not None and self.live.attach is not None
 
     def for_models(self, names: Sequence[str]) -> tuple[ReplayRequest, ...]:
         """Replace the model by each of `names`; of several, each report has a folder called by the model's last part.

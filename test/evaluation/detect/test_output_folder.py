@@ -1,4 +1,4 @@
-"""What an earlier run wrote is no input, and nothing is written outside of the output folder."""
+"""What an earlier run wrote is not read as input, and nothing is written outside of the output folder."""
 
 import cv2
 import pytest

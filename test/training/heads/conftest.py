@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: what trains is not tested")
 
+from support.network_contract import initialised  # noqa: E402
 from training.heads.made_up import H, W, made_up  # noqa: E402
 
-from fishy_ros.training.heads.model import AnomalyModel, initialise  # noqa: E402
 from fishy_ros.training.heads.registry import create_head  # noqa: E402
 from fishy_ros.training.heads.spec import Statistics  # noqa: E402
 
@@ -20,9 +20,7 @@ torch.set_num_threads(1)  # threads that wait for each other are slow on a loade
 
 @pytest.fixture(scope="session")
 def model():
-    model = AnomalyModel("s")
-    initialise(model, 3)
-    return model.eval()
+    return initialised("s").eval()
 
 
 @pytest.fixture(scope="session")
