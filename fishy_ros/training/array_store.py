@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
+import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import overload
 
@@ -17,6 +20,10 @@ from fishy_ros.files import replacing
 
 DATA_SUFFIX = ".bytes"
 INDEX_SUFFIX = ".json"
+CACHE_BYTES: int = 24 * 1024**3
+"""When a store is written, those unused for longest are deleted until the folder holds at most this much."""
+IN_USE_S: float = 3600.0
+"""A store that was opened so recently is never deleted."""
 
 
 class ArrayStore(Sequence[NDArray[np.uint8]]):
@@ -92,16 +99,40 @@ def write_store(path: Path, arrays: Iterable[NDArray[np.uint8]]) -> None:
 def open_store(path: Path, arrays: Iterable[NDArray[np.uint8]]) -> ArrayStore:
     """Open the store at `path`; write `arrays` there first if it does not exist.
 
-    Of several processes that want the same store, one writes it and the others wait.
+    Of several processes that want the same store, one writes it and the others wait. Stores of other data or settings
+    are deleted as `CACHE_BYTES` says.
 
     Raises:
         TrainingError: it cannot be written, or is damaged.
     """
-    if not path.with_suffix(INDEX_SUFFIX).exists():
+    index = path.with_suffix(INDEX_SUFFIX)
+    if not index.exists():
         with _only_one(path.with_suffix(".lock")):
-            if not path.with_suffix(INDEX_SUFFIX).exists():
+            if not index.exists():
                 write_store(path, arrays)
-    return ArrayStore(path)
+        with _only_one(path.parent / "cache.lock"):
+            _forget_unused(path.parent)
+    store = ArrayStore(path)
+    with suppress(OSError):  # The time of its last use; a cache of another user cannot be marked.
+        os.utime(index)
+    return store
+
+
+def _forget_unused(folder: Path) -> None:
+    """Delete the stores of `folder` that were unused for longest, until the rest fits into `CACHE_BYTES`."""
+    total, now = 0, time.time()
+    for data in sorted(folder.glob(f"*{DATA_SUFFIX}"), key=_last_use, reverse=True):
+        if now - _last_use(data) > IN_USE_S and total + data.stat().st_size > CACHE_BYTES:
+            data.with_suffix(INDEX_SUFFIX).unlink(missing_ok=True)
+            data.unlink(missing_ok=True)
+            logging.getLogger(__name__).warning("deleted %s, which was unused for longest", data)
+        else:
+            total += data.stat().st_size
+
+
+def _last_use(data: Path) -> float:
+    index = data.with_suffix(INDEX_SUFFIX)
+    return index.stat().st_mtime if index.exists() else time.time()
 
 
 @contextmanager

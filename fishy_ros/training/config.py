@@ -65,7 +65,7 @@ class TrainConfig:
     max_width: int = MAX_WIDTH
     """Images are kept at most this wide, in px."""
     cache: str = "~/.cache/fishy_ros/training"
-    """Folder of the decoded images and objects, some 3 MB for each image of 1024x512."""
+    """Folder of the decoded images and objects, some 3 MB for each image of 1024x512; beyond 24 GiB old ones go."""
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     device_augment: str = "auto"
     """Where crops are made: `always` on the device that trains, `never`, or `auto` for on a GPU with room for them."""

@@ -1,9 +1,11 @@
 """Arrays that are decoded once: what all processes share, and what damage and a full disk leave."""
 
+import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torch", reason="torch is not installed: training is not tested")
 
 from fishy_ros.errors import TrainingError
+from fishy_ros.training import array_store
 from fishy_ros.training.array_store import ArrayStore, open_store, write_store
 
 SHAPES = [(3, 4, 3), (3, 4), (1,), (0, 5), (7, 2, 4)]
@@ -90,6 +93,29 @@ def test_a_damaged_store_is_named(tmp_path, suffix, content, message):
     (tmp_path / "a").with_suffix(suffix).write_bytes(content)
     with pytest.raises(TrainingError, match=message):
         open_store(tmp_path / "a", arrays())
+
+
+@pytest.mark.parametrize(("age", "kept"), [(2, {"middle", "new", "newest"}), (0, {"old", "middle", "new", "newest"})])
+def test_the_store_unused_for_longest_makes_room_for_a_new_one(tmp_path, monkeypatch, caplog, age, kept):
+    """A store that was opened within the last hour stays, however many there are."""
+    monkeypatch.setattr(array_store, "CACHE_BYTES", 35)
+    (tmp_path / "notes.json").write_text("not a store")
+    for name in ("old", "middle", "new"):
+        open_store(tmp_path / name, [np.zeros(10, np.uint8)])
+    for hours, name in ((3, "old"), (2, "middle"), (1, "new")):
+        used = time.time() - age * hours * 3600
+        os.utime(tmp_path / f"{name}.json", (used, used))
+    open_store(tmp_path / "newest", [np.zeros(10, np.uint8)])
+    assert {path.stem for path in tmp_path.glob("*.bytes")} == kept
+    assert {path.stem for path in tmp_path.glob("*.json")} == {*kept, "notes"}
+    assert ("old.bytes" in caplog.text) == ("old" not in kept)
+
+
+def test_opening_a_store_counts_as_use(tmp_path):
+    open_store(tmp_path / "a", arrays())
+    os.utime(tmp_path / "a.json", (0, 0))
+    open_store(tmp_path / "a", arrays())
+    assert time.time() - (tmp_path / "a.json").stat().st_mtime < 60
 
 
 def test_a_full_disk_leaves_no_store(tmp_path):
