@@ -51,7 +51,7 @@ LANES: tuple[tuple[Group, ...], ...] = (
             ),
         ),
         Group("meta", ("ensemble", "meta"), fitted=True),
-        Group("synboost", ("resynthesis", "synboost_network", "synboost"), fitted=True),
+        Group("synboost", ("resynthesis", "resynthesis_network", "synboost_network", "synboost"), fitted=True),
     ),
     (
         Group("features", ("mahalanobis", "gmm", "vim", "neco", "react", "ash", "knn", "knn_class", "deep_knn")),

@@ -29,7 +29,7 @@ from fishy_ros.training.statistics import load_statistics  # noqa: E402
 
 FOLDER = Path(__file__).parents[1]
 FILES = sorted(path.stem for path in (FOLDER / "variants").glob("*.yaml") if path.stem != "fine_tuning")
-SECOND = ("autoencoder", "resynthesis", "synboost")
+SECOND = ("autoencoder", "resynthesis", "resynthesis_network", "synboost")
 SIZE = ("--height", "64", "--width", "128")
 
 
@@ -111,10 +111,11 @@ def test_second_networks_train_and_their_heads_score(street, weights, tmp_path):
         call("train", config, "--weights", weights, "--out", tmp_path)
     path = tmp_path / "statistics.safetensors"
     assert {name.partition(".")[0] for name in load_statistics(path)} == set(SECOND)
-    heads = [argument for name in ("autoencoder", "resynthesis", "synboost_network") for argument in ("--head", name)]
+    heads = [word for name in (*SECOND[:-1], "synboost_network") for word in ("--head", name)]
     options = (*SIZE, "--rounds", 0, "--statistics", path, "--out", tmp_path / "result.json")
     printed = call("evaluate", config, weights, *heads, *options)
     assert "synboost_network" in printed
+    assert "resynthesis_network" in printed
     calibration = ("--head", "synboost_network", "--statistics", path, "--images", 2, "--out", tmp_path / "calibrated")
     assert "of normal pixels" in call("calibrate", config, weights, *SIZE, *calibration)
     app = typer.Typer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from fishy_ros.cityscapes import LABEL_IDS
@@ -9,11 +10,13 @@ from fishy_ros.datasets.cityscapes_layout import check_split, find_cityscapes_fr
 from fishy_ros.datasets.files import FileDataset, require_root
 from fishy_ros.datasets.info import DatasetInfo
 from fishy_ros.datasets.label_mapping import LabelMapping, class_table
-from fishy_ros.types import IGNORED
+from fishy_ros.types import IGNORED, LabelMap
 
 NAME = "cityscapes"
 
-_LAST_ID = 33
+LAST_ID = 33
+TRAIN_IDS: Mapping[int, tuple[int, ...]] = {train_id: (label_id,) for train_id, label_id in enumerate(LABEL_IDS)}
+"""For each train id the label ids of Cityscapes that it stands for."""
 
 
 def open_cityscapes(root: Path | None, split: str = "val") -> FileDataset:
@@ -25,10 +28,18 @@ def open_cityscapes(root: Path | None, split: str = "val") -> FileDataset:
     """
     folder = require_root(NAME, root)
     check_split(NAME, split, ("train", "val", "test"))
-    void = frozenset(range(_LAST_ID + 1)) - frozenset(LABEL_IDS)
-    mapping = LabelMapping(frozenset(LABEL_IDS), frozenset(), void | {IGNORED})
-    classes = class_table({train_id: (label_id,) for train_id, label_id in enumerate(LABEL_IDS)})
-    return FileDataset(NAME, find_cityscapes_frames(NAME, folder, split, "gtFine"), mapping, classes)
+    frames = find_cityscapes_frames(NAME, folder, split, "gtFine")
+    return FileDataset(NAME, frames, *label_meanings(TRAIN_IDS, LAST_ID))
+
+
+def label_meanings(members: Mapping[int, tuple[int, ...]], last: int) -> tuple[LabelMapping, LabelMap]:
+    """Say what the label ids 0 to `last` mean, and their train ids.
+
+    Ids among the `members` of a train id are normal, the others and 255 are ignored, and ids beyond `last` are errors.
+    """
+    known = frozenset(label_id for ids in members.values() for label_id in ids)
+    void = frozenset(range(last + 1)) - known
+    return LabelMapping(known, frozenset(), void | {IGNORED}), class_table(members)
 
 
 CITYSCAPES = DatasetInfo(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from fishy_ros.datasets.adverse_conditions import FOGGY_DRIVING, FOGGY_ZURICH, WILDDASH
 from fishy_ros.datasets.base import Dataset
 from fishy_ros.datasets.caos import BDD_ANOMALY, STREET_HAZARDS
 from fishy_ros.datasets.cityscapes import CITYSCAPES
@@ -37,6 +38,9 @@ DATASETS: Mapping[str, DatasetInfo] = MappingProxyType(
             BDD_ANOMALY,
             CITYSCAPES,
             MAPILLARY,
+            FOGGY_DRIVING,
+            FOGGY_ZURICH,
+            WILDDASH,
             FOLDER,
             SYNTHETIC,
         )

@@ -24,8 +24,8 @@ from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.heads.resynthesis import Generator, backbone_of, synthesis_loss
 from fishy_ros.training.heads.spec import Statistics
 from fishy_ros.training.heads.statistics import class_statistics
-from fishy_ros.training.heads.synboost_network import SynBoostNetwork
-from fishy_ros.training.heads.synboost_training import SynBoostLoss
+from fishy_ros.training.heads.synboost_network import ResynthesisNetwork, SynBoostNetwork
+from fishy_ros.training.heads.synboost_training import SwappedLabelsLoss, SynBoostLoss
 from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.statistics import load_statistics, save_statistics
 
@@ -87,11 +87,13 @@ class SynBoostTask(Task):
     """Find where image and synthesis differ; see `heads/synboost.py`. The generator must be trained before."""
 
     measure = "synboost"
+    build_loss: type[SynBoostLoss] = SynBoostLoss
+    build_network: type[SynBoostNetwork] = SynBoostNetwork
 
     def __init__(self, model: AnomalyModel, statistics: Statistics, divisor: int = 4) -> None:
-        self.second = SynBoostNetwork(model.net.classes, divisor)
+        self.second = self.build_network(model.net.classes, divisor)
         super().__init__(model, self.second)
-        self.balanced = SynBoostLoss(model, statistics)
+        self.balanced = self.build_loss(model, statistics)
 
     def to(self, device: str) -> None:
         """Move everything that computes, the generator, too."""
@@ -99,13 +101,22 @@ class SynBoostTask(Task):
         self.balanced.synthesis.to(device)
 
     def loss(self, batch: Crop) -> Tensor:
-        """Cross entropy of swapped labels and of objects without a class."""
+        """Cross entropy of swapped labels and, for SynBoost, of objects without a class."""
         return self.balanced(self.second, batch.image.float(), batch.labels, batch.outlier)
+
+
+class ResynthesisNetworkTask(SynBoostTask):
+    """Likewise without dispersion maps, from swapped labels alone."""
+
+    measure = "resynthesis_network"
+    build_loss = SwappedLabelsLoss
+    build_network = ResynthesisNetwork
 
 
 TASKS: dict[str, Callable[[AnomalyModel, Statistics], Task]] = {
     "autoencoder": AutoencoderTask,
     "resynthesis": ResynthesisTask,
+    "resynthesis_network": ResynthesisNetworkTask,
     "synboost": SynBoostTask,
     "synboost_full": lambda model, statistics: SynBoostTask(model, statistics, divisor=1),
 }

@@ -65,14 +65,8 @@ def measure_statistics(
     fitted = [name for name in missing if MEASURES[name].pasted]
     if fitted and pasted is None:
         raise ConfigError(f"{', '.join(fitted)}: fitted on images with pasted anomalies; name objects with --objects")
-    plain = [name for name in missing if name not in fitted]
-    _measure(model, found, plain, ((image, None) for image in images))
-    shown = list(pasted or ()) if fitted else []
-    while fitted:
-        # What reads the result of another one that is fitted sees the images once more.
-        ready = [name for name in fitted if not {*MEASURES[name].after} & {*fitted}]
-        _measure(model, found, ready, shown)
-        fitted = [name for name in fitted if name not in ready]
+    _measure_in_turn(model, found, [name for name in missing if name not in fitted], ((each, None) for each in images))
+    _measure_in_turn(model, found, fitted, pasted or ())
     return found
 
 
@@ -83,6 +77,17 @@ def missing_measures(heads: Iterable[str], known: Statistics) -> list[str]:
         ConfigError: a head is unknown.
     """
     return [name for name in measures_of(heads) if not known.has(name)]
+
+
+def _measure_in_turn(
+    model: AnomalyModel, found: Statistics, names: list[str], images: Iterable[tuple[Tensor, Tensor | None]]
+) -> None:
+    """Measure; what reads the result of another one sees the images once more."""
+    while names:
+        ready = [name for name in names if not {*MEASURES[name].after} & {*names}]
+        images = images if ready == names else list(images)
+        _measure(model, found, ready, images)
+        names = [name for name in names if name not in ready]
 
 
 def _measure(

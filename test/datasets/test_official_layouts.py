@@ -209,6 +209,63 @@ def test_mapillary_says_classes_as_cityscapes_does(tmp_path):
     assert len(open_dataset("mapillary", tmp_path, frames=0)) == 3
 
 
+def test_foggy_driving_is_its_fine_and_its_coarse_part(tmp_path):
+    fine, coarse = "public_20161213_083206", "web_fog_1"
+    _picture(tmp_path / f"leftImg8bit/test/public/{fine}_leftImg8bit.png")
+    _labels(tmp_path / f"gtFine/test/public/{fine}_gtFine_labelIds.png", 7, 23, 29)  # road, sky, caravan
+    with pytest.raises(DatasetError, match=r"dataset foggy-driving: looked for leftImg8bit/test_extra/PLACE"):
+        open_dataset("foggy-driving", tmp_path)
+    _picture(tmp_path / f"leftImg8bit/test_extra/web/{coarse}_leftImg8bit.png")
+    _labels(tmp_path / f"gtCoarse/test_extra/web/{coarse}_gtCoarse_labelIds.png", 26, 0)
+    dataset = open_dataset("foggy-driving", tmp_path)
+    assert [sample.id for sample in dataset] == [fine, coarse]
+    assert _first(dataset[0].classes, 3) == [0, 10, 255]
+    assert _first(dataset[1].labels, 2) == [0, 255]
+    assert [sample.id for sample in open_dataset("foggy-driving", tmp_path, split="test_extra")] == [coarse]
+    with pytest.raises(ConfigError, match="split is 'val', expected one of all, test, test_extra"):
+        open_dataset("foggy-driving", tmp_path, split="val")
+
+
+def test_foggy_zurich_opens_labelled_frames_without_sky_and_fence(tmp_path):
+    frame = "GP010229/1508040913.0_frame_000955.png"
+    image = _picture(tmp_path / "RGB" / frame)
+    _picture(tmp_path / "RGB/GOPR0229/1508039851.0_frame_000001.png")
+    _labels(tmp_path / "gt_labelIds" / frame, 7, 23, 13, 26, 0)  # road, sky, fence, car, unlabelled
+    (sample,) = open_dataset("foggy-zurich", tmp_path)
+    assert sample.id == "GP010229_1508040913.0_frame_000955"
+    np.testing.assert_array_equal(sample.image, image)
+    assert _first(sample.classes, 5) == [0, 255, 255, 13, 255]
+    assert _first(sample.labels, 5) == [0, 255, 255, 0, 255]
+
+
+@pytest.mark.parametrize("below", ["", "wd_val_01"])
+def test_wilddash_1_has_the_ids_of_cityscapes(tmp_path, below):
+    image = _picture(tmp_path / below / "cn0000_100000.png")
+    _labels(tmp_path / below / "cn0000_100000_labelIds.png", 7, 33, 30)
+    _labels(tmp_path / below / "cn0000_100000_instanceIds.png", 7)
+    (sample,) = open_dataset("wilddash", tmp_path)
+    assert sample.id == "cn0000_100000"
+    np.testing.assert_array_equal(sample.image, image)
+    assert _first(sample.classes, 3) == [0, 18, 255]
+    _labels(tmp_path / below / "cn0000_100000_labelIds.png", 7, 38)
+    with pytest.raises(DatasetError, match=r"wilddash frame cn0000_100000 .*label ids \[38\] are not in the mapping"):
+        open_dataset("wilddash", tmp_path)[0]
+
+
+@pytest.mark.parametrize("below", ["", "wd_public_02"])
+def test_wilddash_2_adds_pickups_vans_and_markings(tmp_path, below):
+    _picture(tmp_path / below / "images/us0035_100000.jpg")
+    _labels(tmp_path / below / "labels/us0035_100000.png", 26, 34, 35, 36, 37, 38)
+    (sample,) = open_dataset("wilddash", tmp_path, version="2")
+    assert _first(sample.classes, 6) == [13, 14, 13, 255, 255, 0]
+    assert _first(sample.labels, 6) == [0, 0, 0, 255, 255, 0]
+    with pytest.raises(ConfigError, match="version is '3', expected one of 1, 2"):
+        open_dataset("wilddash", tmp_path, version="3")
+    (tmp_path / below / "images/us0035_100000.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"images/us0035_100000\.jpg"):
+        open_dataset("wilddash", tmp_path, version="2")[0]
+
+
 def test_the_first_bdd_anomaly_has_no_bicycles_and_leaves_their_frames_out(tmp_path):
     entries = []
     for name, ids in {"rides": (1, 18, 20), "bicycle": (1, 20), "train": (2, 18), "motorcycle": (2, 19)}.items():

@@ -49,8 +49,8 @@ from fishy_ros.training.heads.road_rows import RoadRowsHead
 from fishy_ros.training.heads.spec import HeadSpec, MeasureSpec, Statistics, WrapperSpec, simple
 from fishy_ros.training.heads.standardized_max_logits import StandardizedMaxLogitsHead
 from fishy_ros.training.heads.subspace import NecoHead, VimHead
-from fishy_ros.training.heads.synboost import SynBoostHead
-from fishy_ros.training.heads.synboost_training import SynBoostMeasure
+from fishy_ros.training.heads.synboost import ResynthesisNetworkHead, SynBoostHead
+from fishy_ros.training.heads.synboost_training import ResynthesisNetworkMeasure, SynBoostMeasure
 from fishy_ros.training.heads.variant_heads import ConfidenceHead, DirichletHead, VoidClassHead
 from fishy_ros.training.heads.variation_of_dilation_and_erosion import VariationOfDilationAndErosion
 
@@ -71,6 +71,7 @@ MEASURES: dict[str, MeasureSpec] = {
     "logit_sample": MeasureSpec(LogitSample),
     "autoencoder": MeasureSpec(AutoencoderMeasure),
     "resynthesis": MeasureSpec(ResynthesisMeasure),
+    "resynthesis_network": MeasureSpec(ResynthesisNetworkMeasure, ("resynthesis",)),
     **{f"flow_{layer}": _flow(layer) for layer in LAYERS},
     "flow_regression": MeasureSpec(FlowRegression, ALL_FLOWS, pasted=True),
     "ensemble": MeasureSpec(EnsembleSearch, ("class_moments",), pasted=True),
@@ -122,6 +123,7 @@ HEADS: dict[str, HeadSpec] = {
     "flow_regression": HeadSpec(lambda m, s: FlowLayersHead(s, **s.of("flow_regression")), ("flow_regression",)),
     "autoencoder": HeadSpec(lambda m, s: AutoencoderHead(s.of("autoencoder")), ("autoencoder",)),
     "resynthesis": HeadSpec(lambda m, s: ResynthesisHead(m, s.of("resynthesis")), ("resynthesis",)),
+    "resynthesis_network": HeadSpec(ResynthesisNetworkHead, ("resynthesis_network",)),
     "dissimilarity": HeadSpec(lambda m, s: m.head),
     "dense_hybrid": HeadSpec(lambda m, s: DenseHybridHead(m.head)),
     "combined_probability": HeadSpec(lambda m, s: CombinedProbabilityHead(m.head)),

@@ -6,7 +6,8 @@ softmax entropy, the softmax distance (equations 1 and 2) and the perceptual dif
 v / (1 + v), because the paper does not say how it comes to [0, 1]. Image, classes and maps are read at half the size
 of the segmentation network's input, as in the paper.
 
-`synboost` is the ensemble of the network with the three maps (section 3.3; `ensemble.py`).
+`synboost` is the ensemble of the network with the three maps (section 3.3; `ensemble.py`). `resynthesis_network` is the
+same network without the maps, which learns from swapped labels alone (Resynthesis++, appendix A.2).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.heads.resynthesis import ResynthesisHead
 from fishy_ros.training.heads.spec import Statistics
 from fishy_ros.training.heads.statistics import class_statistics, softmax_distance
-from fishy_ros.training.heads.synboost_network import Compared, SynBoostNetwork, divisor_of
+from fishy_ros.training.heads.synboost_network import Compared, ResynthesisNetwork, SynBoostNetwork, divisor_of
 from fishy_ros.training.nets.blocks import upsample
 from fishy_ros.training.nets.network import NetOutput
 
@@ -63,11 +64,14 @@ def nearest_twice(x: Tensor) -> Tensor:
 class SynBoostHead(nn.Module):
     """Logit of difference less that of sameness."""
 
+    measure = "synboost"
+    build_network: type[SynBoostNetwork] = SynBoostNetwork
+
     def __init__(self, model: AnomalyModel, statistics: Statistics) -> None:
         super().__init__()
         self.synthesis = Synthesis(model, statistics)
-        tensors = statistics.of("synboost")
-        self.network = SynBoostNetwork(model.net.classes, divisor_of(tensors))
+        tensors = statistics.of(self.measure)
+        self.network = self.build_network(model.net.classes, divisor_of(tensors))
         self.network.load_state_dict(tensors)
         self.network.requires_grad_(False).eval()
 
@@ -75,6 +79,13 @@ class SynBoostHead(nn.Module):
         """Score `[B, h, w]`, unbounded."""
         decided = self.network(self.synthesis(image, logits, predicted_classes(logits)))
         return difference_logit(decided)
+
+
+class ResynthesisNetworkHead(SynBoostHead):
+    """Likewise, without dispersion maps."""
+
+    measure = "resynthesis_network"
+    build_network = ResynthesisNetwork
 
 
 def difference_logit(decided: Tensor) -> Tensor:

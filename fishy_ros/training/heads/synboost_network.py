@@ -95,10 +95,26 @@ class SynBoostNetwork(nn.Module):
 
     def fuse(self, seen: Compared) -> list[Tensor]:
         """Return the joined features of every level times those of the dispersion maps."""
+        dispersion = _levels(self.dispersion, seen.dispersion)
+        return [joined * sure for joined, sure in zip(self.joined(seen), dispersion, strict=True)]
+
+    def joined(self, seen: Compared) -> list[Tensor]:
+        """Join image, synthesis and classes at every level."""
         image, synthesis = _levels(self.image, seen.image), _levels(self.image, seen.synthesis)
-        semantic, dispersion = _levels(self.semantic, seen.classes), _levels(self.dispersion, seen.dispersion)
-        parts = zip(self.join, image, synthesis, semantic, dispersion, strict=True)
-        return [join(torch.cat([a, b, c], dim=1)) * sure for join, a, b, c, sure in parts]
+        parts = zip(self.join, image, synthesis, _levels(self.semantic, seen.classes), strict=True)
+        return [join(torch.cat([a, b, c], dim=1)) for join, a, b, c in parts]
+
+
+class ResynthesisNetwork(SynBoostNetwork):
+    """The same network without dispersion maps (Resynthesis++, appendix A.2)."""
+
+    def __init__(self, classes: int, divisor: int = DIVISOR) -> None:
+        super().__init__(classes, divisor)
+        del self.dispersion
+
+    def fuse(self, seen: Compared) -> list[Tensor]:
+        """Return the joined features of every level."""
+        return self.joined(seen)
 
 
 def divisor_of(tensors: dict[str, Tensor]) -> int:

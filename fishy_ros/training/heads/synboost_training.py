@@ -1,8 +1,8 @@
-"""How SynBoost's second network learns: from swapped labels and from objects that belong to no class.
+"""How the second networks of SynBoost and Resynthesis++ learn: from swapped labels, SynBoost's from void objects, too.
 
 Source: Di Biase et al., CVPR 2021, section 3.2. Swapped: things of the labels get another class, the image is
 synthesised from that, and differs there. Void: objects of no class are differences by themselves, and the image is
-synthesised from what the network predicts. Half of a batch is of either kind.
+synthesised from what the network predicts. Half of a batch is of either kind; all of it is swapped for Resynthesis++.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fishy_ros.errors import TrainingError
 from fishy_ros.training.heads.model import AnomalyModel, initialise
 from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.training.heads.synboost import Synthesis, difference_logit, predicted_classes
-from fishy_ros.training.heads.synboost_network import DIVISOR, SynBoostNetwork
+from fishy_ros.training.heads.synboost_network import DIVISOR, ResynthesisNetwork, SynBoostNetwork
 from fishy_ros.training.ood_losses import masked_mean
 from fishy_ros.training.swapped_labels import swap_labels
 from fishy_ros.types import ANOMALY, IGNORED, NORMAL
@@ -57,7 +57,7 @@ class SynBoostLoss:
     def pairs(self, logits: Tensor, labels: Tensor, outlier: Tensor) -> tuple[Tensor, Tensor]:
         """Return the map of classes `[B, C, h, w]` that each image is synthesised from, and where it then differs."""
         classes, target = predicted_classes(logits), outlier.clone()
-        for number in range((len(logits) + 1) // 2):
+        for number in range(self.swapped(len(logits))):
             predicted = logits[number].argmax(dim=0).to(labels.dtype)
             known = torch.where(labels[number] == IGNORED, predicted, labels[number])
             swapped, where = swap_labels(known.to(torch.uint8).cpu().numpy(), logits.shape[1], self.rng)
@@ -68,6 +68,18 @@ class SynBoostLoss:
             target[number] = torch.where(void, IGNORED, torch.from_numpy(where).to(void.device))
         return classes, target
 
+    def swapped(self, batch: int) -> int:
+        """Return how many images of a batch have swapped labels."""
+        return (batch + 1) // 2
+
+
+class SwappedLabelsLoss(SynBoostLoss):
+    """The loss of swapped labels alone."""
+
+    def swapped(self, batch: int) -> int:
+        """Return how many images of a batch have swapped labels: all."""
+        return batch
+
 
 class SynBoostMeasure:
     """Train the network for a moment on images with pasted objects, whose labels are what the network predicts.
@@ -75,8 +87,11 @@ class SynBoostMeasure:
     `finish` gives its weights. A longer training on labelled streets is `task: synboost` of `fishy train`.
     """
 
+    build_loss: type[SynBoostLoss] = SynBoostLoss
+    build_network: type[SynBoostNetwork] = SynBoostNetwork
+
     def __init__(self, model: AnomalyModel, statistics: Statistics, steps: int = STEPS) -> None:
-        self.loss = SynBoostLoss(model, statistics)
+        self.loss = self.build_loss(model, statistics)
         self.classes = model.net.classes
         self.steps = steps
         self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -92,11 +107,11 @@ class SynBoostMeasure:
         """Train.
 
         Raises:
-            TrainingError: no anomaly was seen.
+            TrainingError: no such image was seen.
         """
         if not self.seen:
-            raise TrainingError("SynBoost's network needs images with pasted anomalies")
-        network = SynBoostNetwork(self.classes, DIVISOR)
+            raise TrainingError("no image was given to train a network on; that of SynBoost needs pasted anomalies")
+        network = self.build_network(self.classes, DIVISOR)
         initialise(network, 0)
         optimiser = torch.optim.Adam(network.parameters(), RATE, BETAS)
         random = torch.Generator().manual_seed(0)
@@ -120,3 +135,14 @@ class SynBoostMeasure:
         left = 8 * int(torch.randint((labels.shape[2] - columns) // 8 + 1, (1,), generator=random))
         small = [each[:, top : top + rows, left : left + columns] for each in (labels, outlier)]
         return [image[:, :, 4 * top : 4 * (top + rows), 4 * left : 4 * (left + columns)], *small]
+
+
+class ResynthesisNetworkMeasure(SynBoostMeasure):
+    """Train the network without dispersion maps on normal images."""
+
+    build_loss = SwappedLabelsLoss
+    build_network = ResynthesisNetwork
+
+    def observe(self, seen: Observation) -> None:
+        """Keep an image and the classes that were predicted."""
+        super().observe(seen._replace(outlier=torch.full_like(seen.net.logits[:, 0], NORMAL, dtype=torch.uint8)))

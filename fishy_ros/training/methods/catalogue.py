@@ -120,6 +120,14 @@ METHODS: tuple[Method, ...] = (
         "own small generator, no adversarial loss, no discrepancy network",
     ),
     Method(
+        "resynthesis_network",
+        "Resynthesis++, light",
+        "S A.2",
+        NORMAL,
+        "",
+        "SynBoost's network without dispersion maps, from swapped labels alone; generator as above",
+    ),
+    Method(
         "synboost_network",
         "SynBoost, dissimilarity network",
         "S 3.1.3",

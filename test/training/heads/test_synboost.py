@@ -13,8 +13,8 @@ from fishy_ros.training.heads.model import initialise
 from fishy_ros.training.heads.resynthesis import Generator
 from fishy_ros.training.heads.spec import Observation, Statistics
 from fishy_ros.training.heads.synboost import SynBoostHead, Synthesis, dispersion_maps, predicted_classes
-from fishy_ros.training.heads.synboost_network import Compared, SynBoostNetwork, divisor_of
-from fishy_ros.training.heads.synboost_training import SynBoostLoss, SynBoostMeasure
+from fishy_ros.training.heads.synboost_network import Compared, ResynthesisNetwork, SynBoostNetwork, divisor_of
+from fishy_ros.training.heads.synboost_training import SwappedLabelsLoss, SynBoostLoss, SynBoostMeasure
 from fishy_ros.training.nets.spade import Spade
 from fishy_ros.training.swapped_labels import swap_labels
 
@@ -75,6 +75,27 @@ def test_levels_are_joined_and_multiplied_by_the_dispersion():
         assert not torch.equal(network(seen), network(sure))
 
 
+def test_resynthesis_reads_everything_but_the_dispersion():
+    torch.manual_seed(0)
+    network, with_maps = ResynthesisNetwork(19).eval(), SynBoostNetwork(19).eval()
+    assert not any("dispersion" in name for name in network.state_dict())
+    missing, unexpected = with_maps.load_state_dict(network.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in missing} == {"dispersion"}
+    assert not unexpected
+    tensors = [torch.rand(1, channels, 16, 24, requires_grad=True) for channels in (3, 3, 19, 3)]
+    seen = Compared(*tensors)
+    image, made, classes = tensors[:3]
+    for number, got in enumerate(network.fuse(seen)):
+        encode = network.image[number]
+        image, made, classes = encode(image), encode(made), network.semantic[number](classes)
+        weight, bias = network.join[number].weight[:, :, 0, 0], network.join[number].bias
+        fused = torch.einsum("oc,bchw->bohw", weight, torch.cat([image, made, classes], 1)) + bias.view(1, -1, 1, 1)
+        torch.testing.assert_close(got, fused, rtol=1e-4, atol=1e-5)
+    network.train()(seen).square().sum().backward()
+    assert [tensor.grad is not None and bool(tensor.grad.any()) for tensor in tensors] == [True, True, True, False]
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
 def test_things_get_another_class_and_nothing_else_does():
     labels = np.zeros((40, 60), np.uint8)
     labels[5:15, 5:15], labels[20:30, 20:40], labels[2, 50] = 13, 11, 18  # the last is too small to be a thing
@@ -105,6 +126,10 @@ def test_half_of_a_batch_has_swapped_labels_and_half_has_objects_without_a_class
     assert not classes[0, 13, 2:8, 2:8].any()
     torch.testing.assert_close(classes[1], predicted_classes(logits)[1])
     torch.testing.assert_close(target[1], outlier[1])
+    classes, target = SwappedLabelsLoss(model, statistics).pairs(logits, labels, outlier)
+    assert (target[:, 2:8, 2:8] == 1).all(), "resynthesis learns from swapped labels alone"
+    assert (target[:, 10:14, 10:14] == 255).all()
+    assert not classes[:, 13, 2:8, 2:8].any()
 
 
 def test_a_few_steps_tell_a_pasted_patch_from_its_street(model, statistics, monkeypatch):
