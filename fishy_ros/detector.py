@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from fishy_ros.errors import ImageError, InferenceError
 from fishy_ros.imaging import Fit, Placement, as_fit, place
 from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.runtimes import RawOutput, Runtime, RuntimeInfo, SelectionNote, select_runtime
+from fishy_ros.runtimes.options import never
 from fishy_ros.types import Detection, ImageArray
 
 UNSEEN_SCORE: float = 0.0
@@ -39,11 +41,13 @@ class AnomalyDetector(Closing):
         precision: one of the package's `precisions`.
         threads: processor threads of a CPU runtime; 0 for all processors of this process.
         fit: how an image of another aspect ratio than the network's comes into its input, see `imaging.fit`.
+        is_cancelled: asked, from any thread, while the engine is chosen, built or waited for; yes ends that.
 
     Raises:
         ModelPackageError: the package or its graph is damaged.
         RuntimeUnavailableError: the runtime, its device or a library is missing.
         ConfigError: a value is not allowed.
+        CancelledError: `is_cancelled` said yes.
     """
 
     def __init__(
@@ -54,12 +58,13 @@ class AnomalyDetector(Closing):
         precision: str = "fp32",
         threads: int = 0,
         fit: Fit = "stretch",
+        is_cancelled: Callable[[], bool] = never,
     ) -> None:
         self._fit = as_fit(fit)
         self._placement: Placement | None = None
         self._seen: Detection | None = None
         self._package = package if isinstance(package, ModelPackage) else load_model_package(package)
-        self._runtime, self._notes = select_runtime(runtime, self._package, device, precision, threads)
+        self._runtime, self._notes = select_runtime(runtime, self._package, device, precision, threads, is_cancelled)
 
     @classmethod
     def over(cls, package: ModelPackage, runtime: Runtime) -> AnomalyDetector:

@@ -17,6 +17,10 @@ class RuntimeUnavailableError(FishyError):
     """An inference runtime, its device or one of its libraries cannot be used here."""
 
 
+class CancelledError(FishyError):
+    """Something was not finished, because nobody waits for it any more: the process ends, or it was given up."""
+
+
 class InferenceError(FishyError):
     """A runtime failed on a frame, or returned something that is not a score map."""
 

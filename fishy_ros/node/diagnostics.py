@@ -53,9 +53,9 @@ class Observation:
     engine: Mapping[str, str] = field(default_factory=dict)
     """Model and runtime, as they are shown."""
     failures: tuple[str, ...] = ()
-    """Why the last transition failed, and what callbacks raised since the last observation."""
+    """Why the last transition failed, what callbacks raised since the last observation, which engine is not open."""
     warnings: tuple[str, ...] = ()
-    """What stays wrong: a runtime that fell back, subscriptions that do not match."""
+    """What stays wrong: a runtime that fell back, subscriptions or parameters that do not match."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     drift: Drift = field(default_factory=Drift)
     """What the frames of the last moments are like."""
@@ -239,7 +239,8 @@ class DiagnosticsPublisher:
 def observe(state: DetectorState) -> Observation:
     """Look at the node now; what callbacks raised is told once."""
     loop, levels = state.loop, state.levels
-    failures = tuple(filter(None, (state.failure, state.callback_failure)))
+    opening = levels.opening if levels is not None else ""
+    failures = tuple(filter(None, (state.failure, state.callback_failure, opening)))
     state.callback_failure = ""
     mismatches = tuple(problem for part in (loop, state.outputs) if part is not None for problem in part.problems)
     totals, at = state.counters.totals(), time.monotonic()
@@ -251,7 +252,12 @@ def observe(state: DetectorState) -> Observation:
         busy_s=loop.busy_s if loop is not None else 0.0,
         engine=_describe_engine(levels) if levels is not None else {},
         failures=failures,
-        warnings=(levels.warnings if levels is not None else ()) + mismatches + state.discovery.problems(state.node),
+        warnings=(
+            *(levels.warnings if levels is not None else ()),
+            *mismatches,
+            *state.discovery.problems(state.node),
+            *_contradictions(state.parameters, levels),
+        ),
         deadlines=_describe_deadlines(levels) if levels is not None else Deadlines(),
         drift=loop.drift() if loop is not None else Drift(),
         silence=_silence(state, at, totals),
@@ -267,6 +273,11 @@ def _silence(state: DetectorState, at: float, totals: FrameTotals) -> str:
     if loop is None or at - max(loop.started_at, totals.last_image_at or 0.0) < state.parameters.no_image_timeout_s:
         return ""
     return loop.silence()
+
+
+def _contradictions(parameters: DetectorParameters, levels: FallbackLevels | None) -> tuple[str, ...]:
+    model = levels.in_use if levels is not None else None
+    return tuple(parameters.contradictions(model.package.calibration.default_threshold if model is not None else None))
 
 
 def _describe_engine(levels: FallbackLevels) -> dict[str, str]:

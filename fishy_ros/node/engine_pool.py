@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.errors import RuntimeUnavailableError
+from fishy_ros.errors import InferenceError, RuntimeUnavailableError
 from fishy_ros.imaging import Fit
 from fishy_ros.model_package import ModelPackage, load_model_package
+from fishy_ros.node.engine_opening import Opener, Opening
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.runtimes import RuntimeInfo, SelectionNote
 from fishy_ros.types import Detection, ImageArray
+
+TURN_TIMEOUT_S: float = 5.0
+"""So long the executor's thread waits for the other cameras; longer than their frames take, unless one hangs."""
+OPENING_TIMEOUT_S: float = 120.0
+"""So long it waits for a sign of life of an engine that it has opened itself; compiling gives one at every step."""
+ANYBODY = Opener()
 
 
 class Ticket:
@@ -83,16 +92,26 @@ class EnginePool:
         self._lock = threading.Lock()
         self._engines: dict[tuple[object, ...], _Engine] = {}
 
-    def open(self, package: ModelPackage, parameters: DetectorParameters, precision: str) -> SharedDetector:
+    @property
+    def has_hung(self) -> bool:
+        """Whether a thread may still be inside a runtime that it was to open."""
+        with self._lock:
+            return any(engine.has_hung for engine in self._engines.values())
+
+    def open(
+        self, package: ModelPackage, parameters: DetectorParameters, precision: str, opener: Opener = ANYBODY
+    ) -> SharedDetector:
         """Return a detector that shares its engine with those of the same package, runtime, device and precision.
 
         Raises:
+            RuntimeUnavailableError: the engine gives no sign of life for `OPENING_TIMEOUT_S`, or is being opened for
+                another node, for longer than `TURN_TIMEOUT_S`.
             FishyError: the engine cannot be loaded.
         """
         choice = (parameters.runtime, parameters.device, precision, parameters.threads, parameters.input_fit)
         with self._lock:
             engine = self._engines.setdefault((package.sha256, package.input_shape, *choice), _Engine(package, *choice))
-            return SharedDetector(engine)
+        return SharedDetector(engine, opener)
 
 
 class _Engine:
@@ -103,47 +122,91 @@ class _Engine:
     ) -> None:
         self.package = package
         self._choice = (runtime, device, precision, threads, fit)
+        self._name = f"{precision} of {package.name} (runtime {runtime}, device {device})"
         self._lock = threading.Lock()
-        self._detector: AnomalyDetector | None = None
+        """Never held while an engine is opened or closed."""
+        self._opening: Opening | None = None
+        self._given_up: list[Opening] = []
         self._users = 0
 
-    def join(self) -> AnomalyDetector:
-        """Count one user more, and return the detector."""
-        detector = self.detector()
+    @property
+    def has_hung(self) -> bool:
+        """Whether a thread is still inside a runtime that was given up while it was opened."""
+        return any(not opening.is_done for opening in self._given_up)
+
+    def join(self, opener: Opener) -> Opening:
+        """Count one user more, and return the engine once it is open.
+
+        Raises:
+            FishyError: as `EnginePool.open`.
+        """
+        asked_at = time.monotonic()
         with self._lock:
             self._users += 1
-        return detector
+        opening = self.opening(opener)
+        is_own = opening.began_at >= asked_at
 
-    def detector(self) -> AnomalyDetector:
-        """Return the detector in use."""
-        with self._lock:
-            if self._detector is None:
-                self._detector = AnomalyDetector(self.package, *self._choice)
-            return self._detector
+        def is_overdue() -> bool:
+            if is_own:
+                return opening.silent_s > OPENING_TIMEOUT_S
+            return time.monotonic() - asked_at > TURN_TIMEOUT_S
 
-    def abandon(self, hanging: AnomalyDetector) -> None:
-        """Forget a detector in which a thread hangs; whoever comes next opens another."""
+        try:
+            opening.wait(is_overdue)
+        except Exception:
+            if is_own:
+                self.abandon(opening)
+            self.leave()
+            raise
+        return opening
+
+    def opening(self, opener: Opener) -> Opening:
+        """Return the opening of the engine in use; where there is none, or it failed, begin one."""
         with self._lock:
-            self._users = max(0, self._users - 1)
-            if self._detector is hanging:
-                self._detector = None
+            if self._opening is None or self._opening.has_failed:
+                self._opening = Opening(
+                    self._name,
+                    opener,
+                    lambda is_cancelled: AnomalyDetector(self.package, *self._choice, is_cancelled=is_cancelled),
+                )
+            return self._opening
+
+    def abandon(self, hanging: Opening) -> None:
+        """Forget an engine that hangs, open or not; whoever comes next opens another."""
+        with self._lock:
+            if self._opening is hanging:
+                self._forget()
+        hanging.give_up()
 
     def leave(self) -> None:
-        """Count one user less, and close the detector after the last one."""
+        """Count one user less, and close the engine after the last one."""
         with self._lock:
             self._users = max(0, self._users - 1)
-            if not self._users and self._detector is not None:
-                self._detector.close()
-                self._detector = None
+            unused = None if self._users else self._forget()
+        if unused is not None:
+            unused.close()
+
+    def _forget(self) -> Opening | None:
+        """Have no engine any more, and return the one of before; the lock is held."""
+        before, self._opening = self._opening, None
+        openings = [*self._given_up, before]
+        self._given_up = [one for one in openings if one is not None and not one.is_done]
+        return before
 
 
 class SharedDetector(AnomalyDetector):
     """An `AnomalyDetector` over a shared engine; to be used within a turn of the pool."""
 
-    def __init__(self, engine: _Engine) -> None:
-        """Use an engine of a pool."""
-        self._engine = engine
-        self._used = engine.join()
+    def __init__(self, engine: _Engine, opener: Opener) -> None:
+        """Use an engine of a pool.
+
+        Raises:
+            FishyError: as `EnginePool.open`.
+        """
+        self._engine, self._opener = engine, opener
+        self._opening = engine.join(opener)
+        self._used = self._opening.wait()
+        self._is_abandoned = False
 
     @property
     def package(self) -> ModelPackage:
@@ -184,32 +247,56 @@ class SharedDetector(AnomalyDetector):
         """The last image as the network read it; valid until the turn ends."""
         return self._used.network_image
 
+    @property
+    def opening(self) -> str:
+        """What the frame in work waits for where the engine is being opened again; empty where it is open."""
+        return str(self._opening) if self._opening.is_pending else ""
+
+    @property
+    def ready_s(self) -> float:
+        """See `Opening.ready_s`."""
+        return self._opening.ready_s
+
     def detect(self, image: ImageArray) -> Detection:
-        """Score an image; see `AnomalyDetector.detect`."""
-        self._used = self._engine.detector()
+        """Score an image; see `AnomalyDetector.detect`. An engine that was abandoned is opened again first.
+
+        Raises:
+            FishyError: it cannot be.
+        """
+        if self._is_abandoned:
+            raise InferenceError("the thread comes back too late: the engine in which it was is abandoned")
+        self._opening = self._engine.opening(self._opener)
+        self._used = self._opening.wait()
         return self._used.detect(image)
 
-    def abandon(self) -> None:
-        """Leave the engine in which a thread of this node hangs; the other nodes get a new one, too."""
-        self._engine.abandon(self._used)
+    def abandon(self) -> SharedDetector:
+        """Leave this detector and its engine to a thread of this node that hangs in it; all nodes get a new one.
+
+        Returns:
+            The detector that takes its place; it opens the engine for its first frame.
+        """
+        successor = copy.copy(self)
+        self._is_abandoned = True
+        self._engine.abandon(self._opening)
+        return successor
 
     def close(self) -> None:
         """Leave the engine; it is freed with its last user."""
         self._engine.leave()
 
 
-def open_detector(parameters: DetectorParameters, pool: EnginePool | None) -> AnomalyDetector:
+def open_detector(parameters: DetectorParameters, pool: EnginePool | None, opener: Opener) -> AnomalyDetector:
     """Open the detector that the parameters ask for, of its own or shared.
 
     Raises:
         FishyError: it cannot be loaded.
     """
     package = load_model_package(parameters.model, parameters.trusted_key)
-    return open_configuration(package, parameters, parameters.precision, pool)
+    return open_configuration(package, parameters, parameters.precision, pool, opener)
 
 
 def open_configuration(
-    package: ModelPackage, parameters: DetectorParameters, precision: str, pool: EnginePool | None
+    package: ModelPackage, parameters: DetectorParameters, precision: str, pool: EnginePool | None, opener: Opener
 ) -> AnomalyDetector:
     """Open one configuration of a model, of its own or shared.
 
@@ -217,7 +304,13 @@ def open_configuration(
         FishyError: it cannot be loaded.
     """
     if pool is not None:
-        return pool.open(package, parameters, precision)
+        return pool.open(package, parameters, precision, opener)
     return AnomalyDetector(
-        package, parameters.runtime, parameters.device, precision, parameters.threads, parameters.input_fit
+        package,
+        parameters.runtime,
+        parameters.device,
+        precision,
+        parameters.threads,
+        parameters.input_fit,
+        opener.is_ending,
     )

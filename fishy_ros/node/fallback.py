@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -13,7 +14,16 @@ from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import FishyError
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.model_package.description import FULL_PRECISION
-from fishy_ros.node.engine_pool import EnginePool, SharedDetector, Ticket, open_configuration, open_detector
+from fishy_ros.node.engine_opening import Opener
+from fishy_ros.node.engine_pool import (
+    ANYBODY,
+    TURN_TIMEOUT_S,
+    EnginePool,
+    SharedDetector,
+    Ticket,
+    open_configuration,
+    open_detector,
+)
 from fishy_ros.node.parameters import DeadlineRules, DetectorParameters
 
 MAX_PATIENCE: int = 16
@@ -22,8 +32,6 @@ MAX_PATIENCE: int = 16
 PRECISIONS: tuple[str, ...] = (FULL_PRECISION, "fp16", "int8")
 """Precisions from the dearest to the cheapest."""
 TRIALS: int = 3
-TURN_TIMEOUT_S: float = 5.0
-"""So long the executor's thread waits for the other cameras; longer than their frames take, unless one hangs."""
 WORTHWHILE: float = 0.9
 """A configuration is cheaper if it takes at most this fraction of the time of the one before it."""
 
@@ -54,10 +62,18 @@ class FallbackLevels:
         FishyError: the configuration that the parameters ask for cannot be loaded.
     """
 
-    def __init__(self, parameters: DetectorParameters, pool: EnginePool | None = None) -> None:
-        """Load what the parameters ask for; engines of a `pool` are shared with the other nodes of the process."""
-        self._pool = pool
-        best = _Level(parameters.precision, lambda: open_detector(parameters, pool), None)
+    def __init__(
+        self, parameters: DetectorParameters, pool: EnginePool | None = None, opener: Opener = ANYBODY
+    ) -> None:
+        """Load what the parameters ask for.
+
+        Args:
+            parameters: of the node.
+            pool: engines that are shared with the other nodes of the process.
+            opener: the node; it is named where opening an engine takes too long, and stops that when it ends.
+        """
+        self._pool, self._opener = pool, opener
+        best = _Level(parameters.precision, lambda: open_detector(parameters, pool, opener), None)
         first = best.detector = best.open()
         self._warnings = tuple(note.text for note in first.selection_notes if note.level == "warning")
         self._left_out: tuple[str, ...] = ()
@@ -78,6 +94,18 @@ class FallbackLevels:
     def in_use(self) -> AnomalyDetector | None:
         """The detector in use; None while it is abandoned."""
         return self._levels[self._degradation.level].detector
+
+    @property
+    def opening(self) -> str:
+        """What frames wait for where the shared engine is being opened again; empty where it is open."""
+        detector = self.in_use
+        return detector.opening if isinstance(detector, SharedDetector) else ""
+
+    @property
+    def ready_s(self) -> float:
+        """For how many seconds a frame could have been in work; see `Opening.ready_s`."""
+        detector = self.in_use
+        return detector.ready_s if isinstance(detector, SharedDetector) else math.inf
 
     @property
     def degradation(self) -> Degradation:
@@ -109,11 +137,12 @@ class FallbackLevels:
         return self._degradation.note_frame(took_ms, time.monotonic(), rules)
 
     def abandon_current(self) -> None:
-        """Forget the detector in use, in which a thread hangs: to close it under that thread would not be safe."""
+        """Forget the detector in use, in which a thread hangs: to close it under that thread would not be safe.
+
+        A shared engine is opened again by the next frame of any camera, on the thread of that frame.
+        """
         level = self._levels[self._degradation.level]
-        if isinstance(level.detector, SharedDetector):
-            level.detector.abandon()
-        level.detector = None
+        level.detector = level.detector.abandon() if isinstance(level.detector, SharedDetector) else None
 
     def reload(self) -> None:
         """Load again what was abandoned.
@@ -133,7 +162,11 @@ class FallbackLevels:
     def _add(self, configuration: Configuration, runtime: str, parameters: DetectorParameters) -> None:
         def open_it() -> AnomalyDetector:
             return open_configuration(
-                configuration.package, replace(parameters, runtime=runtime), configuration.precision, self._pool
+                configuration.package,
+                replace(parameters, runtime=runtime),
+                configuration.precision,
+                self._pool,
+                self._opener,
             )
 
         with ExitStack() as unused:

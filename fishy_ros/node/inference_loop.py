@@ -57,8 +57,8 @@ class InferenceLoop:
 
     @property
     def busy_s(self) -> float:
-        """For how many seconds the frame in work has been in work; 0 if there is none."""
-        return self._worker.busy_s
+        """For how many seconds the frame in work has been in work, its engine being open; 0 if there is none."""
+        return min(self._worker.busy_s, self._levels.ready_s)
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fishy_ros.errors import describe_error
 from fishy_ros.node.obstacle_finder import ObstacleSettings
 from fishy_ros.node.obstacle_publishers import ThresholdMeaning
-from fishy_ros.node.parameters import MODEL_THRESHOLD, SAME_THRESHOLD, DetectorParameters
+from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.state import DetectorState
 from fishy_ros.node.subscriptions import Frame, topic_of
 from fishy_ros.obstacles import PersistenceRules, RegionRules
@@ -44,15 +44,13 @@ class ObstaclePath:
 
     def threshold(self, parameters: DetectorParameters) -> float:
         """Return the threshold in force, in [0, 1]."""
-        if parameters.threshold == MODEL_THRESHOLD:
-            return self._levels.current.package.calibration.default_threshold
-        return parameters.threshold
+        return parameters.threshold_in_force(self._default_threshold)
 
     def meaning(self, parameters: DetectorParameters) -> ThresholdMeaning:
         """Return what the threshold in force means."""
         calibration = self._levels.current.package.calibration
         threshold = self.threshold(parameters)
-        low = _low(parameters, threshold)
+        low = parameters.threshold_low_in_force(self._default_threshold)
         return ThresholdMeaning(threshold, low, calibration.share_above(threshold), calibration.meaning)
 
     def publish(self, frame: Frame, detection: Detection, parameters: DetectorParameters) -> Mapping[str, float]:
@@ -82,8 +80,10 @@ class ObstaclePath:
     def _settings(self, parameters: DetectorParameters) -> ObstacleSettings:
         threshold = self.threshold(parameters)
         drivable = self._levels.current.package.class_ids(parameters.drivable_classes)
-        rules = RegionRules(threshold, _low(parameters, threshold), parameters.smallest_region_px, drivable)
-        persistence = PersistenceRules(parameters.confirm_hits, parameters.confirm_window, parameters.max_gap_s)
+        low = parameters.threshold_low_in_force(self._default_threshold)
+        rules = RegionRules(threshold, low, parameters.smallest_region_px, drivable)
+        hits, window = parameters.confirm_hits_in_force, parameters.confirm_window
+        persistence = PersistenceRules(hits, window, parameters.max_gap_s)
         is_rectified = _RECTIFIED.search(self._topic) is not None if parameters.image_rectified == "auto" else None
         return ObstacleSettings(
             rules,
@@ -97,7 +97,6 @@ class ObstaclePath:
             max_distance_m=parameters.max_obstacle_distance_m,
         )
 
-
-def _low(parameters: DetectorParameters, threshold: float) -> float:
-    """Return the low threshold in force: never above the other one, which may be the model's."""
-    return threshold if parameters.threshold_low == SAME_THRESHOLD else min(parameters.threshold_low, threshold)
+    @property
+    def _default_threshold(self) -> float:
+        return self._levels.current.package.calibration.default_threshold

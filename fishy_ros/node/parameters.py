@@ -245,6 +245,37 @@ class DetectorParameters:
         """When to change the configuration of the model."""
         return DeadlineRules(self.frame_deadline_ms, self.max_missed_deadlines, self.recovery_s)
 
+    @property
+    def confirm_hits_in_force(self) -> int:
+        """`confirm_hits`, or `confirm_window` where that is less."""
+        return min(self.confirm_hits, self.confirm_window)
+
+    def threshold_in_force(self, default: float) -> float:
+        """Return the threshold, in [0, 1]; `default` is the model's."""
+        return default if self.threshold == MODEL_THRESHOLD else self.threshold
+
+    def threshold_low_in_force(self, default: float) -> float:
+        """Return the low threshold, in [0, 1]: never above the other one."""
+        threshold = self.threshold_in_force(default)
+        return threshold if self.threshold_low == SAME_THRESHOLD else min(self.threshold_low, threshold)
+
+    def contradictions(self, default: float | None) -> Iterator[str]:
+        """Say which values wait for another one to follow, and what holds until then.
+
+        Parameters are set one after the other, those of a file too, so a valid file may lead through such a state.
+        `default` is the model's threshold; None while no model is loaded.
+        """
+        if self.confirm_hits > self.confirm_window:
+            yield (
+                f"confirm_hits is {self.confirm_hits}, more than confirm_window, which is {self.confirm_window}: "
+                f"{self.confirm_hits_in_force} of {self.confirm_window} is in force"
+            )
+        if self.threshold == MODEL_THRESHOLD and default is None:
+            return
+        threshold = self.threshold_in_force(default or 0.0)
+        if self.threshold_low > threshold:
+            yield f"threshold_low is {self.threshold_low:g}, above threshold: {threshold:g} is in force for both"
+
     def __post_init__(self) -> None:
         """Check every value."""
         for item in fields(self):
@@ -255,11 +286,6 @@ class DetectorParameters:
             )
         if SAME_THRESHOLD < self.threshold_low < 0.0:
             raise ConfigError(f"parameter threshold_low is {self.threshold_low}; expected 0 to 1, or -1 for threshold")
-        if self.confirm_hits > self.confirm_window:
-            raise ConfigError(
-                f"parameters confirm_hits and confirm_window are {self.confirm_hits} and {self.confirm_window}; "
-                "expected at most as many hits as frames"
-            )
         if not self.model:
             raise ConfigError("parameter model is empty; expected the name or the path of a model package")
 
@@ -285,6 +311,19 @@ def check_value(item: Field[Any], value: Value) -> None:
         raise ConfigError(f"parameter {item.name} is {value}; expected {rule.low:g} to {rule.high:g}")
 
 
+def check_confirmation(parameters: DetectorParameters) -> None:
+    """Check two values that were given together.
+
+    Raises:
+        ConfigError: more hits than frames.
+    """
+    if parameters.confirm_hits > parameters.confirm_window:
+        raise ConfigError(
+            f"parameters confirm_hits and confirm_window are {parameters.confirm_hits} and "
+            f"{parameters.confirm_window}; expected at most as many hits as frames"
+        )
+
+
 _FIELDS = {item.name: item for item in fields(DetectorParameters)}
 
 
@@ -307,6 +346,7 @@ class ParameterServer:
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ConfigError(f"a parameter is not allowed: {error}") from error
         self._current = DetectorParameters(**values)
+        check_confirmation(self._current)
         self._unknown = tuple(_unknown_parameters(node))
         for problem in self._unknown:
             node.get_logger().warning(problem)
@@ -341,7 +381,10 @@ class ParameterServer:
         for name, value in ours.items():
             if rule_of(_FIELDS[name]).at_configure and self._is_configured() and value != getattr(self._current, name):
                 raise ConfigError(f"parameter {name} is in use; deactivate and clean up the node to change it")
-        return replace(self._current, **ours)
+        changed = replace(self._current, **ours)
+        if ours.keys() >= {"confirm_hits", "confirm_window"}:
+            check_confirmation(changed)
+        return changed
 
 
 def _adopt_old_names(node: Node, values: dict[str, Any]) -> None:

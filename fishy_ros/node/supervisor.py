@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from fishy_ros.node.compat import steady_clock
+from fishy_ros.node.engine_opening import Opener
 from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.inference_loop import InferenceLoop
 from fishy_ros.node.obstacle_finder import ObstacleFinder
@@ -93,7 +94,8 @@ class Supervisor:
     @property
     def has_hung(self) -> bool:
         """Whether a thread may still be inside a runtime that was abandoned."""
-        return self._abandoned > 0
+        pool = self._state.pool
+        return self._abandoned > 0 or (pool is not None and pool.has_hung)
 
     def load(self) -> FallbackLevels:
         """Load the engines, or those of them that were abandoned.
@@ -107,7 +109,8 @@ class Supervisor:
             return state.levels
         wanted = state.parameters
         self._logger.info(f"loading model {wanted.model}: runtime {wanted.runtime}, {wanted.precision}")
-        levels = state.levels = FallbackLevels(wanted, state.pool)
+        opener = Opener(state.node.get_fully_qualified_name(), lambda: not state.node.context.ok())
+        levels = state.levels = FallbackLevels(wanted, state.pool, opener)
         info = levels.current.runtime_info
         self._logger.info(f"{levels.current.package.name} runs on {info.name} {info.version}: {info.detail}")
         if wanted.frame_deadline_ms > 0.0:
@@ -161,13 +164,14 @@ class Supervisor:
         if action is Action.RESTART:
             self._restart(loop)
         elif action is Action.GIVE_UP:
-            self._state.failure = f"the runtime hangs, even after {self._watchdog.restarts} restarts"
+            hang = f"the runtime hangs, even after {self._watchdog.restarts} restarts"
+            self._state.failure = f"{hang}: {_what_hangs(loop, self._state.levels)}"
             self._logger.error(self._state.failure)
             self._abandon(loop)
             self._state.node.trigger_deactivate()
 
     def _restart(self, loop: InferenceLoop) -> None:
-        self._logger.error(f"no answer from the runtime for {loop.busy_s:.1f} s: restarting it")
+        self._logger.error(f"{_what_hangs(loop, self._state.levels)}: restarting it")
         self._abandon(loop)
         try:
             self.load()
@@ -177,7 +181,7 @@ class Supervisor:
             self._state.node.trigger_deactivate()
 
     def _abandon(self, loop: InferenceLoop) -> None:
-        loop.abandon(f"no answer from the runtime for {loop.busy_s:.1f} s")
+        loop.abandon(_what_hangs(loop, self._state.levels))
         if self._state.levels is not None:
             self._state.levels.abandon_current()
         # Not earlier: the next camera would enter the hanging engine.
@@ -191,6 +195,7 @@ class Supervisor:
         states = {
             "late": loop.busy_s > parameters.inference_deadline_s,
             "failing": self._state.counters.totals().is_failing,
+            "opening": levels is not None and bool(levels.opening),
             "degraded": levels is not None and levels.degradation.level > 0,
             "drifting": bool(loop.drift().reasons),
         }
@@ -198,3 +203,9 @@ class Supervisor:
         if troubles - self._troubles:
             self._report()
         self._troubles = troubles
+
+
+def _what_hangs(loop: InferenceLoop, levels: FallbackLevels | None) -> str:
+    """Say what a frame waits for: that an engine is opened, or that it answers."""
+    opening = levels.opening if levels is not None else ""
+    return opening or f"no answer from the runtime for {loop.busy_s:.1f} s"

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from fishy_ros.errors import RuntimeUnavailableError
+from fishy_ros.errors import CancelledError, RuntimeUnavailableError
 from fishy_ros.files import replacing
+from fishy_ros.runtimes.options import never
 
 _LOG = logging.getLogger(__name__)
 _MAGIC = b"fishy-engine-1\n"
@@ -49,15 +50,21 @@ class EngineCache:
     """A folder of engines; several processes may use it at once.
 
     A file holds a magic line, the key and the hash of the engine as one line of JSON, then the engine. `warn` is told
-    what is damaged or cannot be written, and that it is rebuilt.
+    what is damaged or cannot be written, and that it is rebuilt. `is_cancelled` is asked while another process builds.
 
     Raises:
         RuntimeUnavailableError: as `default_cache_folder`.
     """
 
-    def __init__(self, folder: Path | None = None, warn: Callable[[str], None] = _LOG.warning) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        warn: Callable[[str], None] = _LOG.warning,
+        is_cancelled: Callable[[], bool] = never,
+    ) -> None:
         self.folder = folder or default_cache_folder(warn)
         self.warn = warn
+        self._is_cancelled = is_cancelled
 
     def path(self, key: EngineKey) -> Path:
         """Return where the engine of a key is or would be."""
@@ -99,6 +106,9 @@ class EngineCache:
             key: what the engine depends on.
             build: compiles the engine.
             refused: an engine that the library does not take; in the cache it counts as missing.
+
+        Raises:
+            CancelledError: `is_cancelled` said yes while another process was waited for.
         """
         engine = self._load_other_than(refused, key)
         if engine is None:
@@ -131,7 +141,7 @@ class EngineCache:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 file = stack.enter_context(self.path(key).with_suffix(f".{key.kind}.lock").open("w"))
-                _wait_for_lock(file)
+                _wait_for_lock(file, self._is_cancelled)
             except OSError as error:
                 self.warn(f"{self.folder}: the cache cannot be locked: {error.strerror or error}")
             yield
@@ -165,7 +175,7 @@ def _temporary_root(warn: Callable[[str], None]) -> Path:
     return root
 
 
-def _wait_for_lock(file: TextIO) -> None:
+def _wait_for_lock(file: TextIO, is_cancelled: Callable[[], bool]) -> None:
     """Lock a file; the wait is not one call into the kernel, so that it can be interrupted anywhere."""
     is_waiting = False
     while True:
@@ -176,6 +186,8 @@ def _wait_for_lock(file: TextIO) -> None:
             if not is_waiting:
                 _LOG.info("%s: another process builds this engine; waiting for it", file.name)
             is_waiting = True
+            if is_cancelled():
+                raise CancelledError(f"{file.name}: not waited for any longer: the start was cancelled") from None
             time.sleep(_POLL_S)
 
 

@@ -13,6 +13,11 @@ from fishy_ros.model_package.description import FULL_PRECISION
 _DEVICE = re.compile(r"auto|cpu|(cuda|dla|gpu)(:\d{1,2})?")
 
 
+def never() -> bool:
+    """Say that nothing is cancelled."""
+    return False
+
+
 @dataclass(frozen=True)
 class RuntimeOptions:
     """Which device and graph a runtime takes, and how many processor threads.
@@ -20,6 +25,7 @@ class RuntimeOptions:
     `device` is `auto`, `cpu`, `cuda` or `cuda:N` (NVIDIA), `dla` or `dla:N` (a Jetson's deep learning
     accelerator, through TensorRT), `gpu` or `gpu:N` (Intel, through OpenVINO); `threads` 0 leaves the number to
     `default_threads`. `warn` is told in a sentence what did not go as it should while the runtime starts.
+    `is_cancelled` is asked while an engine is built or waited for, from any thread; once it says yes, none is started.
 
     Raises:
         ConfigError: a value is not allowed.
@@ -29,6 +35,7 @@ class RuntimeOptions:
     precision: str = FULL_PRECISION
     threads: int = 0
     warn: Callable[[str], None] = field(default=logging.getLogger(__name__).warning, compare=False, repr=False)
+    is_cancelled: Callable[[], bool] = field(default=never, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not _DEVICE.fullmatch(self.device):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import platform
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
+from fishy_ros.errors import CancelledError, ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.runtimes.base import Runtime
 from fishy_ros.runtimes.nvidia import count_gpus
-from fishy_ros.runtimes.options import RuntimeOptions
+from fishy_ros.runtimes.options import RuntimeOptions, never
 from fishy_ros.runtimes.registry import RUNTIMES, start, why_not_installed
 
 AUTO = "auto"
@@ -69,12 +70,20 @@ def create_runtime(
 
 
 def select_runtime(
-    name: str, package: ModelPackage, device: str = "auto", precision: str = "fp32", threads: int = 0
+    name: str,
+    package: ModelPackage,
+    device: str = "auto",
+    precision: str = "fp32",
+    threads: int = 0,
+    is_cancelled: Callable[[], bool] = never,
 ) -> Selection:
     """Start a runtime as `create_runtime` does, and say why it was chosen.
 
     A candidate that is not installed or whose device is not there is passed over with an `info`; one that should work
-    but fails is passed over with a `warning`.
+    but fails is passed over with a `warning`. `is_cancelled` is asked as `RuntimeOptions` says.
+
+    Raises:
+        CancelledError: `is_cancelled` said yes.
     """
     notes: list[SelectionNote] = []
 
@@ -82,10 +91,12 @@ def select_runtime(
         notes.append(SelectionNote("warning", text))
         _LOG.warning("%s", text)
 
-    options = RuntimeOptions(device, precision, threads, warn)
+    options = RuntimeOptions(device, precision, threads, warn, is_cancelled)
     package.graph(precision)
     failures: list[ModelPackageError | RuntimeUnavailableError] = []
     for candidate in _candidates(name, options):
+        if is_cancelled():
+            raise CancelledError(f"{candidate.name}: not started, because the start was cancelled")
         absence = _why_absent(candidate)
         if absence:
             notes.append(SelectionNote("info", absence))

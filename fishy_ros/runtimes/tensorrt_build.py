@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from fishy_ros.errors import ModelPackageError, RuntimeUnavailableError
+from fishy_ros.errors import CancelledError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.files import replacing
 from fishy_ros.model_package import ModelPackage
+from fishy_ros.runtimes.options import never
 from fishy_ros.runtimes.signature import Tensor, check_signature
 from fishy_ros.runtimes.tensorrt_camera import shrink_inside
 from fishy_ros.runtimes.tensorrt_library import TensorRtLibrary
@@ -52,13 +53,22 @@ def graphs_to_build(package: ModelPackage, precisions: Sequence[str]) -> list[tu
     return graphs
 
 
-def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str, plan: BuildPlan) -> bytes:
+def build_engine(
+    library: TensorRtLibrary,
+    package: ModelPackage,
+    precision: str,
+    plan: BuildPlan,
+    is_cancelled: Callable[[], bool] = never,
+) -> bytes:
     """Compile the graph of a precision; takes seconds with TensorRT for RTX and minutes with TensorRT.
+
+    `is_cancelled` is asked at every step of the library.
 
     Raises:
         ModelPackageError: the graph cannot be parsed or compiled, or has another signature.
         RuntimeUnavailableError: the library does not start, or there is no memory.
         ConfigError: the library cannot build for a target, or the package has no such precision.
+        CancelledError: `is_cancelled` said yes.
         KeyboardInterrupt: SIGINT came; in some callbacks the bindings lose it.
     """
     graph = package.graph(precision, GRAPH_NAME)
@@ -68,7 +78,7 @@ def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str
     check_signature(package, graph.path, *network_tensors(library, parsed.network))
     if plan.shrink > 1:
         shrink_inside(library, parsed, plan.shrink)
-    config = library.configure(parsed.builder, plan.targets, plan.dla_core)
+    config = library.configure(parsed.builder, plan.targets, plan.dla_core, is_cancelled)
     if plan.detailed:
         config.profiling_verbosity = library.module.ProfilingVerbosity.DETAILED
     # The other library measures nothing while it builds.
@@ -76,6 +86,8 @@ def build_engine(library: TensorRtLibrary, package: ModelPackage, precision: str
     save_timings = _use_timing_cache(config, path)
     engine = parsed.builder.build_serialized_network(parsed.network, config)
     if engine is None:
+        if is_cancelled():
+            raise CancelledError(f"{library.product}: building the engine of {package.name} was cancelled")
         if library.messages.mentions("canceled"):  # the bindings swallow KeyboardInterrupt in a callback and cancel
             raise KeyboardInterrupt
         raise _build_failure(library, graph.path)

@@ -69,6 +69,7 @@ def load_engine(
     Raises:
         ModelPackageError: the graph cannot be parsed or compiled.
         RuntimeUnavailableError: the library does not start, or refuses its own engine on this GPU.
+        CancelledError: `options.is_cancelled` said yes while an engine was built or waited for.
     """
     if library.is_rtx and options.dla_core is not None:
         raise RuntimeUnavailableError(
@@ -90,7 +91,7 @@ def load_engine(
 
     def build() -> bytes:
         plan = BuildPlan((key.compute_capability,), options.dla_core, cache.folder, shrink=shrink)
-        return build_engine(library, package, options.precision, plan)
+        return build_engine(library, package, options.precision, plan, options.is_cancelled)
 
     content, file = cache.get_or_build(key, build)
     engine, reason = library.deserialize(runtime, content)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.runtimes.nvidia import count_gpus
+from fishy_ros.runtimes.options import never
 from fishy_ros.runtimes.tensorrt_log import Messages, create_logger, create_progress
 
 LIBRARIES: dict[str, str] = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
@@ -109,8 +111,16 @@ class TensorRtLibrary:
             raise ModelPackageError(f"{path}: {self.product} cannot parse the graph: {reasons[:400]}")
         return ParsedNetwork(builder, network, parser)
 
-    def configure(self, builder: Any, targets: tuple[str, ...], dla_core: int | None) -> Any:
+    def configure(
+        self,
+        builder: Any,
+        targets: tuple[str, ...],
+        dla_core: int | None,
+        is_cancelled: Callable[[], bool] = never,
+    ) -> Any:
         """Return the `IBuilderConfig` for targets (the current GPU, for `tensorrt`) or a deep learning accelerator.
+
+        A build with it ends, without an engine, soon after `is_cancelled` says yes.
 
         Raises:
             ConfigError: the library cannot build for a target.
@@ -118,7 +128,7 @@ class TensorRtLibrary:
         """
         trt = self.module
         config = builder.create_builder_config()
-        config.progress_monitor = create_progress(trt)
+        config.progress_monitor = create_progress(trt, is_cancelled)
         # TF32 rounds factors to 10 bits; FP32 is the precision that the others are compared with.
         config.clear_flag(trt.BuilderFlag.TF32)
         if not self.is_rtx:

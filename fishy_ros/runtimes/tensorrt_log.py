@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 _LOG = logging.getLogger(__name__)
@@ -11,6 +12,8 @@ _LAYERS = "Layers:\n"
 """How the message begins that describes the layers of a new engine, one a line."""
 _NO_DRIVER = ("cudaError 35", "cudaError 100", "CUDA driver version is insufficient", "no CUDA-capable device")
 """Parts of messages that only say that there is no GPU, which is no error where an engine is built for another."""
+_CANCELED = "canceled by user"
+"""Part of the message of a build that `create_progress` has ended."""
 _KEPT = 20
 """Errors that are remembered."""
 
@@ -18,7 +21,7 @@ _KEPT = 20
 class Messages:
     """What a library has said since `clear`: its errors, and the layers of the engine that it has built.
 
-    Without a GPU, complaints about the lack of one are logged as debugging.
+    Without a GPU, complaints about the lack of one are logged as debugging; so is that a build was cancelled.
     """
 
     def __init__(self, has_gpu: bool) -> None:
@@ -34,7 +37,8 @@ class Messages:
         """Take one message of a level of Python's logging."""
         if level >= logging.ERROR:
             self._errors = [*self._errors, text][:_KEPT]
-            if not self._has_gpu and any(words in text for words in _NO_DRIVER):
+            is_expected = not self._has_gpu and any(words in text for words in _NO_DRIVER)
+            if is_expected or _CANCELED in text:
                 level = logging.DEBUG
         elif text.startswith(_LAYERS):
             self.layers = text[len(_LAYERS) :]
@@ -67,8 +71,11 @@ def create_logger(trt: Any, messages: Messages) -> Any:
     return Logger()
 
 
-def create_progress(trt: Any) -> Any:
-    """Return an `IProgressMonitor` that logs the steps of the outermost phase, at most one line in five seconds."""
+def create_progress(trt: Any, is_cancelled: Callable[[], bool]) -> Any:
+    """Return an `IProgressMonitor` that logs the steps of the outermost phase, at most one line in five seconds.
+
+    It asks `is_cancelled` at every step of any phase, on the library's threads, and ends the build once that says yes.
+    """
 
     class Progress(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -84,7 +91,7 @@ def create_progress(trt: Any) -> Any:
             if phase_name in self._phases and time.monotonic() - self._logged > 5:
                 self._logged = time.monotonic()
                 _LOG.info("tensorrt: %s, step %d of %d", phase_name, step + 1, self._phases[phase_name])
-            return True
+            return not is_cancelled()
 
         def phase_finish(self, phase_name: str) -> None:
             self._phases.pop(phase_name, None)

@@ -61,7 +61,7 @@ class TensorRtRuntime:
     def _start(self, package: ModelPackage, options: RuntimeOptions, shrink: int) -> None:
         call("cudaSetDevice", options.cuda_index)
         gpu = Gpu(*describe_gpu(options.cuda_index))
-        cache = EngineCache(warn=options.warn)
+        cache = EngineCache(warn=options.warn, is_cancelled=options.is_cancelled)
         self._loaded = load_engine(self._library, package, options, gpu, cache, shrink)
         self.engine_file: Path | None = self._loaded.file
         package = replace(package, input_height=shrink * package.input_height, input_width=shrink * package.input_width)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fishy_ros.errors import RuntimeUnavailableError
+from fishy_ros.detector import AnomalyDetector
+from fishy_ros.errors import CancelledError, InferenceError, RuntimeUnavailableError
+from fishy_ros.node import engine_pool
+from fishy_ros.node.engine_opening import Opener
 from fishy_ros.node.engine_pool import EnginePool, EngineTurns, Ticket
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.worker import Worker
@@ -158,3 +162,128 @@ def test_an_abandoned_engine_is_replaced_for_every_node(tiny_package, parameters
     assert second._used is not hanging
     third = pool.open(tiny_package, parameters, "fp32")
     assert third._used is second._used
+
+
+class HangingDriver:
+    """Opening an engine hangs from `hangs.set()` on until `released`; `closed` holds what was closed."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.hangs, self.entered, self.released = threading.Event(), threading.Event(), threading.Event()
+        self.lives_for_s = 0.0
+        """So long it asks whether to stop, as a build does."""
+        self.closed: list[AnomalyDetector] = []
+        monkeypatch.setattr(engine_pool, "AnomalyDetector", self._open)
+
+    def _open(self, *choice, is_cancelled: Callable[[], bool]) -> AnomalyDetector:
+        if self.hangs.is_set():
+            self.entered.set()
+            ends = time.monotonic() + self.lives_for_s
+            while time.monotonic() < ends and not self.released.is_set():
+                is_cancelled()
+                time.sleep(0.01)
+            assert self.lives_for_s or self.released.wait(30.0)
+        detector = AnomalyDetector(*choice)
+        close = detector.close
+        detector.close = lambda: (self.closed.append(detector), close())
+        return detector
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    driver = HangingDriver(monkeypatch)
+    yield driver
+    driver.released.set()
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    ends = time.monotonic() + 10.0
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def at_once(work: Callable[[], object]) -> None:
+    """Do something that may not block."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10.0)
+    assert not thread.is_alive(), "it is blocked"
+
+
+def test_an_engine_that_hangs_while_it_is_opened_again_blocks_nobody_else(
+    tiny_package, parameters, driver, monkeypatch
+):
+    monkeypatch.setattr(engine_pool, "TURN_TIMEOUT_S", 0.2)
+    pool, image = EnginePool(), np.zeros((64, 128, 3), np.uint8)
+    front, rear = (pool.open(tiny_package, parameters, "fp32", Opener(name)) for name in ("/front", "/rear"))
+    front = front.abandon()
+    driver.hangs.set()
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            front.detect(image)
+        except RuntimeUnavailableError as error:
+            errors.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    wait_until(lambda: driver.entered.is_set() and front.opening)
+    assert "fp32 of tiny (runtime onnxruntime, device auto) is being opened for /front" in front.opening
+    refused: list[str] = []
+
+    def configure() -> None:
+        with pytest.raises(RuntimeUnavailableError) as caught:
+            pool.open(tiny_package, parameters, "fp32", Opener("/left"))
+        refused.append(str(caught.value))
+
+    at_once(configure)
+    assert "timed out: the engine fp32 of tiny" in refused[0]
+    assert "is being opened for /front" in refused[0]
+    at_once(rear.close)
+    driver.hangs.clear()
+    at_once(front.abandon)
+    worker.join(10.0)
+    assert "given up" in str(errors[0]), "its thread ends"
+    assert pool.has_hung
+    with pytest.raises(InferenceError, match="too late"):
+        front.detect(image)
+    again = pool.open(tiny_package, parameters, "fp32", Opener("/left"))
+    assert again.detect(image).score.shape == again.score_size
+    driver.released.set()
+    wait_until(lambda: not pool.has_hung and driver.closed)
+    assert [one is again._used for one in driver.closed] == [False], "what comes too late is closed"
+
+
+def test_an_engine_that_gives_no_sign_of_life_while_it_is_opened_is_an_error_that_names_it_and_its_camera(
+    tiny_package, parameters, driver, monkeypatch
+):
+    monkeypatch.setattr(engine_pool, "OPENING_TIMEOUT_S", 0.5)
+    pool = EnginePool()
+    driver.hangs.set()
+    driver.lives_for_s = 1.5
+    pool.open(tiny_package, parameters, "fp32", Opener("/front")).close()  # a build takes its time
+    driver.lives_for_s = 0.0
+    messages: list[str] = []
+
+    def configure() -> None:
+        with pytest.raises(RuntimeUnavailableError) as caught:
+            pool.open(tiny_package, parameters, "fp32", Opener("/front/detector"))
+        messages.append(str(caught.value))
+
+    at_once(configure)
+    assert "timed out: the engine fp32 of tiny (runtime onnxruntime, device auto) is being opened for" in messages[0]
+    assert "for /front/detector, since 0." in messages[0]
+    assert pool.has_hung
+
+
+def test_a_node_that_ends_waits_for_no_engine(tiny_package, parameters, driver):
+    pool = EnginePool()
+    driver.hangs.set()
+
+    def configure() -> None:
+        with pytest.raises(CancelledError, match="the node ends"):
+            pool.open(tiny_package, parameters, "fp32", Opener("/front", driver.entered.is_set))
+
+    at_once(configure)
+    assert pool.has_hung

@@ -54,4 +54,4 @@ def test_a_configuration_waits_only_some_seconds_for_a_camera_that_keeps_the_eng
     assert levels.configurations == ("fp32",)
     assert "int8 cannot be used: timed out after 0.2 s waiting for a turn" in " ".join(levels.warnings)
     levels.close()
-    assert [engine._detector for engine in pool._engines.values()] == [None, None], "every engine is closed"
+    assert [engine._opening for engine in pool._engines.values()] == [None, None], "every engine is closed"

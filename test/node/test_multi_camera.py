@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,9 +19,13 @@ from support.detector_bench import CAMERA, EVERYTHING, DetectorBench, header, im
 from support.sources import python_path
 
 from fishy_ros.errors import InferenceError
+from fishy_ros.node import engine_opening, engine_pool
 from fishy_ros.node.cameras import make_nodes
 from fishy_ros.node.conversions import RawImage
+from fishy_ros.node.diagnostics import observe
+from fishy_ros.node.inference_loop import InferenceLoop
 from fishy_ros.node.subscriptions import Frame
+from fishy_ros.node.supervisor import Action
 
 
 def multi_command(*cameras: str, **parameters: object) -> list[str]:
@@ -150,11 +155,15 @@ class TwoCameras:
         self.released.wait(30.0)
         raise InferenceError("released")
 
+    def offer(self, node) -> None:
+        """Let a node have an image."""
+        image = RawImage.deserialize(serialize_message(image_message(np.zeros((64, 128, 3), np.uint8), header(0))))
+        node._shared.loop._on_frame(Frame(image, 0.0, time.perf_counter(), None))
+
     def send(self, node) -> None:
         """Let a node have an image, and wait until its worker asked for a turn."""
         turns, before = node._shared.pool.turns, len(node._shared.pool.turns._waiting)
-        image = RawImage.deserialize(serialize_message(image_message(np.zeros((64, 128, 3), np.uint8), header(0))))
-        node._shared.loop._on_frame(Frame(image, 0.0, time.perf_counter(), None))
+        self.offer(node)
         wait_until(lambda: len(turns._waiting) > before)
 
 
@@ -200,6 +209,73 @@ def test_a_camera_that_waits_for_a_hanging_one_stops_at_once(cameras, frames):
     assert time.monotonic() - began < 4.0
     assert not worker._thread.is_alive()
     assert not cameras.rear.has_hung
+
+
+def test_an_engine_that_hangs_while_it_is_opened_again_is_an_error_of_its_camera_alone(cameras, monkeypatch):
+    front, rear, opening = cameras.front, cameras.rear, threading.Event()
+
+    def hang(*choice, is_cancelled):
+        opening.set()
+        cameras.released.wait(30.0)
+        raise InferenceError("released")
+
+    front._supervisor._abandon(front._shared.loop)
+    front._supervisor.load()
+    front._shared.loop = InferenceLoop(front._shared)
+    with monkeypatch.context() as driver:
+        driver.setattr(engine_pool, "AnomalyDetector", hang)
+        cameras.send(front)
+        wait_until(lambda: opening.is_set() and observe(front._shared).failures)
+        (error,) = observe(front._shared).failures
+        assert "the engine fp32 of tiny (runtime onnxruntime, device auto) is being opened for /front/detector" in error
+        assert observe(rear._shared).failures == ()
+        began = time.monotonic()
+        rear.trigger_deactivate()
+        assert time.monotonic() - began < 4.0
+        assert front._shared.loop.busy_s == 0.0, "an engine may take longer to open than a frame"
+    monkeypatch.setattr(engine_opening, "REOPENING_TIMEOUT_S", 0.2)
+    wait_until(lambda: front._shared.loop.busy_s > 0.2)
+    monkeypatch.setattr(front._supervisor._watchdog, "check", lambda *_: Action.RESTART)
+    front._supervisor._watch()
+    assert "is being opened for /front/detector" in front._shared.counters.totals().last_error
+    cameras.offer(front)
+    wait_until(lambda: front._shared.counters.totals().published)
+    assert observe(front._shared).failures == ()
+
+
+NODES_WHOSE_ENGINE_HANGS = """
+import threading
+from fishy_ros.node import engine_pool
+from fishy_ros.node.process import main
+
+def hang(*choice, is_cancelled):
+    print("it hangs", flush=True)
+    threading.Event().wait()
+
+engine_pool.AnomalyDetector = hang
+main()
+"""
+
+
+def test_a_signal_ends_cameras_whose_engine_hangs_while_it_is_opened(domain, tiny_package):
+    command = multi_command("front", "rear", model=tiny_package.folder)
+    command[2:4] = ["-c", NODES_WHOSE_ENGINE_HANGS]
+    environment = {**os.environ, "PYTHONPATH": python_path(), "ROS_DOMAIN_ID": str(domain)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        said = ""
+        while "it hangs" not in said:
+            said += (line := process.stdout.readline())
+            assert line, said
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+        said += process.stdout.read()
+    assert "Traceback" not in said
+    assert "[ERROR]" not in said
 
 
 def test_a_camera_that_is_named_twice_is_refused(tmp_path, domain):

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rcl_interfaces.msg import ParameterType
-from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
+from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.msg import Parameter, ParameterType
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    ListParameters,
+    SetParameters,
+    SetParametersAtomically,
+)
+from rclpy.parameter import Parameter as RclpyParameter
+from support.detector_bench import values_of
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.node.parameters import DetectorParameters, rule_of
@@ -81,7 +90,60 @@ def test_a_running_node_describes_its_parameters_and_refuses_what_is_not_allowed
     assert values.values[1].string_value == "magma"
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 3.0}, {"color_map": "rainbow"}, {"threads": "many"}])
+def messages(**values):
+    typed = {name: RclpyParameter(name, value=value).get_parameter_value() for name, value in values.items()}
+    return [Parameter(name=name, value=value) for name, value in typed.items()]
+
+
+def test_a_valid_file_may_be_loaded_in_any_order_and_what_does_not_fit_meanwhile_is_a_warning(start_detector):
+    bench = start_detector()
+
+    def load(**values):
+        request = SetParameters.Request(parameters=messages(**values))
+        return [result.successful for result in bench.call(SetParameters, "set_parameters", request).results]
+
+    assert load(confirm_hits=3, threshold_low=0.6, threshold=0.5) == [True] * 3
+    status = bench.wait_for_diagnostics(lambda status: "confirm_window" in status.message, "the contradiction")
+    assert status.level == DiagnosticStatus.WARN
+    assert "confirm_hits is 3, more than confirm_window, which is 1: 1 of 1 is in force" in status.message
+    assert "threshold_low is 0.6, above threshold: 0.5 is in force for both" in status.message
+    assert values_of(status)["threshold_low"] == "0.5"
+    assert load(confirm_window=5, threshold=0.7) == [True] * 2
+    bench.wait_for_diagnostics(
+        lambda s: values_of(s).get("threshold_low") == "0.6" and "confirm" not in s.message, "peace"
+    )
+    assert load(confirm_window=2, confirm_hits=2) == [True] * 2, "back, in the other order"
+
+    together = SetParametersAtomically.Request(parameters=messages(confirm_hits=4, confirm_window=3))
+    refused = bench.call(SetParametersAtomically, "set_parameters_atomically", together).result
+    assert not refused.successful
+    assert "confirm_hits and confirm_window are 4 and 3" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "default", "said"),
+    [
+        ({}, 0.5, []),
+        ({"confirm_hits": 3, "confirm_window": 3}, 0.5, []),
+        ({"confirm_hits": 4, "confirm_window": 3}, 0.5, ["confirm_hits is 4"]),
+        ({"threshold_low": 0.6}, 0.5, ["threshold_low is 0.6, above threshold: 0.5"]),
+        ({"threshold_low": 0.4}, 0.5, []),
+        ({"threshold_low": 0.6}, None, []),
+        ({"threshold_low": 0.6, "threshold": 0.55}, None, ["threshold_low is 0.6, above threshold: 0.55"]),
+        ({"threshold_low": 0.6, "threshold": 0.7}, 0.5, []),
+    ],
+)
+def test_values_that_wait_for_another_one_are_named_with_what_holds_meanwhile(values, default, said):
+    parameters = DetectorParameters(**values)
+    found = list(parameters.contradictions(default))
+    assert [line.startswith(start) for line, start in zip(found, said, strict=True)] == [True] * len(said)
+    assert parameters.threshold_low_in_force(0.5) <= parameters.threshold_in_force(0.5)
+    assert parameters.confirm_hits_in_force <= parameters.confirm_window
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"threshold": 3.0}, {"color_map": "rainbow"}, {"threads": "many"}, {"confirm_hits": 2}]
+)
 def test_a_wrong_value_at_start_ends_the_node_with_one_line(start_detector, wrong):
     bench = start_detector(**wrong)
     assert bench.process.wait(20.0) == 2

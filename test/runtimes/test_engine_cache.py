@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fishy_ros.errors import RuntimeUnavailableError
+from fishy_ros.errors import CancelledError, RuntimeUnavailableError
 from fishy_ros.runtimes.engine_cache import EngineCache, EngineKey, default_cache_folder
 
 KEY = EngineKey("ab" * 32, "tensorrt 10.13.3", "NVIDIA H200", "9.0", "fp16", (1, 512, 1024, 3), ("level=3",))
@@ -136,6 +136,18 @@ def test_who_waits_for_another_process_says_so_once_and_names_the_lock(
     assert [record.getMessage() for record in caplog.records] == [
         f"{lock}: another process builds this engine; waiting for it"
     ]
+
+
+def test_who_waits_for_another_process_can_be_told_to_stop(tmp_path: Path) -> None:
+    asked: list[bool] = []
+    cache = EngineCache(tmp_path, is_cancelled=lambda: asked.append(len(asked) >= 2) or asked[-1])
+    lock = cache.path(KEY).with_suffix(".engine.lock")
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(CancelledError, match="not waited for any longer"):
+            cache.get_or_build(KEY, lambda: b"built twice")
+    assert asked == [False, False, True]
+    assert cache.get_or_build(KEY, lambda: ENGINE) == (ENGINE, cache.path(KEY)), "and keeps no lock"
 
 
 def test_a_refused_engine_counts_as_missing_and_is_replaced(tmp_path: Path) -> None:

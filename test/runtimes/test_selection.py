@@ -8,7 +8,7 @@ import onnx
 import pytest
 from support.refused_graph import log_sum_exp_by_attribute
 
-from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
+from fishy_ros.errors import CancelledError, ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage
 from fishy_ros.runtimes import Runtime, create_runtime, registry, select_runtime, selection
 from fishy_ros.runtimes.nvidia import count_gpus
@@ -69,6 +69,26 @@ def test_what_a_runtime_warns_of_while_it_starts_is_a_note_for_diagnostics(
     monkeypatch.setattr(selection, "start", start)
     _, notes = select_runtime("onnxruntime", tiny_package, "cpu")
     assert [note.text for note in notes if note.level == "warning"] == ["the shipped engine does not fit"]
+
+
+def test_a_start_that_is_cancelled_is_no_reason_to_try_the_next_runtime(
+    tiny_package: ModelPackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def start(name: str, package: ModelPackage, options: RuntimeOptions) -> Runtime:
+        started.append(name)
+        if options.is_cancelled():
+            raise CancelledError("cancelled")
+        return registry.start(name, package, options)
+
+    monkeypatch.setattr(selection, "start", start)
+    with pytest.raises(CancelledError):
+        select_runtime("auto", tiny_package, "cpu", is_cancelled=lambda: bool(started))
+    assert len(started) == 1
+    with pytest.raises(CancelledError, match="not started"):
+        select_runtime("auto", tiny_package, "cpu", is_cancelled=lambda: True)
+    assert len(started) == 1
 
 
 def test_unknown_names_are_refused_with_what_is_known(tiny_package: ModelPackage) -> None:

@@ -13,7 +13,7 @@ from support.tiny_model import build_tiny_package, tiny_graph
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it has no wheel for this machine)")
 
-from fishy_ros.errors import ConfigError, ModelPackageError, RuntimeUnavailableError
+from fishy_ros.errors import CancelledError, ConfigError, ModelPackageError, RuntimeUnavailableError
 from fishy_ros.model_package import ModelPackage, add_engines, add_variants, load_model_package
 from fishy_ros.runtimes import tensorrt_log
 from fishy_ros.runtimes.engine_cache import EngineCache
@@ -226,6 +226,22 @@ def test_an_interrupt_that_the_bindings_swallow_still_ends_the_build(library, pa
     monkeypatch.setattr(tensorrt_log, "time", SimpleNamespace(monotonic=interrupt))
     with pytest.raises(KeyboardInterrupt):
         build_engine(library, package, "fp32", BuildPlan(("8.6",)))
+
+
+def test_a_build_that_is_cancelled_ends_at_its_next_step_without_an_error_in_the_log(
+    library, package, tmp_path, caplog
+):
+    asked: list[bool] = []
+    options = RuntimeOptions("cuda", is_cancelled=lambda: asked.append(len(asked) >= 5) or asked[-1])
+    cache = EngineCache(tmp_path / "cache", is_cancelled=options.is_cancelled)
+    key = engine_key(library, package, options, ADA)
+    plan = BuildPlan((key.compute_capability,))
+    with pytest.raises(CancelledError, match="building the engine of tiny was cancelled"):
+        cache.get_or_build(key, lambda: build_engine(library, package, "fp32", plan, options.is_cancelled))
+    assert asked[:6] == [False] * 5 + [True]
+    assert len(asked) < 15
+    assert [path.suffix for path in cache.folder.iterdir()] == [".lock"]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_timings_that_cannot_be_read_do_not_stop_a_build(tmp_path):

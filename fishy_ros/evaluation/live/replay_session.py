@@ -14,11 +14,10 @@ from fishy_ros.evaluation.live.replay_player import NodeAddress, ReplayPlayer
 from fishy_ros.evaluation.replay.detector_process import DetectorProcess, detector_command
 from fishy_ros.evaluation.replay.domain import private_domain
 from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions
+from fishy_ros.evaluation.replay.run_files import LOG_FILE
 from fishy_ros.node.compat import IS_HUMBLE
 from fishy_ros.node.dds import dds_environment, remove_abandoned, segments_in, shared_memory_problem
 from fishy_ros.node.discovery import DISCOVERY_SERVER
-
-LOG_FILE = "detector.log"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
 from fishy_ros.evaluation.replay.frame_count import with_frame_count_checked
 from fishy_ros.evaluation.replay.region_pass import RegionPass
 from fishy_ros.evaluation.replay.request import ReplayRequest, StartStage
+from fishy_ros.evaluation.replay.run_files import LOG_FILE
 from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.replay.video import OverlayVideo
 from fishy_ros.evaluation.report.report import write_report
@@ -47,7 +48,8 @@ def run_replay(request: ReplayRequest, start_stage: StartStage) -> ReplayResult:
         if regions is not None:
             result = regions.add_to(result)
         if request.out is not None:
-            write_report(result, request.out)
+            has_log = request.live is not None and not request.is_elsewhere
+            write_report(result, request.out, kept=[LOG_FILE] if has_log else [])
     return result
 
 

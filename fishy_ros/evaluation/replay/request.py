@@ -163,8 +163,10 @@ class ReplayRequest:
         """Replace the model by each of `names`; of several, each report has a folder called by the model's last part.
 
         Raises:
-            ConfigError: two reports would have the same folder.
+            ConfigError: two reports would have the same folder, or a running node is to have several models.
         """
+        if len(names) > 1 and self.is_elsewhere:
+            raise ConfigError(f"{len(names)} models were given (--models, --scores), but --attach names one node")
         folders = [Path(name).name if len(names) > 1 else "" for name in names]
         if self.out is not None and (twice := sorted({part for part in folders if folders.count(part) > 1})):
             raise ConfigError(

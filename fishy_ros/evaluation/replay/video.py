@@ -15,6 +15,7 @@ from PIL import Image
 from fishy_ros.closing import Closing
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
+from fishy_ros.evaluation.replay.run_files import VIDEO_ENDINGS, VIDEO_NAME
 from fishy_ros.evaluation.sources.source import UnreadableFrame
 from fishy_ros.imaging import render_overlay
 from fishy_ros.types import ImageArray
@@ -29,8 +30,8 @@ class OverlayVideo(Closing):
     OpenCV writes to a temporary file, which is moved in the end: a name that is not UTF-8 ends its process.
     """
 
-    def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0, name: str = "overlay") -> None:
-        """Write `NAME.mp4` or `NAME.webp` into `folder`; `threshold` is where the outline is drawn."""
+    def __init__(self, folder: Path, threshold: float, rate_hz: float = 10.0, name: str = VIDEO_NAME) -> None:
+        """Write `NAME` with one of `VIDEO_ENDINGS` into `folder`; `threshold` is where the outline is drawn."""
         self._folder = folder
         self._name = name
         self._threshold = threshold
@@ -77,7 +78,8 @@ class OverlayVideo(Closing):
 
     def _open(self, picture: ImageArray) -> None:
         self._size = (picture.shape[1], picture.shape[0])
-        self.path = self._folder / f"{self._name}.webp"
+        encoded, animated = (self._folder / f"{self._name}{ending}" for ending in VIDEO_ENDINGS)
+        self.path = animated
         scratch = self._scratch_folder()
         if scratch is None:
             return
@@ -85,7 +87,7 @@ class OverlayVideo(Closing):
         writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*"mp4v"), self._rate_hz, self._size)
         if writer.isOpened():
             self._writer = writer
-            self.path = self._folder / f"{self._name}.mp4"
+            self.path = encoded
 
     def _scratch_folder(self) -> Path | None:
         """Make a temporary folder with a plain name; None where there is none, as on a full disk."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from fishy_ros.errors import ScoreError
+from fishy_ros.evaluation.replay.run_files import RUN_FILES
 from fishy_ros.evaluation.report.report_html import render_page
 from fishy_ros.evaluation.report.report_json import result_to_json
 from fishy_ros.evaluation.report.report_pictures import draw_pictures
@@ -20,11 +22,16 @@ BINS_FILE = "frames.npz"
 PICTURES = "pictures"
 
 
-def write_report(result: ReplayResult, out: Path) -> Path:
+def write_report(result: ReplayResult, out: Path, kept: Collection[str] = ()) -> Path:
     """Write the report of a result into a folder, which is made if need be.
 
     Everything is written beside its place first and moved there at the end, so that a full disk or an interruption
-    leaves what was there before. What an earlier report left in `frames.npz` and `pictures/` goes.
+    leaves what was there before. What an earlier run left in `frames.npz`, `pictures/` and `RUN_FILES` goes.
+
+    Args:
+        result: what is reported.
+        out: the folder.
+        kept: those of `RUN_FILES` that this run has written already.
 
     Returns:
         The path of `report.json`.
@@ -36,7 +43,7 @@ def write_report(result: ReplayResult, out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=out) as scratch:
             _write_files(result, Path(scratch))
-            _move_into(Path(scratch), out)
+            _move_into(Path(scratch), out, [name for name in RUN_FILES if name not in kept])
     except OSError as error:
         raise ScoreError(f"{out}: the report cannot be written: {error.strerror or error}") from error
     return out / JSON_FILE
@@ -56,14 +63,14 @@ def _write_files(result: ReplayResult, folder: Path) -> None:
     (folder / JSON_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def _move_into(scratch: Path, out: Path) -> None:
-    """Move every file to its place and delete those of an earlier report that have no successor.
+def _move_into(scratch: Path, out: Path, stale: Collection[str]) -> None:
+    """Move every file to its place and delete those of an earlier run that have no successor.
 
     `report.json` comes last, so that it never speaks of files that are not there, or stands beside those of another.
     """
     (out / PICTURES).mkdir(exist_ok=True)
     files = [path.relative_to(scratch) for path in scratch.rglob("*") if path.is_file()]
-    for path in (out / BINS_FILE, *(out / PICTURES).iterdir()):
+    for path in (out / BINS_FILE, *(out / name for name in stale), *(out / PICTURES).iterdir()):
         if path.is_file() and path.relative_to(out) not in files:
             path.unlink()
     for path in sorted(files, key=lambda path: path.name == JSON_FILE):

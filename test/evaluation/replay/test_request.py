@@ -67,6 +67,13 @@ def test_two_models_whose_reports_would_have_one_folder_are_refused():
     assert [one.detector.model for one in unwritten] == names
 
 
+def test_a_running_node_is_not_compared_with_itself_under_several_names():
+    attached = ReplayRequest(SourceChoice(dataset="synthetic"), live=LiveOptions(attach="/detector"))
+    assert attached.for_models(["a"])
+    with pytest.raises(ConfigError, match=r"2 models were given .* but --attach names one node"):
+        attached.for_models(["a", "b"])
+
+
 def test_a_rate_that_nothing_would_use_is_refused_offline():
     dataset, bag, regions = SourceChoice(dataset="synthetic"), SourceChoice(bag=Path("drive.mcap")), RegionRequest()
     assert ReplayRequest(dataset, live=None, regions=regions, offline_rate_hz=5.0).offline_rate_hz == 5.0

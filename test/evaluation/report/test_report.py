@@ -196,6 +196,8 @@ def test_nothing_but_the_report_is_left_in_the_folder(written, tmp_path):
 
 def test_files_of_an_earlier_report_do_not_stand_beside_a_new_one(written, tmp_path):
     write_report(written["full"][0], tmp_path)
+    for name in ("overlay.mp4", "overlay.webp", "detector.log"):
+        (tmp_path / name).write_text("of the run before")
     write_report(written["unlabelled"][0], tmp_path)
 
     fresh = written["unlabelled"][1]
