@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,8 @@ LIVE_FIXTURES = {"domain", "start_detector", "start_rig"}
 """A test that uses one of these talks to a running node."""
 LIVE_WORDS = re.compile(rf"\b({'|'.join(sorted(LIVE_FIXTURES))}|rig|mark\.live)\b")
 """What stands in every file with such a test."""
+LONG_WEIGHT = 5
+"""Ordinary live tests that take as long as one with the mark `long`."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -48,17 +51,22 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `live` what talks to a node, so that `./dev test` runs it after all the rest."""
+    """Mark as `live` what talks to a node, so that `./dev test` runs it after all the rest, the longest files first."""
     for item in items:
         if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.live)
         if item.get_closest_marker("live") and not LIVE_WORDS.search(item.path.read_text(encoding="utf-8")):
             raise pytest.UsageError(f"{item.path}: a live test without any of {LIVE_WORDS.pattern} would never run")
+    weights: Counter[Path] = Counter()
+    for item in items:
+        if item.get_closest_marker("live"):
+            weights[item.path] += LONG_WEIGHT if item.get_closest_marker("long") else 1
+    items.sort(key=lambda item: -weights[item.path])
 
 
 @pytest.fixture(autouse=True)
 def live_tests_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse a node of the harness to a test without the mark, which would run beside three busy ones."""
+    """Refuse a node of the harness to a test without the mark, which would run beside busy ones."""
 
     def refuse(*_: object) -> None:
         pytest.fail(f"{request.node.nodeid} starts a node: mark it with `pytest.mark.live`")

@@ -1,30 +1,25 @@
 """The script for machines with a GPU works as far as it can without one, so that its one run there is not wasted."""
 
-import importlib.util
 import json
 import subprocess
 from argparse import Namespace
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.sources import ROOT, load_script
 from support.tiny_model import build_tiny_package
 
-ROOT = Path(__file__).parents[1]
 STEPS = {"machine", "engines", "plugin", "path", "node", "conformance", "bench_fishy-s", "bench_int8", "roofline_fp32"}
 
 
 @pytest.fixture(scope="module")
 def probe() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gpu_probe", ROOT / "docs/gpu_probe.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs/gpu_probe.py")
 
 
 def test_the_script_keeps_its_time_and_says_of_every_step_how_it_went(tmp_path):
     out = tmp_path / "check"
-    script = [str(ROOT / "docs/gpu_check.sh"), "--dry-run", "--limit", "12", "--out", str(out)]
+    script = [str(ROOT / "docs/gpu_check.sh"), "--dry-run", "--limit", "8", "--out", str(out)]
     done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     parts = json.loads((out / "gpu_check.json").read_text())["gpu_check"]

@@ -70,12 +70,14 @@ def check_reactions(record_property):
     return check
 
 
+@pytest.mark.long
 def test_every_corrupted_street_is_named_and_forgotten_again(start_detector, street_package, check_reactions):
     package, images = street_package
     bench = start_detector(model=package.folder, drift_window_s=1.0)
     check_reactions(bench, package.name, "rendered streets", images)
 
 
+@pytest.mark.long
 def test_every_corrupted_photograph_is_named_and_forgotten_again(start_detector, check_reactions):
     files = sorted(PHOTOGRAPHS.glob("*.jpg"))[::16]
     if not files:

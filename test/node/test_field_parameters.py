@@ -10,15 +10,11 @@ pytest.importorskip("rclpy", reason="the ROS client library is not installed")
 
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
-from support.detector_bench import header, image_message, values_of
+from support.detector_bench import header, heatmap_of, image_message, values_of
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.imaging import decode_compressed
 from fishy_ros.node.dds import shared_memory_problem
-
-
-def heatmap_of(message: Image) -> np.ndarray:
-    return np.frombuffer(bytes(message.data), "<f4").reshape(message.height, message.width)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])
@@ -112,6 +108,7 @@ def test_shared_memory_that_is_too_small_is_told_for_fast_dds_alone(monkeypatch)
     assert shared_memory_problem({}) == ""
 
 
+@pytest.mark.long
 def test_a_discovery_server_that_does_not_answer_is_named_after_ten_seconds(start_detector):
     bench = start_detector(environment={"ROS_DISCOVERY_SERVER": "127.0.0.1:11999"})
     words = "no other node was found through the discovery server 127.0.0.1:11999"

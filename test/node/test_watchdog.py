@@ -99,6 +99,7 @@ def test_a_frame_that_is_late_is_an_error_and_then_published_under_its_own_stamp
     bench.wait_for_diagnostics(lambda s: "has been in work" not in s.message, "the end of the error")
 
 
+@pytest.mark.long
 def test_a_node_that_is_frozen_for_longer_than_a_runtime_may_hang_restarts_nothing(start_detector, tmp_path):
     rounds = rounds_that_take(2.0, tmp_path / "measured")
     bench = start_detector(

@@ -28,7 +28,7 @@ def prepared(tmp_path_factory):
     fishy = bin_folder / "fishy"
     fishy.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fishy_ros.commands.cli "$@"\n')
     fishy.chmod(0o755)
-    settings = {"PACKED": root / "packed", "CONFIG": config, "DEVICE": "cpu", "FACTOR": 1, "MINUTES": 0.1}
+    settings = {"PACKED": root / "packed", "CONFIG": config, "DEVICE": "cpu", "FACTOR": 1, "MINUTES": 0.03}
     path = f"{bin_folder}:{os.environ['PATH']}"
     return os.environ | {name: str(value) for name, value in settings.items()} | {"PATH": path, "OMP_NUM_THREADS": "1"}
 

@@ -13,6 +13,8 @@ from fishy_ros.evaluation.sweep.file_pool import FilePool
 
 RETRIES = 3
 """So often a chunk is tried again after its worker died."""
+CONNECT_S = 10.0
+"""So long a Dask scheduler is asked to answer, in s."""
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def dask_cluster(address: str) -> Iterator[Executor]:
     except ImportError as error:
         raise ConfigError("--scheduler needs Dask: install fishy_ros[sweep]") from error
     try:
-        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=CONNECT_S)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ReplayError(f"no Dask scheduler answers at {address}: {error}") from error
     with client:

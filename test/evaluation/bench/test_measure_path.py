@@ -14,6 +14,7 @@ pytestmark = pytest.mark.live
 
 
 @pytest.mark.parametrize("method", [THIS_NODE, BASELINE_NODE])
+@pytest.mark.long
 def test_a_node_answers_every_frame_with_its_stages(method: str, tiny_package: ModelPackage) -> None:
     request = PathRequest(method, str(tiny_package.folder), "onnxruntime", "cpu", frames=3, height=128, width=256)
     result = run_node((method,), request, 1, lambda: None)

@@ -201,6 +201,7 @@ def test_a_node_that_is_not_there_is_named(street, tmp_path):
                 player.connect(check=lambda: None, timeout_s=1.0)
 
 
+@pytest.mark.long
 def test_the_peak_rate_is_found_and_its_runs_agree(choice):
     request = ReplayRequest(
         SourceChoice(dataset="synthetic", options=(("frames", 4), ("height", 96), ("width", 192))),

@@ -29,6 +29,7 @@ def run_fishy_soak(out, *options):
     )
 
 
+@pytest.mark.long
 def test_a_short_soak_under_faults_keeps_the_contract(tiny_package, tmp_path):
     options = ("--hours", "0.004", "--fault-every", "1", "--recovery", "10", "--model", str(tiny_package.folder))
     done = run_fishy_soak(tmp_path, *options, "--seed", "1", "--height", "96")

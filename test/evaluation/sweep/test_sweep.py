@@ -19,6 +19,7 @@ from fishy_ros.errors import ConfigError, ReplayError
 from fishy_ros.evaluation.replay.request import DetectorChoice
 from fishy_ros.evaluation.replay.run_offline import run_offline
 from fishy_ros.evaluation.report.report_json import load_report
+from fishy_ros.evaluation.sweep import executors
 from fishy_ros.evaluation.sweep.executors import dask_cluster, process_pool
 from fishy_ros.evaluation.sweep.sweep import Sweep
 from fishy_ros.evaluation.sweep.sweep_job import plan_jobs
@@ -140,7 +141,7 @@ def test_an_input_that_breaks_off_ends_its_job_and_not_the_sweep(jobs, street_ba
 
 
 @pytest.mark.timeout(120)
-def test_a_scheduler_that_goes_away_half_way_is_named(jobs, tmp_path):
+def test_a_scheduler_that_goes_away_half_way_is_named(jobs, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="the extra [sweep] is not installed")
     reached = []
     with dask_processes(tmp_path / "dask", workers=1) as cluster:
@@ -148,6 +149,7 @@ def test_a_scheduler_that_goes_away_half_way_is_named(jobs, tmp_path):
         def kill_scheduler(done):
             reached.append(done)
             cluster.scheduler.kill()
+            monkeypatch.setattr(executors, "CONNECT_S", 0.5)  # nobody is left who could be slow to answer
 
         with pytest.raises(ReplayError, match=f"no Dask scheduler answers at {cluster.address}"):
             Sweep(jobs, tmp_path, chunk_size=1).run(lambda: dask_cluster(cluster.address), kill_scheduler)
