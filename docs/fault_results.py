@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from quoting import between, markdown_table
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "safety.md"
 RESULTS = ROOT / "docs" / "results" / "faults.json"
 SOAK = ROOT / "docs" / "results" / "soak.json"
-BEGIN = "<!-- measured: written by docs/fault_results.py -->"
-END = "<!-- end of measured -->"
 TESTS = ("test/faults", "test/node/test_drift.py")
 COMMAND = ("python", "docs/fault_results.py")
 
@@ -32,9 +32,7 @@ def main() -> int:
     if not {"--quote", "--check"} & set(sys.argv[1:]):
         status = measure()
     text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    quoted = f"{before}{BEGIN}\n{quote(_read(RESULTS)['faults'], _read(SOAK)['soak'])}\n{END}{after}"
+    quoted = between(text, "measured", quote(_read(RESULTS)["faults"], _read(SOAK)["soak"]))
     if "--check" in sys.argv[1:]:
         return int(quoted != text)
     PAGE.write_text(quoted, encoding="utf-8")
@@ -85,7 +83,7 @@ def quote(faults: dict[str, Any], soak: dict[str, Any]) -> str:
             f"{len(rows)} faults, {wrong} wrong publications; {tests['tests']} tests, "
             f"{tests['failures'] + tests['errors']} failed. {_machine('faults.json', faults['environment'])}",
             "",
-            _table(header, rows),
+            markdown_table(header, rows),
             "",
             *_drift(faults["drift"]),
             "",
@@ -100,7 +98,7 @@ def _drift(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "Drift, at 10 Hz: from the first corrupted image to its warning, from the first good one to the end of it."
     yield ""
     header = ("images", "model", "corrupted", "time to warn", "time to end")
-    yield _table(
+    yield markdown_table(
         header,
         [
             (
@@ -127,7 +125,7 @@ def _overload(rows: list[dict[str, Any]]) -> Iterator[str]:
         "age p99",
         "p99 / frame",
     )
-    yield _table(
+    yield markdown_table(
         header,
         [
             (
@@ -159,7 +157,7 @@ def _soak(soak: dict[str, Any]) -> Iterator[str]:
         ("sent to heard, median", f"{medians[len(medians) // 2]:.1f} ms"),
         ("promises broken", "; ".join(soak["breaches"]) or "none"),
     ]
-    yield _table(("soak", "measured"), rows)
+    yield markdown_table(("soak", "measured"), rows)
 
 
 def _span(samples: list[dict[str, Any]], name: str, unit: int = 1) -> str:
@@ -172,10 +170,6 @@ def _machine(name: str, environment: dict[str, Any]) -> str:
         f"From [{name}](results/{name}), {environment['cpu']}, {environment['cores']} cores, "
         f"Python {environment['python']}: `{environment['command']}`."
     )
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
 
 
 def _recorded(root: ElementTree.Element, name: str) -> Iterator[Any]:

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from quoting import between, markdown_table
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "model.md"
 RESULTS = ROOT / "docs" / "results"
@@ -31,13 +33,6 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))["heads"]
 
 
-def between(text: str, name: str, content: str) -> str:
-    """Replace what stands between the markers `name`."""
-    begin, end = f"<!-- {name}: written by docs/quote_heads.py -->", f"<!-- end of {name} -->"
-    before, rest = text.split(begin)
-    return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
-
-
 def heads_table(path: Path, study: Any) -> str:
     """Lay out AP / FPR95 / AUROC in percent of every head on every set, and its time beside the network alone."""
     folders = list(study["heads"][0]["sets"])
@@ -51,7 +46,7 @@ def heads_table(path: Path, study: Any) -> str:
         f"AP / FPR95 / AUROC in %; {study['parameters']:,} parameters, {study['height']}x{study['width']}, the network "
         f"alone {study['network_alone_ms']:.0f} ms in ONNX Runtime on {machine['cores']} x {machine['cpu']}.",
         "",
-        table(header, rows),
+        markdown_table(header, rows),
         "",
         "Mean IoU: " + ", ".join(f"{name} {100 * miou:.1f} %" for name, miou in study["segmentation"].items()) + ".",
         f"[{path.name}](results/{path.name}): `{study['command']}`",
@@ -76,7 +71,7 @@ def training_curve_table(curve: list[tuple[int, Any]]) -> str:
         )
         for step, study in curve
     ]
-    return f"AP / FPR95 / AUROC in % of head `{first['heads'][0]['head']}`:\n\n{table(header, rows)}"
+    return f"AP / FPR95 / AUROC in % of head `{first['heads'][0]['head']}`:\n\n{markdown_table(header, rows)}"
 
 
 def ablation_tables(path: Path) -> str:
@@ -105,14 +100,14 @@ def ablation_tables(path: Path) -> str:
         f"{length} each from random initialisation, seed {study['seed']}; cost of the network alone in "
         f"ONNX Runtime on {machine['cores']} x {machine['cpu']}, in turns.",
         "",
-        table(header, rows),
+        markdown_table(header, rows),
     ]
     for head in dict.fromkeys(head for row in variants for head in row["scores"]["heads"]):
         scored = [(row["name"], row["scores"]["heads"][head]) for row in variants if head in row["scores"]["heads"]]
         folders = list(scored[0][1])
         sets = [(name, *(rates(found[folder]) for folder in folders)) for name, found in scored]
         words += ["", f"AP / FPR95 / AUROC in % of head `{head}`:", ""]
-        words.append(table(("variant", *(Path(folder).name for folder in folders)), sets))
+        words.append(markdown_table(("variant", *(Path(folder).name for folder in folders)), sets))
     words += ["", f"[{path.name}](results/{path.name}), with the command of each row: `{study['command']}`"]
     return "\n".join(words)
 
@@ -120,11 +115,6 @@ def ablation_tables(path: Path) -> str:
 def rates(scores: dict[str, float]) -> str:
     """Lay out three rates in percent."""
     return " / ".join(f"{100 * scores[name]:.1f}" for name in ("AP", "FPR95", "AUROC"))
-
-
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Lay out a Markdown table."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
 
 
 if __name__ == "__main__":

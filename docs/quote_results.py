@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from quoting import between, markdown_table
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "measured.md"
@@ -53,13 +55,6 @@ def main() -> int:
     return int(stale and "--check" in sys.argv[1:])
 
 
-def between(text: str, name: str, content: str) -> str:
-    """Replace what stands between the markers `name`."""
-    begin, end = f"<!-- {name}: written by docs/quote_results.py -->", f"<!-- end of {name} -->"
-    before, rest = text.split(begin)
-    return f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
-
-
 def headline(results: dict[str, Any]) -> str:
     """Say in one sentence what the shipped model finds, on which set and by which protocol, and how long it takes."""
     report, second, bench = results[HEADLINE], results[SECOND_HEADLINE], results[SPEED[0]]["bench"]
@@ -91,7 +86,7 @@ def speed_table(results: dict[str, Any]) -> str:
         for case in bench["methods"]
         if case["configuration"]["resolved"]["name"] != "torch"  # a reference for tests, not what a robot runs
     ]
-    return _table(("machine", "runtime", "precision", "inference ms", "frame ms"), rows)
+    return markdown_table(("machine", "runtime", "precision", "inference ms", "frame ms"), rows)
 
 
 def quote(results: dict[str, Any]) -> str:
@@ -118,7 +113,7 @@ def quote(results: dict[str, Any]) -> str:
 def replay_table(reports: dict[str, Any]) -> str:
     """Lay out one row a replay report; below, the command and the machine of each."""
     header = ("data", "played", "model", "runtime", "AP %", "FPR95 %", "AUROC %", "frames / dropped")
-    table = _table(header, [_replay_row(report) for report in reports.values()])
+    table = markdown_table(header, [_replay_row(report) for report in reports.values()])
     notes = [
         _source(name, report["command"], report["host"]["cpu"], report["host"]["cores"], report["host"]["gpus"])
         for name, report in reports.items()
@@ -142,8 +137,8 @@ def bench_table(name: str, bench: dict[str, Any]) -> str:
         )
         for method in bench["methods"]
     ]
-    table = _table((bench["kind"], *stages, f"{compared} against the first"), rows)
-    return "\n".join((CAPTIONS[bench["kind"]], "", table, "", _made_by(name, bench["environment"])))
+    table = markdown_table((bench["kind"], *stages, f"{compared} against the first"), rows)
+    return "\n\n".join((CAPTIONS[bench["kind"]], table, _made_by(name, bench["environment"])))
 
 
 def roofline_table(name: str, result: dict[str, Any]) -> str:
@@ -160,7 +155,7 @@ def roofline_table(name: str, result: dict[str, Any]) -> str:
     )
     model = result["model"].partition(",")[0]
     caption = f"Roofline of {model} {result['precision']} in {runtime['name']} on {runtime['device']}."
-    return "\n".join((caption, "", _table(header, [row]), "", _made_by(name, result["environment"])))
+    return "\n\n".join((caption, markdown_table(header, [row]), _made_by(name, result["environment"])))
 
 
 def memory_line(name: str, result: dict[str, Any]) -> str:
@@ -170,7 +165,7 @@ def memory_line(name: str, result: dict[str, Any]) -> str:
         f"where it grows by {result['growth_kib_per_1000_frames']:.1f} KiB per thousand frames; "
         f"{result['missing']} frames lost."
     )
-    return "\n".join((text, "", _made_by(name, result["environment"])))
+    return "\n\n".join((text, _made_by(name, result["environment"])))
 
 
 def peak_line(name: str, content: dict[str, Any]) -> str:
@@ -183,7 +178,7 @@ def peak_line(name: str, content: dict[str, Any]) -> str:
         f"{calm['latency_ms']:.1f} ms, {calm['latency_p99_ms']:.1f} in the 99th percentile, "
         f"{calm['played'] - calm['published']} of {calm['played']} lost."
     )
-    return "\n".join((text, "", _made_by(name, content["environment"])))
+    return "\n\n".join((text, _made_by(name, content["environment"])))
 
 
 def precision_table(name: str, result: dict[str, Any]) -> str:
@@ -198,7 +193,7 @@ def precision_table(name: str, result: dict[str, Any]) -> str:
         for row in result["precisions"]
     ]
     caption = f"Precisions of {result['model']} in {result['runtime']}, {result['frames']} frames."
-    return "\n".join((caption, "", _table(header, rows), "", _made_by(name, result["environment"])))
+    return "\n\n".join((caption, markdown_table(header, rows), _made_by(name, result["environment"])))
 
 
 def _replay_row(report: dict[str, Any]) -> tuple[str, ...]:
@@ -218,10 +213,6 @@ def _data_set(report: dict[str, Any]) -> str:
     """Name the data by its folder, which says more than the name of a reader such as `folder`."""
     words = shlex.split(report["command"])
     return Path(words[words.index("--root") + 1] if "--root" in words else report["source"]["name"]).name
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
 
 
 def _machine(environment: dict[str, Any]) -> str:

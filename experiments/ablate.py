@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import check_output
+from fishy_ros.commands.options import DataRoot, check_output
 
 
 def ablate(
@@ -23,7 +23,7 @@ def ablate(
         int, typer.Option(help="Variants to train in parallel, each in a single-threaded process.", min=1)
     ] = 1,
     device: Annotated[str, typer.Option(help="Device to train on: cpu, cuda or cuda:N.")] = "cpu",
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     epochs: Annotated[float | None, typer.Option(help="Number of epochs instead of the planned one.")] = None,
 ) -> None:
     """Train and score each variant from random initialization; finished variants are skipped."""

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import OpaqueFunction
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from fishy_ros.node import launching
-from fishy_ros.node.dds import dds_environment
 from fishy_ros.topics import base_topic, camera_info_topic
 
 SHARE = Path(__file__).resolve().parents[1]
@@ -49,34 +47,15 @@ OTHER_ARGUMENTS = {
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments, then start the nodes."""
-    scope = launching.IncludeScope((*NODE_PARAMETERS, *OTHER_ARGUMENTS))
-    return LaunchDescription(
-        [
-            scope.begin(),
-            *(
-                DeclareLaunchArgument(name, default_value="", description=f"{text} (default: as in params_file)")
-                for name, text in NODE_PARAMETERS.items()
-            ),
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, (default, text) in OTHER_ARGUMENTS.items()
-            ),
-            *(SetEnvironmentVariable(name, value) for name, value in dds_environment().items()),
-            OpaqueFunction(function=_start_nodes),
-            scope.end(),
-        ]
-    )
+    parameters = {name: ("", f"{text} (default: as in params_file)") for name, text in NODE_PARAMETERS.items()}
+    return launching.describe_scoped_launch({**parameters, **OTHER_ARGUMENTS}, OpaqueFunction(function=_start_nodes))
 
 
 def _start_nodes(context: LaunchContext) -> list[Node]:
-    values = {name: LaunchConfiguration(name).perform(context) for name in (*NODE_PARAMETERS, *OTHER_ARGUMENTS)}
+    values = launching.values_of(context, (*NODE_PARAMETERS, *OTHER_ARGUMENTS))
     name, namespace = values["name"], values["namespace"]
     image_topic = base_topic(values["image_topic"])
     info_topic = values["camera_info_topic"] or camera_info_topic(image_topic)
-    files = [launching.existing_file("params_file", values["params_file"])] if values["params_file"] else []
-    given = {key: launching.typed_parameter(key, values[key]) for key in NODE_PARAMETERS if values[key]}
-    if values["use_sim_time"]:
-        given["use_sim_time"] = launching.is_true(values["use_sim_time"])
     detector = Node(
         package="fishy_ros",
         executable="detector",
@@ -84,7 +63,7 @@ def _start_nodes(context: LaunchContext) -> list[Node]:
         namespace=namespace,
         output="both",
         emulate_tty=True,
-        parameters=[*files, *([launching.parameters_file(given)] if given else [])],
+        parameters=launching.parameter_files(values, NODE_PARAMETERS),
         remappings=[
             ("image", image_topic),
             ("image/compressed", f"{image_topic}/compressed"),

@@ -1,12 +1,10 @@
 """Launch one process that serves several cameras with one engine, each with topics and diagnostics of its own."""
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
-from launch.substitutions import LaunchConfiguration
+from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 from fishy_ros.node import launching
-from fishy_ros.node.dds import dds_environment
 
 NODE_PARAMETERS = (
     "model",
@@ -48,34 +46,15 @@ OTHER_ARGUMENTS = {
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments, then start the process."""
-    scope = launching.IncludeScope((*NODE_PARAMETERS, *OTHER_ARGUMENTS))
-    return LaunchDescription(
-        [
-            scope.begin(),
-            *(
-                DeclareLaunchArgument(name, default_value="", description=f"Parameter {name} of every node")
-                for name in NODE_PARAMETERS
-            ),
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=text)
-                for name, (default, text) in OTHER_ARGUMENTS.items()
-            ),
-            *(SetEnvironmentVariable(name, value) for name, value in dds_environment().items()),
-            OpaqueFunction(function=_start),
-            scope.end(),
-        ]
-    )
+    parameters = {name: ("", f"Parameter {name} of every node") for name in NODE_PARAMETERS}
+    return launching.describe_scoped_launch({**parameters, **OTHER_ARGUMENTS}, OpaqueFunction(function=_start))
 
 
 def _start(context: LaunchContext) -> list[Node]:
-    values = {name: LaunchConfiguration(name).perform(context) for name in (*NODE_PARAMETERS, *OTHER_ARGUMENTS)}
+    values = launching.values_of(context, (*NODE_PARAMETERS, *OTHER_ARGUMENTS))
     cameras = [name for text in values["cameras"].split(",") if (name := text.strip(" /"))]
     if not cameras:
         raise ValueError("argument cameras is empty; expected names such as front,rear")
-    files = [launching.existing_file("params_file", values["params_file"])] if values["params_file"] else []
-    given = {key: launching.typed_parameter(key, values[key]) for key in NODE_PARAMETERS if values[key]}
-    if values["use_sim_time"]:
-        given["use_sim_time"] = launching.is_true(values["use_sim_time"])
     topics = [part for name in TOPICS for part in (f"--{name.replace('_', '-')}", values[name])]
     levels = [
         part
@@ -89,7 +68,7 @@ def _start(context: LaunchContext) -> list[Node]:
             arguments=["--cameras", *cameras, "--namespace", launching.full_namespace(context, ""), *topics],
             output="both",
             emulate_tty=True,
-            parameters=[*files, *([launching.parameters_file(given)] if given else [])],
+            parameters=launching.parameter_files(values, NODE_PARAMETERS),
             ros_arguments=levels,
             respawn=launching.is_true(values["respawn"]),
             respawn_delay=launching.RESPAWN_DELAY_S,

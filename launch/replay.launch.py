@@ -7,7 +7,7 @@ ends when the bag has been played and scored.
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, SetEnvironmentVariable, Shutdown
+from launch.actions import IncludeLaunchDescription, Shutdown
 from launch.conditions import IfCondition
 from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from fishy_ros.node.dds import dds_environment
+from fishy_ros.node import launching
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -64,17 +64,7 @@ def generate_launch_description() -> LaunchDescription:
         **FOR_DETECTOR,
         "detector": ("true", "Start the detector; false uses one that runs already: true or false"),
     }
-    return LaunchDescription(
-        [
-            *(
-                DeclareLaunchArgument(name, default_value=default, description=meaning)
-                for name, (default, meaning) in arguments.items()
-            ),
-            *(SetEnvironmentVariable(name, value) for name, value in dds_environment().items()),
-            detector,
-            player,
-        ]
-    )
+    return launching.describe_launch(arguments, detector, player)
 
 
 def _end_with_replay(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:

@@ -1,6 +1,6 @@
 """Variants of one configuration, trained equally, on a tiny street."""
 
-import importlib.util
+import importlib
 import json
 from pathlib import Path
 
@@ -117,10 +117,9 @@ def test_finished_variants_are_not_trained_again_and_one_can_be_run_alone(street
     assert "no_outliers" in output
 
 
-def test_the_tables_of_the_documentation_hold_every_variant_and_do_without_a_result(study, tmp_path):
-    specification = importlib.util.spec_from_file_location("quote_heads", ROOT / "docs/quote_heads.py")
-    quote = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(quote)
+def test_the_tables_of_the_documentation_hold_every_variant_and_do_without_a_result(study, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    quote = importlib.import_module("quote_heads")
     lines = quote.ablation_tables(study / "ablation.json").splitlines()
     assert sum(line.startswith("| s |") for line in lines) == 1 + 3, "its cost, and three heads"
     assert sum(line.startswith("| no_outliers |") for line in lines) == 1 + 1

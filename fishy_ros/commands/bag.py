@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import DatasetOptions, DatasetRoot
+
 if TYPE_CHECKING:
     from fishy_ros.bags import BagWriter
     from fishy_ros.datasets.base import Dataset
@@ -18,8 +20,8 @@ FIRST_STAMP_NS = 1_700_000_000_000_000_000
 def bag(
     out: Annotated[Path, typer.Option(help="Folder to create for the bag.")],
     dataset: Annotated[str, typer.Option(help="Dataset; `fishy datasets` lists them.")] = "synthetic",
-    root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
+    root: DatasetRoot = None,
+    option: DatasetOptions = None,
     frames: Annotated[int | None, typer.Option(help="Stop after this many frames.", min=1)] = None,
     seed: Annotated[
         int | None, typer.Option(help="Random seed of the synthetic street and of --overlay.", min=0)

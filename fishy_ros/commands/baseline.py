@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fishy_ros.commands.options import DataRoot, Runtime
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ def baseline(
     config: Annotated[
         Path | None, typer.Option(help="Training configuration whose training images are the normal images.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     folder: Annotated[
         Path | None, typer.Option(help="Folder of normal images, for example of your own camera, instead of --config.")
     ] = None,
     images: Annotated[int, typer.Option(help="Number of images to use.", min=1)] = 200,
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
+    runtime: Runtime = "auto",
 ) -> None:
     """Store the statistics of normal images in a model package, for the drift warning of the node."""
     from rich.progress import track

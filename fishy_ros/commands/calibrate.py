@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import DataRoot, NetworkHeight, NetworkWidth
+
 
 def calibrate(
     config: Annotated[Path, typer.Argument(help="Training configuration that names the normal images.")],
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
     head: Annotated[str, typer.Option(help="Anomaly head that produces the heatmap.")] = "dissimilarity",
     out: Annotated[Path | None, typer.Option(help="Output folder. Default: the folder of the checkpoint.")] = None,
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     images: Annotated[int, typer.Option(help="Number of training images to use.", min=1)] = 200,
     objects: Annotated[
         Path | None, typer.Option(help="Objects to paste into training images, for heads fitted on anomalies.")
@@ -22,8 +24,8 @@ def calibrate(
         Path | None,
         typer.Option(help="File of what heads learn from images; what it holds is not measured, nor trained, again."),
     ] = None,
-    height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
-    width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
+    height: NetworkHeight = 512,
+    width: NetworkWidth = 1024,
     fovea: Annotated[
         bool,
         typer.Option(
@@ -46,11 +48,11 @@ def calibrate(
     from fishy_ros.training.statistics import load_statistics, measure_statistics, save_statistics
 
     require_in_graph(head)
-    settings = load_train_config(config)
+    settings = load_train_config(config, data)
     model = load_model(checkpoint)
     folder = out or checkpoint.parent
     folder.mkdir(parents=True, exist_ok=True)
-    sources = settings.open_sources(data)
+    sources = settings.open_sources()
     street = list(track(normal_images(sources, images, height, width), "reading images", total=images))
     pasted = pasted_images(sources, objects, images, height, width) if objects else None
     sha256 = file_sha256(checkpoint)

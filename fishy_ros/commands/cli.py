@@ -1,4 +1,4 @@
-"""The `fishy` command: one file of `fishy_ros.commands` a subcommand."""
+"""The `fishy` command: one module of `fishy_ros.commands` a subcommand."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import DataRoot
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -16,7 +17,7 @@ def convert(
     config: Annotated[
         Path | None, typer.Option(help="Training configuration that names the normal images, needed for int8.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     images: Annotated[int, typer.Option(help="Number of training images used to calibrate activations.", min=1)] = 64,
 ) -> None:
     """Add FP16 and INT8 graphs, made from the float32 graph, to a model package."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import check_output_folder
+from fishy_ros.commands.options import Model, Runtime, check_output_folder
 
 SHORT_FRAMES = 12
 
@@ -22,8 +22,8 @@ def demo(
     real_time: Annotated[
         bool, typer.Option("--real-time", help="Play at 10 Hz instead of waiting for each heatmap.")
     ] = False,
-    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
+    model: Model = "fishy-s",
+    runtime: Runtime = "auto",
 ) -> None:
     """Render a drive, replay it through the node over DDS, and write a report, a video and pictures."""
     check_output_folder(out)

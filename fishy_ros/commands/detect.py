@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey, check_output_folder
+from fishy_ros.commands import options
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.detect.run import DetectSummary
@@ -29,11 +29,11 @@ def detect(
             help="overlay, mask, npy, png16, hdf5 or video; repeatable. Default: overlays, or videos for videos."
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    model: options.Model = "fishy-s",
+    runtime: options.Runtime = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
+    threads: options.Threads = 0,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -44,7 +44,7 @@ def detect(
         float | None,
         typer.Option(help="Score down to which a region grows (hysteresis). Default: the threshold.", min=0, max=1),
     ] = None,
-    smallest: Annotated[int, typer.Option(help="Smallest region to report, in px of the heatmap.", min=1)] = 1,
+    smallest: options.Smallest = 1,
     drivable: Annotated[
         str,
         typer.Option(help="Report only regions that stand on these classes, such as 'road,sidewalk'. Default: all."),
@@ -52,7 +52,7 @@ def detect(
     image_topic: Annotated[str | None, typer.Option(help="Image topic to read, if a bag has several cameras.")] = None,
     max_images: Annotated[int | None, typer.Option(help="Stop each source after this many images.", min=1)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start over instead of resuming.")] = False,
-    trusted_key: TrustedKey = "",
+    trusted_key: options.TrustedKey = "",
 ) -> None:
     """Find anomalies in SOURCE... and write overlays, masks, raw maps, videos, and a line of regions for every image.
 
@@ -66,7 +66,7 @@ def detect(
     from fishy_ros.model_package import load_model_package
     from fishy_ros.obstacles import RegionRules
 
-    check_output_folder(out)
+    options.check_output_folder(out)
     kinds = tuple(dict.fromkeys(write or ()))
     choose_kinds(kinds, moves=False)
     sources = open_sources(source, image_topic, out=out)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey, check_output
+from fishy_ros.commands.options import Model, Runtime, Threads, TrustedKey, check_output
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -15,14 +15,14 @@ def drift(
     folder: Annotated[
         list[Path], typer.Argument(help="Folders with consecutive images, for example of your own camera.")
     ],
-    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = DEFAULT_MODEL,
+    model: Model = DEFAULT_MODEL,
     trusted_key: TrustedKey = "",
     root: Annotated[Path, typer.Option(help="Folder that relative FOLDER arguments start from.")] = Path(),
     images: Annotated[
         int, typer.Option(help="Number of consecutive images per folder, taken from its middle.", min=1)
     ] = 30,
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    runtime: Runtime = "auto",
+    threads: Threads = 0,
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("out/drift.json"),
 ) -> None:
     """Count how often the drift monitor warns, on normal images and on corrupted ones (dark, foggy, muddy, ...)."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import check_output
+from fishy_ros.commands.options import DataRoot, NetworkHeight, NetworkWidth, check_output
 
 
 def evaluate(
@@ -18,7 +18,7 @@ def evaluate(
     head: Annotated[
         list[str] | None, typer.Option(help="Head (score), such as knn or sml+vde; repeatable. Default: all.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     images: Annotated[int, typer.Option(help="Training images that show heads what is normal.", min=1)] = 120,
     objects: Annotated[
         Path | None,
@@ -37,8 +37,8 @@ def evaluate(
     ] = None,
     every: Annotated[int, typer.Option(help="Count every N-th row and column of the labels only.", min=1)] = 1,
     rounds: Annotated[int, typer.Option(help="How often each head is timed; 0 measures no costs.", min=0)] = 15,
-    height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
-    width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
+    height: NetworkHeight = 512,
+    width: NetworkWidth = 1024,
 ) -> None:
     """Score and time every head: AP, FPR95 and AUROC per set, mean IoU, and time relative to the bare network.
 
@@ -53,11 +53,11 @@ def evaluate(
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.head_study import HeadStudy, study_table
 
+    settings = load_train_config(config, data)
+    watched = settings.validation.only(tuple(set_)) if set_ else settings.validation
+    settings = dataclasses.replace(settings, validation=dataclasses.replace(watched, height=height, width=width))
     names = tuple(head or ())
-    settings = load_train_config(config)
-    if set_:
-        settings = dataclasses.replace(settings, validation=settings.validation.only(tuple(set_)))
-    study = HeadStudy(settings, data, weights, names, images, height, width, objects, maps, every, rounds, statistics)
+    study = HeadStudy(settings, weights, names, images, objects, maps, every, rounds, statistics)
     console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task("evaluating", total=study.steps)

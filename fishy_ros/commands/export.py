@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fishy_ros.commands.options import DataRoot, NetworkHeight, NetworkWidth
+
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Trained weights (.safetensors) or a checkpoint (last.pt).")],
@@ -36,7 +38,7 @@ def export(
         Path | None,
         typer.Option(help="Training configuration that names the normal images, needed for int8 and the baseline."),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     images: Annotated[int, typer.Option(help="Number of training images used to calibrate int8.", min=1)] = 64,
     baseline_images: Annotated[
         int,
@@ -46,8 +48,8 @@ def export(
         list[str] | None,
         typer.Option(help="Smaller input size for the degraded mode of the node, such as 256x512; repeatable."),
     ] = None,
-    height: Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")] = 512,
-    width: Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")] = 1024,
+    height: NetworkHeight = 512,
+    width: NetworkWidth = 1024,
 ) -> None:
     """Export network, head and calibration as a model package with one ONNX graph.
 

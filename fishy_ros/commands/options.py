@@ -42,6 +42,20 @@ def check_output_folder(folder: Path) -> None:
         pass
 
 
+Model = Annotated[str, typer.Option(help="Model package: a name or a path.")]
+Runtime = Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")]
+Precision = Annotated[str, typer.Option(help="fp32, or another precision of the package.")]
+Threads = Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)]
+DataRoot = Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")]
+NetworkHeight = Annotated[int, typer.Option(help="Height of the network input in px, a multiple of 32.")]
+NetworkWidth = Annotated[int, typer.Option(help="Width of the network input in px, a multiple of 32.")]
+Scores = Annotated[
+    str | None, typer.Option(help="Comma-separated scores, such as msp,entropy; uses the packages MODEL-SCORE.")
+]
+DatasetRoot = Annotated[Path | None, typer.Option(help="Folder of the dataset.")]
+DatasetOptions = Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")]
+Smallest = Annotated[int, typer.Option(help="Smallest region to report, in px of the heatmap.", min=1)]
 TrustedKey = Annotated[
     str,
     typer.Option(

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import check_output_folder
+from fishy_ros.commands.options import DataRoot, check_output_folder
 
 
 def pack(
     config: Annotated[Path, typer.Argument(help="Training configuration whose data to pack.")],
     out: Annotated[Path, typer.Argument(help="Folder for the shards and their index.")],
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     validation: Annotated[bool, typer.Option("--validation", help="Pack the sets that are watched, too.")] = False,
     shard_mib: Annotated[float, typer.Option(help="Largest size of a shard in MiB.")] = 60,
 ) -> None:
@@ -25,8 +25,8 @@ def pack(
     from fishy_ros.training.data_files import training_files, validation_files
     from fishy_ros.training.pack import MIB, pack_files
 
-    settings = load_train_config(config)
-    root = Path(data or settings.data)
+    settings = load_train_config(config, data)
+    root = Path(settings.data)
     files = set(training_files(settings, root))
     if validation:
         files |= set(validation_files(settings, root))

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey, check_output_folder
+from fishy_ros.commands.options import (
+    DatasetOptions,
+    DatasetRoot,
+    Device,
+    Model,
+    Precision,
+    Runtime,
+    Scores,
+    Smallest,
+    Threads,
+    TrustedKey,
+    check_output_folder,
+)
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest
@@ -31,8 +43,8 @@ def replay(
         str | None, typer.Option(help="Image topic to play, if the bag has several cameras.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Dataset; `fishy datasets` lists them.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the dataset.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="Option of the dataset, KEY=VALUE; repeatable.")] = None,
+    root: DatasetRoot = None,
+    option: DatasetOptions = None,
     live: Annotated[
         bool, typer.Option("--live/--offline", help="Run the node over DDS, or the detector in this process.")
     ] = True,
@@ -65,16 +77,14 @@ def replay(
     timing_frames: Annotated[
         int, typer.Option(help="Also time this many frames, as Fishyscapes does with 500.", min=0)
     ] = 0,
-    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = "fishy-s",
+    model: Model = "fishy-s",
     models: Annotated[str | None, typer.Option(help="Comma-separated models to compare and rank.")] = None,
-    scores: Annotated[
-        str | None, typer.Option(help="Comma-separated scores, such as msp,entropy; uses the packages MODEL-SCORE.")
-    ] = None,
+    scores: Scores = None,
     trusted_key: TrustedKey = "",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    threads: Threads = 0,
     fit: Annotated[str, typer.Option(help="Images of another aspect ratio: stretch, crop or pad.")] = "stretch",
     components: Annotated[
         str | None, typer.Option(help="Also compute component metrics, for the track 'anomaly' or 'obstacle'.")
@@ -94,7 +104,7 @@ def replay(
     threshold_low: Annotated[
         float | None, typer.Option(help="Score down to which a region grows (hysteresis).", min=0, max=1)
     ] = None,
-    smallest: Annotated[int, typer.Option(help="Smallest region to report, in px of the heatmap.", min=1)] = 1,
+    smallest: Smallest = 1,
     drivable: Annotated[
         str, typer.Option(help="Count only regions that lie or stand on these classes, such as road,sidewalk.")
     ] = "",
@@ -138,11 +148,13 @@ def replay(
         video=video,
         offline_rate_hz=None if live else rate,
     )
-    names = model_names(model, models, scores)
+    requests = request.for_models(model_names(model, models, scores))
     if peak:
-        typer.echo(_find_peak(request, peak_frames))
+        for one in requests:
+            heading = f"model      {one.detector.model}\n" if len(requests) > 1 else ""
+            typer.echo(f"{heading}{_find_peak(one, peak_frames)}")
         return
-    results = [(one.detector.model, _run(one)) for one in request.for_models(names)]
+    results = [(one.detector.model, _run(one)) for one in requests]
     for _, result in results:
         typer.echo(result_table(result))
     if len(results) > 1:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey, check_output_folder
+from fishy_ros.commands.options import Device, Model, Precision, Runtime, Threads, TrustedKey, check_output_folder
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -18,12 +18,12 @@ def soak(
     seed: Annotated[int, typer.Option(help="Random seed of the order, time and content of the faults.", min=0)] = 0,
     recovery: Annotated[float, typer.Option(help="Maximum time to recover from a fault, in seconds.")] = 1.0,
     height: Annotated[int, typer.Option(help="Image height in px; the width is twice that.")] = 256,
-    model: Annotated[str, typer.Option(help="Model package: a name or a path.")] = DEFAULT_MODEL,
+    model: Model = DEFAULT_MODEL,
     trusted_key: TrustedKey = "",
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32, or another precision of the package.")] = "fp32",
-    threads: Annotated[int, typer.Option(help="Threads of a CPU runtime; 0 uses all cores.", min=0)] = 0,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    threads: Threads = 0,
     out: Annotated[Path, typer.Option(help="Folder for soak.json, soak.png and the node's log.")] = Path("out/soak"),
 ) -> None:
     """Run the detector for hours under random faults; exits with 1 if it broke its contract."""

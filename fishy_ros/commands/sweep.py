@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fishy_ros.commands.options import TrustedKey, check_output_folder
+from fishy_ros.commands.options import Device, Runtime, Scores, TrustedKey, check_output_folder
 
 if TYPE_CHECKING:
     from fishy_ros.evaluation.sweep.sweep import SweepOutcome
@@ -21,11 +21,9 @@ def sweep(
     dataset: Annotated[list[str] | None, typer.Option(help="Dataset, NAME=ROOT or NAME alone; repeatable.")] = None,
     models: Annotated[str, typer.Option(help="Comma-separated model packages.")] = "fishy-s",
     trusted_key: TrustedKey = "",
-    scores: Annotated[
-        str | None, typer.Option(help="Comma-separated scores, such as msp,entropy; uses the packages MODEL-SCORE.")
-    ] = None,
-    runtime: Annotated[str, typer.Option(help="Inference runtime; auto picks the fastest that works.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:N], dla[:N] (Jetson) or gpu[:N] (Intel).")] = "auto",
+    scores: Scores = None,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
     precision: Annotated[str, typer.Option(help="fp32, or another precision of the packages.")] = "fp32",
     workers: Annotated[int, typer.Option(help="Worker processes; 0 uses one per core.", min=0)] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads per worker.", min=0)] = 1,

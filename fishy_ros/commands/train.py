@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fishy_ros.commands.options import check_output_folder
+from fishy_ros.commands.options import DataRoot, check_output_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Start:
 def train(
     config: Annotated[Path, typer.Argument(help="Training configuration, such as config/training/fishy-s.yaml.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, curves and pictures.")] = Path("runs/train"),
-    data: Annotated[str | None, typer.Option(help="Data root, overriding the configuration.")] = None,
+    data: DataRoot = None,
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or cuda:N.")] = "cpu",
     processes: Annotated[int, typer.Option(help="Training processes: one per CPU core, or 1 on a GPU.", min=1)] = 1,
     weights: Annotated[
@@ -71,9 +71,7 @@ def train(
     """Train a network; an interrupted run resumes."""
     from fishy_ros.training.config import SEGMENTATION, load_train_config, with_larger_batches
 
-    settings = with_larger_batches(load_train_config(config), batch_factor)
-    if data is not None:
-        settings = dataclasses.replace(settings, data=data)
+    settings = with_larger_batches(load_train_config(config, data), batch_factor)
     every = (settings.validation.every if validate_every is None else validate_every) if validation else 0
     settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=every))
     check_output_folder(out)

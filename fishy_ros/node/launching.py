@@ -1,4 +1,4 @@
-"""What the launch files share: typed arguments, a log level that reaches the node, includes that do not leak."""
+"""What the launch files share: what they begin with, typed arguments, a log level that reaches the node, no leaks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from launch.actions import IncludeLaunchDescription, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, SetEnvironmentVariable
 from launch.events.process import ProcessExited
 from launch.launch_context import LaunchContext
+from launch.launch_description import LaunchDescription
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.substitutions import LaunchConfiguration
 
+from fishy_ros.node.dds import dds_environment
 from fishy_ros.node.parameters import DetectorParameters
 
 BAD_PARAMETER_STATUS: int = 2
@@ -23,6 +27,50 @@ BAD_PARAMETER_STATUS: int = 2
 RESPAWN_DELAY_S: float = 2.0
 
 _KINDS: dict[str, type] = {item.name: type(item.default) for item in fields(DetectorParameters)}
+
+Arguments = Mapping[str, tuple[str | None, str]]
+"""Name -> default (None: has to be given) and meaning."""
+
+
+def describe_launch(arguments: Arguments, *actions: LaunchDescriptionEntity) -> LaunchDescription:
+    """Declare arguments and set up the middleware for large images before `actions`."""
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=meaning)
+                for name, (default, meaning) in arguments.items()
+            ),
+            *(SetEnvironmentVariable(name, value) for name, value in dds_environment().items()),
+            *actions,
+        ]
+    )
+
+
+def describe_scoped_launch(arguments: Arguments, *actions: LaunchDescriptionEntity) -> LaunchDescription:
+    """Do as `describe_launch` for a launch file that may be included several times, each time with other arguments."""
+    scope = IncludeScope(arguments)
+    return LaunchDescription([scope.begin(), *describe_launch(arguments, *actions).entities, scope.end()])
+
+
+def values_of(context: LaunchContext, names: Iterable[str]) -> dict[str, str]:
+    """Return the values that arguments have in this launch."""
+    return {name: LaunchConfiguration(name).perform(context) for name in names}
+
+
+def parameter_files(values: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    """Return the parameter files of a node: `params_file`, then one of what is given of `names` and `use_sim_time`.
+
+    Raises:
+        FileNotFoundError: `params_file` is given and no file; launch itself would only warn.
+        ValueError: a value is not of the parameter's type.
+    """
+    path = values["params_file"]
+    if path and not Path(path).is_file():
+        raise FileNotFoundError(f"params_file is {path!r}: no such file")
+    given = {name: typed_parameter(name, values[name]) for name in names if values[name]}
+    if values["use_sim_time"]:
+        given["use_sim_time"] = is_true(values["use_sim_time"])
+    return [*([path] if path else []), *([parameters_file(given)] if given else [])]
 
 
 def typed_parameter(name: str, text: str) -> str | bool | int | float:
@@ -64,17 +112,6 @@ def parameters_file(values: Mapping[str, str | bool | int | float]) -> str:
         file.write("\n".join(lines) + "\n")
     atexit.register(Path(file.name).unlink, missing_ok=True)
     return file.name
-
-
-def existing_file(argument: str, path: str) -> str:
-    """Return a path that is a file.
-
-    Raises:
-        FileNotFoundError: it is none; launch itself would only warn.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{argument} is {path!r}: no such file")
-    return path
 
 
 def full_namespace(context: LaunchContext, namespace: str) -> str:

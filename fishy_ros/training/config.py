@@ -73,24 +73,23 @@ class TrainConfig:
     """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
     checkpoint_minutes: float = 3.0
 
-    def open_sources(self, data: str | None = None) -> list[TrainingSource]:
-        """Open the training images below the configured data root, or below `data`.
+    def open_sources(self) -> list[TrainingSource]:
+        """Open the training images below the data root.
 
         Raises:
             TrainingError: the root or a folder is missing, empty or incomplete.
         """
-        root = Path(data or self.data)
-        return open_sources(root, self.sources, self.max_width, self.cache_folder, self.void_outliers)
+        return open_sources(Path(self.data), self.sources, self.max_width, self.cache_folder, self.void_outliers)
 
-    def schedule(self, data: str | None = None) -> Schedule:
-        """Plan the run with the training images below the configured data root, or below `data`.
+    def schedule(self) -> Schedule:
+        """Plan the run with the training images below the data root.
 
         Raises:
             TrainingError: a folder of images is missing or empty.
         """
         crops = self.epoch_crops
         if crops is None:
-            crops = sum(len(image_files(Path(data or self.data) / source.images)) for source in self.sources)
+            crops = sum(len(image_files(Path(self.data) / source.images)) for source in self.sources)
         return Schedule(self.stages, crops, self.optimiser.warmup_epochs)
 
     @property
@@ -118,13 +117,16 @@ def with_larger_batches(config: TrainConfig, factor: int) -> TrainConfig:
     return dataclasses.replace(config, optimiser=optimiser, stages=stages)
 
 
-def load_train_config(path: Path) -> TrainConfig:
+def load_train_config(path: Path, data: str | None = None) -> TrainConfig:
     """Read and check a training configuration; its `base`, if it names one, gives what it does not say.
+
+    `data` is a data root in place of the configured one.
 
     Raises:
         ConfigError: a file is missing, no YAML mapping, or has an unknown, missing or ill-typed key.
     """
-    return build_train_config(read_config_file(path), str(path))
+    config = build_train_config(read_config_file(path), str(path))
+    return dataclasses.replace(config, data=data or config.data)
 
 
 def build_train_config(content: object, where: str) -> TrainConfig:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -12,7 +10,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from fishy_ros.files import file_sha256
+from fishy_ros.files import file_sha256, write_json
 from fishy_ros.training.calibrate import normal_images
 from fishy_ros.training.checkpoint import load_model, training_of
 from fishy_ros.training.config import TrainConfig
@@ -20,7 +18,6 @@ from fishy_ros.training.head_cost import NETWORK, HeadCost, measure_head_costs
 from fishy_ros.training.heads.model import AnomalyModel, count_parameters
 from fishy_ros.training.heads.registry import MEASURES, create_head, measures_of, usable_heads
 from fishy_ros.training.heads.spec import Statistics
-from fishy_ros.training.latency import ROUNDS
 from fishy_ros.training.pasted import pasted_images
 from fishy_ros.training.statistics import load_statistics, measure_statistics, missing_measures, save_statistics
 from fishy_ros.training.validation import count_watched, score_sets
@@ -68,52 +65,46 @@ class StudyResult:
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"heads": asdict(self)}, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"heads": asdict(self)})
 
 
+@dataclass(frozen=True)
 class HeadStudy:
     """The sets that a configuration watches, scored with some heads of some weights."""
 
-    def __init__(
-        self,
-        config: TrainConfig,
-        data: str | None,
-        weights: Path,
-        heads: tuple[str, ...],
-        images: int,
-        height: int,
-        width: int,
-        objects: Path | None = None,
-        maps: Path | None = None,
-        every: int = 1,
-        rounds: int = ROUNDS,
-        statistics: Path | None = None,
-    ) -> None:
-        """Name what is to be measured; no `heads` means all. `images` training images give the statistics.
+    config: TrainConfig
+    """Its data root and its size of the images to be watched are those of the study."""
+    weights: Path
+    heads: tuple[str, ...]
+    """Names of the heads; empty for all."""
+    images: int
+    """How many training images give the statistics."""
+    objects: Path | None
+    """Folder of objects to paste into training images, for heads that are fitted on anomalies; they are left out
+    without it, unless they are asked for by name."""
+    maps: Path | None
+    """Folder that gets the score maps, `SET/HEAD/NAME.npy`."""
+    every: int
+    """Of every so many rows and columns of the labels one counts."""
+    rounds: int
+    """Costs are medians of so many."""
+    statistics: Path | None
+    """What heads learn from images is read from this file where it is there already, and written into it where not."""
 
-        `objects` is a folder of objects to paste into training images, for heads that are fitted on anomalies; they are
-        left out without it, unless they are asked for by name. `maps` gets the score maps, `SET/HEAD/NAME.npy`. Of
-        every `every` rows and columns of the labels one counts; costs are medians of `rounds`. What heads learn from
-        images is read from the file `statistics` where it is there already, and written into it where it is not.
-        """
-        self._config = config
-        self._root = Path(data or config.data)
-        self._weights = weights
-        self._heads = heads
-        self._objects = objects
-        self._maps = maps
-        self._every = every
-        self._rounds = rounds
-        self._statistics = statistics
-        self._images = images
-        self._size = height, width
-        self._watched = dataclasses.replace(config.validation, height=height, width=width)
+    @property
+    def root(self) -> Path:
+        """The data root."""
+        return Path(self.config.data)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the network's input, in px."""
+        return self.config.validation.height, self.config.validation.width
 
     @property
     def steps(self) -> int:
         """How often `run` calls its `progress`."""
-        return count_watched(self._watched, self._root) + self._rounds
+        return count_watched(self.config.validation, self.root) + self.rounds
 
     def run(self, environment: Mapping[str, object], progress: Callable[[], None]) -> StudyResult:
         """Measure; `environment` describes the machine and goes into the result.
@@ -122,23 +113,23 @@ class HeadStudy:
             TrainingError: the weights or a folder cannot be read.
             ConfigError: a head is unknown.
         """
-        model = load_model(self._weights)
-        names = self._heads or _all_heads(model, self._objects is not None)
+        model = load_model(self.weights)
+        names = self.heads or _all_heads(model, self.objects is not None)
         statistics = self._measure(model, names)
         heads = {name: create_head(name, model, statistics).eval() for name in names}
         scores = score_sets(
-            model, heads, self._watched, self._root, progress, self._maps, self._every, misclassified=True
+            model, heads, self.config.validation, self.root, progress, self.maps, self.every, misclassified=True
         )
-        costs = measure_head_costs(model, heads, *self._size, progress, self._rounds) if self._rounds else None
+        costs = measure_head_costs(model, heads, *self.size, progress, self.rounds) if self.rounds else None
         return StudyResult(
             network=model.size,
-            weights_sha256=file_sha256(self._weights),
-            training=training_of(self._weights),
+            weights_sha256=file_sha256(self.weights),
+            training=training_of(self.weights),
             parameters=count_parameters(model),
-            height=self._size[0],
-            width=self._size[1],
-            every=self._every,
-            rounds=self._rounds,
+            height=self.size[0],
+            width=self.size[1],
+            every=self.every,
+            rounds=self.rounds,
             command=shlex.join(["fishy", *sys.argv[1:]]),
             environment=environment,
             segmentation=scores.segmentation,
@@ -153,16 +144,16 @@ class HeadStudy:
 
     def _measure(self, model: AnomalyModel, names: tuple[str, ...]) -> Statistics:
         """Measure what the heads need and is not in the file of statistics yet."""
-        sha256 = file_sha256(self._weights)
-        known = Statistics() if self._statistics is None else load_statistics(self._statistics, sha256)
+        sha256 = file_sha256(self.weights)
+        known = Statistics() if self.statistics is None else load_statistics(self.statistics, sha256)
         if not missing_measures(names, known):
             return known
-        sources = self._config.open_sources(str(self._root))
-        images = normal_images(sources, self._images, *self._size)
-        pasted = pasted_images(sources, self._objects, self._images, *self._size) if self._objects else None
+        sources = self.config.open_sources()
+        images = normal_images(sources, self.images, *self.size)
+        pasted = pasted_images(sources, self.objects, self.images, *self.size) if self.objects else None
         measured = measure_statistics(model, names, images, pasted, known)
-        if self._statistics is not None:
-            save_statistics(self._statistics, measured, sha256)
+        if self.statistics is not None:
+            save_statistics(self.statistics, measured, sha256)
         return measured
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from fishy_ros.files import file_sha256
+from fishy_ros.files import file_sha256, write_json
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.data_files import training_files
 
@@ -36,7 +36,7 @@ def note_run(
             "environment": dict(environment),
         }
     )
-    path.write_text(json.dumps(parts, indent=1) + "\n")
+    write_json(path, parts)
 
 
 def data_sha256(config: TrainConfig) -> str:

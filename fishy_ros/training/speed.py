@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fishy_ros.files import write_json
 from fishy_ros.training.augment import random_crop
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.device_augment.device_images import DeviceImages
@@ -43,9 +43,7 @@ class TrainingSpeed:
 
     def write(self, path: Path, environment: Mapping[str, object]) -> None:
         """Write as JSON with the description of the machine."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"training_speed": asdict(self), "environment": environment}
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(path, {"training_speed": asdict(self), "environment": environment})
 
 
 def measure_training_speed(config: TrainConfig, device: str, stage: StageConfig, seconds: float) -> TrainingSpeed:

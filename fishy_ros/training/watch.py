@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from fishy_ros.files import write_json
 from fishy_ros.training.config import TrainConfig
 from fishy_ros.training.heads.model import AnomalyModel
 from fishy_ros.training.validation import validate
@@ -47,7 +47,7 @@ class Watch:
                 self._validate(model, crops)
             assert self._scores is not None
             found = {"crops": crops, "epochs": round(epoch, 3), "scores": self._scores[1]}
-            (self._out / SCORES_FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            write_json(self._out / SCORES_FILE, found)
         self._curves.close()
 
     def _validate(self, model: AnomalyModel, crops: int) -> None:

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.command_line import output_of
 from support.tiny_model import build_tiny_package
-from typer.testing import CliRunner
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt_rtx is not installed (it has no wheel for this machine)")
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ConfigError, ModelPackageError
 from fishy_ros.model_package import ModelPackage, add_reduced_graph, create_keys, load_model_package, sign_description
 from fishy_ros.runtimes.base import RuntimeInfo
@@ -26,8 +25,7 @@ def package(tmp_path: Path) -> ModelPackage:
 
 
 def call(*words: object) -> str:
-    app = build_app()
-    return CliRunner().invoke(app, ["build", *map(str, words)], catch_exceptions=False).output
+    return output_of("build", *words)
 
 
 def test_engines_go_into_the_package_and_their_layers_into_a_report(package, tmp_path):
@@ -54,10 +52,9 @@ def test_a_copy_gets_the_engines_and_the_package_stays(package, tmp_path):
 
 def test_the_engines_of_a_package_are_listed(package, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
-    app = build_app()
     call("--for", "rtx", package.folder, "--target", "sm86")
-    output = CliRunner().invoke(app, ["models", str(package.folder)], catch_exceptions=False).output
-    assert re.search(r"engines +model\.sm86\.engine by tensorrt_rtx [\d.]+ for 8\.6", output)
+    listed = r"engines +model\.sm86\.engine by tensorrt_rtx [\d.]+ for 8\.6"
+    assert re.search(listed, output_of("models", package.folder))
 
 
 def test_a_signed_package_is_to_be_signed_again(package, tmp_path):

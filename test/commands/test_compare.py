@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from support.scored_frames import scored_frames
-from typer.testing import CliRunner
+from support.command_line import fishy
+from support.scored_frames import save_report, scored_frames
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.evaluation.environment import describe_environment
-from fishy_ros.evaluation.report.report import BINS_FILE, JSON_FILE
-from fishy_ros.evaluation.report.report_json import result_to_json
 from fishy_ros.evaluation.result import FrameCounts, ReplayResult, SourceDescription
 from fishy_ros.evaluation.scoring.consistency import ConsistencyScores
 from fishy_ros.evaluation.scoring.evaluate import score_frames
-
-
-@pytest.fixture
-def fishy():
-    app = build_app()
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
 def write(folder: Path, mode: str, sha256: str, drive: int = 0, skill: float = 2.0, change: float = 0.0) -> Path:
@@ -29,19 +19,15 @@ def write(folder: Path, mode: str, sha256: str, drive: int = 0, skill: float = 2
     frames = scored_frames(6, drive, skill)
     for frame in frames:
         frame.labels[-1, :drive] = 255
-    score = score_frames(lambda: frames)
     result = ReplayResult(
         mode,
         SourceDescription("bag", "drive", sha256 * 64),
         FrameCounts(6, 6, 0),
         describe_environment(),
-        score,
+        score_frames(lambda: frames),
         consistency=ConsistencyScores(change, change, 100),
     )
-    folder.mkdir()
-    score.frame_bins.save(folder / BINS_FILE)
-    (folder / JSON_FILE).write_text(json.dumps(result_to_json(result)))
-    return folder
+    return save_report(result, folder)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +39,7 @@ def write(folder: Path, mode: str, sha256: str, drive: int = 0, skill: float = 2
         pytest.param("maps", "b", 1, False, id="maps of two sets whose frames have the same names"),
     ],
 )
-def test_only_frames_of_the_same_input_are_paired(fishy, tmp_path, mode, sha256, drive, is_paired):
+def test_only_frames_of_the_same_input_are_paired(tmp_path, mode, sha256, drive, is_paired):
     a = write(tmp_path / "a", mode, "a")
     b = write(tmp_path / "b", mode, sha256, drive, skill=2.5)
 
@@ -63,7 +49,7 @@ def test_only_frames_of_the_same_input_are_paired(fishy, tmp_path, mode, sha256,
     assert ("the reports scored different frames" in done.stdout) != is_paired
 
 
-def test_small_changes_of_the_score_are_not_rounded_away(fishy, tmp_path):
+def test_small_changes_of_the_score_are_not_rounded_away(tmp_path):
     a, b = (write(tmp_path / name, "offline", "a", change=change) for name, change in (("a", 0.0121), ("b", 0.0089)))
 
     (line,) = (line for line in fishy("compare", a, b).stdout.splitlines() if line.startswith("change of the score"))

@@ -6,22 +6,15 @@ import subprocess
 import sys
 
 import pytest
+from support.command_line import fishy
 from support.sources import python_path
-from typer.testing import CliRunner
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import BagError, ConfigError, ScoreError
 
 SMALL = ("--option", "frames=3", "--option", "height=96", "--option", "width=192")
 
 
-@pytest.fixture
-def fishy():
-    app = build_app()
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
-def test_offline_replay_prints_the_table_last_and_writes_a_report(fishy, tiny_package, tmp_path):
+def test_offline_replay_prints_the_table_last_and_writes_a_report(tiny_package, tmp_path):
     done = fishy(
         "replay", "--dataset", "synthetic", *SMALL, "--offline", "--model", tiny_package.folder, "--out", tmp_path,
         "--timing-frames", 5,
@@ -34,7 +27,23 @@ def test_offline_replay_prints_the_table_last_and_writes_a_report(fishy, tiny_pa
     assert (tmp_path / "report.html").is_file()
 
 
-def test_several_models_are_ranked_and_have_a_report_each(fishy, tiny_package, tiny_folder, tmp_path):
+def test_a_video_or_log_of_an_earlier_replay_does_not_stay_beside_a_new_report(tiny_package, tmp_path):
+    arguments = ("replay", "--dataset", "synthetic", *SMALL, "--offline", "--model", tiny_package.folder)
+    fishy(*arguments, "--out", tmp_path, "--video")
+    assert list(tmp_path.glob("overlay.*")), "the video of this run stays"
+    for name in ("overlay.mp4", "overlay.webp", "detector.log", "mine.txt"):
+        (tmp_path / name).write_text("of a run before")
+    fishy(*arguments, "--out", tmp_path, "--video")
+    assert not (tmp_path / "detector.log").exists()
+    (video,) = tmp_path.glob("overlay.*")
+    assert video.read_bytes() != b"of a run before"
+    fishy(*arguments, "--out", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "mine.txt", "report.json", "report.html", "frames.npz", "pictures",
+    }  # fmt: skip
+
+
+def test_several_models_are_ranked_and_have_a_report_each(tiny_package, tiny_folder, tmp_path):
     other = tiny_folder.rename(tmp_path / "other")
     done = fishy(
         "replay", "--dataset", "synthetic", *SMALL, "--offline", "--models", f"{tiny_package.folder},{other}",
@@ -47,7 +56,26 @@ def test_several_models_are_ranked_and_have_a_report_each(fishy, tiny_package, t
         assert (tmp_path / "out" / name / "report.json").is_file()
 
 
-def test_contradictions_are_named(fishy, tmp_path):
+def test_the_peak_of_every_model_is_searched_for_and_written_by_itself(tmp_path, monkeypatch):
+    pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+    from fishy_ros.evaluation.live import run_peak
+    from fishy_ros.evaluation.replay.peak import Peak, PeakTrial
+
+    def search(request, frames, start_stage):
+        rate_hz = {"a": 11.0, "b": 22.0}[request.detector.model]
+        trial = PeakTrial(rate_hz, frames, frames, 1.0, 2.0, 0.1)
+        return Peak(rate_hz, 1.0, 0.1, 0.0, (trial,), (), trial)
+
+    monkeypatch.setattr(run_peak, "run_peak", search)
+    done = fishy("replay", "--dataset", "synthetic", *SMALL, "--peak", "--models", "a,b", "--out", tmp_path)
+    said = [line for line in done.stdout.splitlines() if line.startswith(("model", "peak rate"))]
+    assert [line.split()[1:3] for line in said] == [["a"], ["rate", "11.00"], ["b"], ["rate", "22.00"]]
+    for model, rate_hz in (("a", 11.0), ("b", 22.0)):
+        report = json.loads((tmp_path / model / "peak.json").read_text())
+        assert (report["model"], report["peak"]["rate_hz"]) == (model, rate_hz)
+
+
+def test_contradictions_are_named(tmp_path):
     with pytest.raises(ConfigError, match="either a bag"):
         fishy("replay")
     with pytest.raises(ConfigError, match="--peak needs the node"):
@@ -70,13 +98,13 @@ def test_contradictions_are_named(fishy, tmp_path):
         ("--record", "drive.mcap"),
     ],
 )
-def test_options_of_the_node_are_refused_offline(fishy, option, value):
+def test_options_of_the_node_are_refused_offline(option, value):
     given = (option,) if value is None else (option, value)
     with pytest.raises(ConfigError, match=f"{option}: only for a replay through the node"):
         fishy("replay", "--dataset", "synthetic", *SMALL, "--offline", *given)
 
 
-def test_the_rate_of_a_dataset_counts_for_regions_offline(fishy, tiny_package, tmp_path):
+def test_the_rate_of_a_dataset_counts_for_regions_offline(tiny_package, tmp_path):
     done = fishy(
         "replay", "--dataset", "synthetic", *SMALL, "--offline", "--model", tiny_package.folder, "--out", tmp_path,
         "--regions", "--rate", 5,
@@ -86,7 +114,7 @@ def test_the_rate_of_a_dataset_counts_for_regions_offline(fishy, tiny_package, t
     assert "no times" not in done.stdout
 
 
-def test_models_whose_reports_would_overwrite_each_other_are_refused_before_the_first_runs(fishy, tmp_path):
+def test_models_whose_reports_would_overwrite_each_other_are_refused_before_the_first_runs(tmp_path):
     with pytest.raises(ConfigError, match="two models would write"):
         fishy(
             "replay", "--dataset", "synthetic", *SMALL, "--offline", "--models", "runs/a/package,runs/b/package",
@@ -95,7 +123,7 @@ def test_models_whose_reports_would_overwrite_each_other_are_refused_before_the_
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sweep_says_what_it_kept(fishy, tiny_package, tmp_path):
+def test_a_sweep_says_what_it_kept(tiny_package, tmp_path):
     arguments = ("sweep", "--dataset", f"folder={small_folder(tmp_path)}", "--models", tiny_package.folder,
                  "--workers", 1, "--out", tmp_path / "out")  # fmt: skip
     first, second = fishy(*arguments), fishy(*arguments)

@@ -3,20 +3,13 @@ import os
 
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from support.command_line import fishy
 from support.scored_frames import save_maps, scored_frames
-from typer.testing import CliRunner
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ScoreError
 
 
-@pytest.fixture
-def fishy():
-    app = build_app()
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
-def test_score_prints_the_table_and_writes_the_official_numbers(fishy, tmp_path):
+def test_score_prints_the_table_and_writes_the_official_numbers(tmp_path):
     frames = scored_frames(6)
     scores, labels = save_maps(frames, tmp_path)
 
@@ -36,7 +29,7 @@ def test_score_prints_the_table_and_writes_the_official_numbers(fishy, tmp_path)
     assert "6 played, 6 published, 0 dropped" in done.stdout
 
 
-def test_components_and_images_are_optional_extras(fishy, tmp_path):
+def test_components_and_images_are_optional_extras(tmp_path):
     scores, labels = save_maps(scored_frames(3), tmp_path)
 
     done = fishy(
@@ -48,7 +41,7 @@ def test_components_and_images_are_optional_extras(fishy, tmp_path):
     assert (tmp_path / "out/pictures/best-1-overlay.jpg").is_file()
 
 
-def test_nan_names_the_frame(fishy, tmp_path):
+def test_nan_names_the_frame(tmp_path):
     frames = scored_frames(2)
     frames[1].score[30] = float("nan")
     scores, labels = save_maps(frames, tmp_path)
@@ -57,7 +50,7 @@ def test_nan_names_the_frame(fishy, tmp_path):
         fishy("score", "--scores", scores, "--labels", labels)
 
 
-def test_a_missing_map_is_counted_as_dropped_with_a_warning(fishy, tmp_path):
+def test_a_missing_map_is_counted_as_dropped_with_a_warning(tmp_path):
     scores, labels = save_maps(scored_frames(3), tmp_path)
     (scores / "frame 02.npy").unlink()
 
@@ -67,7 +60,7 @@ def test_a_missing_map_is_counted_as_dropped_with_a_warning(fishy, tmp_path):
     assert "3 played, 2 published, 1 dropped" in done.stdout
 
 
-def test_a_hostile_file_name_is_scored_and_does_not_command_the_terminal(fishy, tmp_path):
+def test_a_hostile_file_name_is_scored_and_does_not_command_the_terminal(tmp_path):
     scores, labels = save_maps(scored_frames(3), tmp_path)
     for number, name in enumerate((b"a\xff\x1b]0;pwned\x07", b"b\xc2\x9b2J", b"c\x1b[2J")):
         for folder, suffix in ((scores, ".npy"), (labels, ".png")):
@@ -83,7 +76,7 @@ def test_a_hostile_file_name_is_scored_and_does_not_command_the_terminal(fishy, 
     assert not {"\x1b", "\x07", "\x9b"} & set(compared.stdout)
 
 
-def test_compare_tells_a_better_method_from_a_worse_one(fishy, tmp_path):
+def test_compare_tells_a_better_method_from_a_worse_one(tmp_path):
     for name, skill in (("worse", 1.0), ("better", 4.0)):
         scores, labels = save_maps(scored_frames(15, skill=skill), tmp_path / name)
         fishy("score", "--scores", scores, "--labels", labels, "--out", tmp_path / name / "out")
@@ -102,7 +95,7 @@ def test_compare_tells_a_better_method_from_a_worse_one(fishy, tmp_path):
     assert (tmp_path / "comparison/comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_compare_without_counts_of_frames_has_no_intervals_and_says_so(fishy, tmp_path):
+def test_compare_without_counts_of_frames_has_no_intervals_and_says_so(tmp_path):
     scores, labels = save_maps(scored_frames(4), tmp_path)
     for name in ("a", "b"):
         fishy("score", "--scores", scores, "--labels", labels, "--out", tmp_path / name)
@@ -114,6 +107,6 @@ def test_compare_without_counts_of_frames_has_no_intervals_and_says_so(fishy, tm
     assert "+0.00" in done.stdout
 
 
-def test_an_unknown_track_is_refused_before_anything_is_read(fishy, tmp_path):
+def test_an_unknown_track_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ScoreError, match="component track 'road'"):
         fishy("score", "--scores", tmp_path / "no", "--labels", tmp_path / "no", "--components", "road")

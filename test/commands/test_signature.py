@@ -3,19 +3,15 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from support.command_line import output_of
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ModelPackageError
 
 pytest.importorskip("cryptography", reason="needs cryptography")
 
 
 def run(*words: object) -> str:
-    app = build_app()
-    result = CliRunner().invoke(app, ["signature", *map(str, words)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    return output_of("signature", *words)
 
 
 def test_a_package_is_signed_and_verified_from_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import functools
-import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 import typer
-from support.sources import ROOT
+from support.sources import ROOT, load_script
 
 from fishy_ros.commands.cli import build_app
 
@@ -116,10 +115,6 @@ def test_every_extra_that_can_be_installed_is_explained() -> None:
 
 def test_the_site_lists_every_decision_once_and_in_order() -> None:
     pytest.importorskip("mkdocs", reason="mkdocs is not installed: the hooks of the site cannot be imported")
-    specification = importlib.util.spec_from_file_location("site_hooks", ROOT / "docs" / "site_hooks.py")
-    assert specification is not None
-    assert specification.loader is not None
-    hooks = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(hooks)
+    hooks = load_script(ROOT / "docs" / "site_hooks.py")
     numbers = [int(row.split("|")[1]) for row in hooks.list_records().splitlines()[2:]]
     assert numbers == list(range(1, len(list((ROOT / "docs" / "decisions").glob("0*.md"))) + 1))

@@ -6,9 +6,8 @@ import json
 
 import cv2
 import pytest
-from typer.testing import CliRunner
+from support.command_line import output_of
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import DatasetError
 from fishy_ros.evaluation.drift_study import AS_IT_IS, CONDITIONS, WINDOW, Warned, choose_images, measure_drift
@@ -59,11 +58,9 @@ def test_a_folder_without_images_is_named(tmp_path):
 
 def test_the_command_prints_the_table_and_writes_the_numbers(street, tmp_path):
     package, folder = street
-    app, out = build_app(), tmp_path / "result" / "drift.json"
+    out = tmp_path / "result" / "drift.json"
     words = ["drift", "--root", str(folder.parent), folder.name, "--model", str(package.folder), "--images", "1"]
-    outcome = CliRunner().invoke(app, [*words, "--runtime", "onnxruntime", "--threads", "1", "--out", str(out)])
-    assert outcome.exit_code == 0, outcome.output
-    assert "street" in outcome.output
+    assert "street" in output_of(*words, "--runtime", "onnxruntime", "--threads", 1, "--out", out)
     written = json.loads(out.read_text())["drift"]
     assert written["graph_sha256"] == package.sha256
     assert written["folders"][0]["warned"]["dark"] == {"images": 1, "windows": 0}

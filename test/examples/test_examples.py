@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
-from support.sources import ROOT
+from support.sources import ROOT, load_script
 
 from fishy_ros import AnomalyDetector
 from fishy_ros.datasets.synthetic import SyntheticStreet
@@ -25,17 +23,6 @@ def run(name: str, *arguments: object) -> str:
     """Run an example as a user does and return what it printed."""
     command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
     return subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
-
-
-def load(name: str) -> ModuleType:
-    """Import an example as a module."""
-    specification = importlib.util.spec_from_file_location(name.removesuffix(".py"), EXAMPLES / name)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # where dataclasses look for the names in their annotations
-    specification.loader.exec_module(module)
-    return module
 
 
 def test_picture_writes_a_mask_of_the_pixels_above_the_threshold(tiny_package: ModelPackage, tmp_path: Path) -> None:
@@ -72,7 +59,7 @@ def test_video_holds_an_overlay_of_every_frame(tiny_package: ModelPackage, tmp_p
 def test_own_network_becomes_a_package_whose_score_and_calibration_are_right(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed: the example of one's own network cannot run")
     run("own_network.py", "--out", tmp_path / "mine")
-    example = load("own_network.py")
+    example = load_script(EXAMPLES / "own_network.py")
     image = SyntheticStreet(height=256, width=512, seed=5)[0].image
     with AnomalyDetector(tmp_path / "mine", "onnxruntime", "cpu") as detector:
         score = detector.detect(image).score
@@ -135,7 +122,7 @@ def layer():
     """The layers of the costmap example, without persistence unless it is asked for."""
     source = {"min_obstacle_height": 0.1, "max_obstacle_height": 2.0, "obstacle_min_range": 0.5}
     source |= {"obstacle_max_range": 20.0, "raytrace_max_range": 25.0, "observation_persistence": 0.0}
-    return load("costmap.py").ObstacleLayer(source, radius_m=0.5, inflation_m=1.5, scaling=2.0)
+    return load_script(EXAMPLES / "costmap.py").ObstacleLayer(source, radius_m=0.5, inflation_m=1.5, scaling=2.0)
 
 
 def points(*coordinates: tuple[float, float, float]) -> np.ndarray:
@@ -149,20 +136,20 @@ def lethal(cells: np.ndarray) -> list[tuple[float, float]]:
 
 
 def test_the_costmap_marks_points_within_its_heights_and_ranges_where_they_are(layer) -> None:
-    frame = load("costmap.py").Frame
+    frame = load_script(EXAMPLES / "costmap.py").Frame
     seen = points((10.02, 2.03, 0.5), (10.0, -3.0, 0.05), (10.0, -3.0, 2.1), (20.5, 0.0, 0.5), (0.3, 0.0, 0.5))
     assert lethal(layer.update(frame(0.0, seen), 0.0)) == [(10.05, 2.05)]
 
 
 def test_the_costmap_keeps_marks_until_a_ray_to_a_new_point_passes_them(layer) -> None:
-    frame = load("costmap.py").Frame
+    frame = load_script(EXAMPLES / "costmap.py").Frame
     layer.update(frame(0.0, points((5.02, -0.05, 0.5), (5.02, 4.02, 0.5))), 0.0)
     assert lethal(layer.update(frame(0.1, points()), 1.0)) == [(4.05, -0.05), (4.05, 4.05)]  # the car drove 1 m
     assert lethal(layer.update(frame(0.2, points((9.02, -0.05, 0.5))), 0.0)) == [(4.05, 4.05), (9.05, -0.05)]
 
 
 def test_the_costmap_inflates_by_the_formula_of_its_layer(layer) -> None:
-    layer.update(load("costmap.py").Frame(0.0, points((10.02, 0.02, 0.5))), 0.0)
+    layer.update(load_script(EXAMPLES / "costmap.py").Frame(0.0, points((10.02, 0.02, 0.5))), 0.0)
     row = layer.inflated()[79, 100:120]  # from the lethal cell on, away from the car
     away = np.arange(20) * 0.1
     expected = np.where(away <= 0.5, 253, np.where(away <= 1.45, 252 * np.exp(-2.0 * (away - 0.5)), 0))
@@ -187,7 +174,7 @@ def test_the_costmap_of_a_recording_is_that_of_its_points(tmp_path: Path) -> Non
             data = optical.view(np.uint8).reshape(-1)
             message = cloud(stamp, 1, 2, fields, False, 12, 24, data, True)
             writer.write(topic, index * 10**9, store.serialize_cdr(message, "sensor_msgs/msg/PointCloud2"))
-    frames = list(load("costmap.py").recorded_drive(tmp_path / "bag", 1.4, 0.0))
+    frames = list(load_script(EXAMPLES / "costmap.py").recorded_drive(tmp_path / "bag", 1.4, 0.0))
     assert [frame.time_s for frame in frames] == [0.0, 1.0, 2.0]
     assert frames[0].points == pytest.approx(np.array([[10.0, -0.5, 0.4], [10.0, -1.0, 0.4]]))
     printed = run("costmap.py", tmp_path / "bag", "--out", tmp_path)

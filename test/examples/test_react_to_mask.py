@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -10,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.sources import ROOT
+from support.sources import ROOT, load_script
 
 rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: the example node cannot run")
 
@@ -27,12 +26,7 @@ ROAD = np.zeros((60, 90), np.uint8)
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("react_to_mask", ROOT / "examples" / "react_to_mask.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "examples" / "react_to_mask.py")
 
 
 class Bench:

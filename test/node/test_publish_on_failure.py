@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.detector_bench import header, image_message, stamp_of, values_of
+from support.detector_bench import header, heatmap_of, image_message, stamp_of, values_of
 from support.odd_models import build_failing_package, build_hanging_package, build_slow_package
 
 BRIGHT = np.full((24, 32, 3), 250, np.uint8)
 DARK = np.full((24, 32, 3), 60, np.uint8)
-
-
-def heatmap_of(message) -> np.ndarray:
-    return np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
 
 
 @pytest.mark.parametrize(("size", "shape"), [("network", (8, 8)), ("image", (24, 32))])

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Bool
 from support.detector_bench import header, image_message
-from support.sources import ROOT
-
-
-def load_example():
-    specification = importlib.util.spec_from_file_location("react_to_mask", ROOT / "examples" / "react_to_mask.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+from support.sources import ROOT, load_script
 
 
 def test_the_example_stops_for_what_the_detector_sees_ahead_only(start_detector, domain):
@@ -24,7 +15,11 @@ def test_the_example_stops_for_what_the_detector_sees_ahead_only(start_detector,
     bench.subscribe("mask")
     bench.wait_until_connected()
     rclpy.init(args=["--ros-args", "-r", "mask:=/detector/mask"], domain_id=domain)
-    node, executor, stops = load_example().ReactToMask(), SingleThreadedExecutor(), []
+    node, executor, stops = (
+        load_script(ROOT / "examples" / "react_to_mask.py").ReactToMask(),
+        SingleThreadedExecutor(),
+        [],
+    )
     executor.add_node(node)
     bench.node.create_subscription(Bool, "/stop", lambda message: stops.append(message.data), 10)
     road = np.full((64, 128, 3), 90, np.uint8)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, CompressedImage
-from support.detector_bench import DetectorBench, header, stamp_of
+from support.detector_bench import DetectorBench, header, heatmap_of, stamp_of
 
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.imaging import decode_compressed, resize_score
@@ -38,17 +38,12 @@ def play_one(bench: DetectorBench, jpeg: np.ndarray, *outputs: str) -> Compresse
     return message
 
 
-def heatmap_of(bench: DetectorBench) -> np.ndarray:
-    (message,) = bench.received["heatmap"]
-    return np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
-
-
 def test_without_an_overlay_the_network_sees_the_image_decoded_at_half_its_size(start_detector, jpeg, tiny_package):
     bench = start_detector(image_transport="compressed")
     message = play_one(bench, jpeg, "camera_info", "segmentation")
     with AnomalyDetector(tiny_package, "onnxruntime", threads=1) as detector:
         reduced, whole = (detector.detect(decode_compressed(jpeg, size)).score for size in (NETWORK, None))
-    np.testing.assert_array_equal(heatmap_of(bench), reduced)
+    np.testing.assert_array_equal(heatmap_of(*bench.received["heatmap"]), reduced)
     assert not np.array_equal(reduced, whole)
     (calibration,) = bench.received["camera_info"]
     assert stamp_of(calibration) == stamp_of(message)
@@ -59,7 +54,9 @@ def test_with_an_overlay_the_whole_image_is_decoded(start_detector, jpeg, tiny_p
     bench = start_detector(image_transport="compressed")
     play_one(bench, jpeg, "overlay")
     with AnomalyDetector(tiny_package, "onnxruntime", threads=1) as detector:
-        np.testing.assert_array_equal(heatmap_of(bench), detector.detect(decode_compressed(jpeg)).score)
+        np.testing.assert_array_equal(
+            heatmap_of(*bench.received["heatmap"]), detector.detect(decode_compressed(jpeg)).score
+        )
     (overlay,) = bench.received["overlay"]
     assert (overlay.height, overlay.width) == CAMERA
 
@@ -69,4 +66,4 @@ def test_a_heatmap_of_the_image_has_the_size_that_the_camera_took(start_detector
     play_one(bench, jpeg)
     with AnomalyDetector(tiny_package, "onnxruntime", threads=1) as detector:
         expected = resize_score(detector.detect(decode_compressed(jpeg, NETWORK)).score, *CAMERA)
-    np.testing.assert_array_equal(heatmap_of(bench), expected)
+    np.testing.assert_array_equal(heatmap_of(*bench.received["heatmap"]), expected)

@@ -7,7 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fishy_ros.evaluation.report.report import BINS_FILE, JSON_FILE
+from fishy_ros.evaluation.report.report_json import result_to_json
+from fishy_ros.evaluation.result import ReplayResult
 from fishy_ros.evaluation.scoring.score import ScoredFrame
+from fishy_ros.files import write_json
 
 
 def scored_frames(count: int, seed: int = 0, skill: float = 2.0) -> list[ScoredFrame]:
@@ -40,3 +44,11 @@ def save_maps(frames: list[ScoredFrame], folder: Path, suffix: str = ".npy") -> 
             assert cv2.imwrite(str(path), frame.score)
         assert cv2.imwrite(str(labels / f"{frame.id}.png"), frame.labels)
     return scores, labels
+
+
+def save_report(result: ReplayResult, folder: Path) -> Path:
+    """Save what a comparison reads of a report, without its pictures and its page; returns the folder."""
+    assert result.score is not None
+    write_json(folder / JSON_FILE, result_to_json(result))
+    result.score.frame_bins.save(folder / BINS_FILE)
+    return folder

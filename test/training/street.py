@@ -5,9 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import yaml
-from typer.testing import CliRunner
+from support.command_line import output_of
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.training.object_bank import HOLD_OUT
 
 ROAD, BUILDING, SKY = 0, 2, 10
@@ -19,9 +18,7 @@ def run_commands(modules, arguments) -> str:
     only = modules[0].__name__.rpartition(".")[2]
     if len(modules) == 1 and words[0] != only:
         words.insert(0, only)
-    result = CliRunner().invoke(build_app(), words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    return output_of(*words)
 
 
 def write_street(root: Path, count: int = 3, height: int = 96, width: int = 192) -> Path:

@@ -33,6 +33,10 @@ class NodeCost:
     """Reads of inputs and weights and the write of the output; a node that works element by element reads only its
     second operand, since engines compute it where its first operand is made."""
 
+    def limit_s(self, flops_per_s: float, bytes_per_s: float) -> float:
+        """Return the shortest time of a frame: the node is bound by arithmetic or by memory."""
+        return max(self.flops / flops_per_s, self.bytes_moved / bytes_per_s)
+
 
 @dataclass(frozen=True)
 class GraphCost:
@@ -57,7 +61,7 @@ class GraphCost:
 
         The roofline model of Williams, Waterman and Patterson, CACM 2009, applied to every node.
         """
-        return sum(max(node.flops / flops_per_s, node.bytes_moved / bytes_per_s) for node in self.nodes)
+        return sum(node.limit_s(flops_per_s, bytes_per_s) for node in self.nodes)
 
 
 def graph_cost(content: bytes) -> GraphCost:

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fishy_ros.evaluation.bench.bus_path import PathRequest
 from fishy_ros.evaluation.bench.node import run_measurement
 from fishy_ros.evaluation.bench.result import machine_line
 from fishy_ros.evaluation.environment import Environment, describe_environment
+from fishy_ros.evaluation.report.plots import COLORS
 from fishy_ros.files import write_json
 
 _MIB = 2**20
@@ -73,11 +73,10 @@ def write_memory_picture(result: MemoryResult, path: Path) -> None:
     """Draw the readings over the number of frames, from zero on."""
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(result.frames, result.resident_mib, color="#2459a8")
+    axes.plot(result.frames, result.resident_mib, color=COLORS[0])
     axes.set_ylim(0, 1.15 * max(result.resident_mib))
     axes.set_xlabel("frames")
     axes.set_ylabel("resident memory, MiB")
     axes.set_title(machine_line(result.environment), fontsize=8)
-    FigureCanvasAgg(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

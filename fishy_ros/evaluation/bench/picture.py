@@ -5,21 +5,19 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from fishy_ros.evaluation.bench.result import BenchResult, machine_line
 from fishy_ros.evaluation.bench.sampling import DERIVED
-
-_COLORS = ("#2459a8", "#d1495b", "#3a7d44", "#e0a030", "#6b4c9a", "#4c9a9a", "#8a5a44", "#777777")
+from fishy_ros.evaluation.report.plots import COLORS
 
 
 def write_stage_picture(result: BenchResult, compared: str, path: Path) -> None:
     """Draw one bar a method, made of the medians of its stages; a line reaches to the 99th percentile of `compared`."""
     stages = list(dict.fromkeys(stage for method in result.methods for stage in method.stages_ms))
     parts = [stage for stage in stages if stage not in DERIVED] or [compared]
-    colors = dict(zip(parts, itertools.cycle(_COLORS), strict=False))
+    colors = dict(zip(parts, itertools.cycle(COLORS), strict=False))
     figure = Figure(figsize=(10, 1.8 + 0.5 * len(result.methods)), layout="constrained")
     axes = figure.add_subplot()
     for row, method in enumerate(result.methods):
@@ -38,6 +36,5 @@ def write_stage_picture(result: BenchResult, compared: str, path: Path) -> None:
     axes.set_title(machine_line(result.environment), fontsize=8)
     handles = [Patch(color=color, label=stage) for stage, color in colors.items()]
     figure.legend(handles=handles, fontsize=8, ncols=len(parts), loc="outside lower center")
-    FigureCanvasAgg(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

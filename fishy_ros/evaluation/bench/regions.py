@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fishy_ros.datasets.images import image_files, read_image
-from fishy_ros.datasets.registry import open_dataset
 from fishy_ros.errors import ConfigError
+from fishy_ros.evaluation.bench.detect import street_pictures
 from fishy_ros.evaluation.bench.methods import Method, MethodRunner
 from fishy_ros.evaluation.bench.result import BenchResult, collect
 from fishy_ros.evaluation.bench.sampling import Plan, Stages, sample
@@ -36,7 +36,7 @@ def run_regions(method: Method, pictures: Path | None, plan: Plan, progress: Cal
     require_ros()
     from fishy_ros.evaluation.bench.probes.region_work import region_work
 
-    frames = _street() if pictures is None else _drive(pictures)
+    frames = street_pictures(CONSECUTIVE) if pictures is None else _drive(pictures)
     runner = MethodRunner(method, frames)
     package = runner.detector.package
     size = (method.height, method.width)
@@ -57,11 +57,6 @@ def _with(runner: MethodRunner, add: Callable[[Detection], Stages]) -> Callable[
         return {"inference": detection.timings_ms["inference"], **add(detection)}
 
     return run
-
-
-def _street() -> list[ImageArray]:
-    dataset = open_dataset("synthetic", frames=CONSECUTIVE)
-    return [dataset[index].image for index in range(CONSECUTIVE)]
 
 
 def _drive(folder: Path) -> list[ImageArray]:

@@ -105,7 +105,7 @@ def roofline_table(result: Roofline) -> Table:
 def _shares(cost: GraphCost, limits: MachineLimits) -> dict[str, float]:
     times: defaultdict[str, float] = defaultdict(float)
     for node in cost.nodes:
-        times[node.operator] += max(node.flops / limits.flops_per_s, node.bytes_moved / limits.bytes_per_s)
+        times[node.operator] += node.limit_s(limits.flops_per_s, limits.bytes_per_s)
     total = sum(times.values())
     return {operator: time / total for operator, time in times.items()}
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 
 from fishy_ros.errors import ImageError
@@ -18,13 +19,7 @@ def score_of(message: Image) -> ScoreMap:
     Raises:
         ImageError: the message is no 32FC1 image, or contradicts its own size.
     """
-    if message.encoding != "32FC1":
-        raise ImageError(f"a heatmap has the encoding {message.encoding!r}, expected '32FC1'")
-    if message.step < 4 * message.width or len(message.data) != message.step * message.height:
-        raise ImageError(
-            f"a heatmap of {message.height}x{message.width} has step {message.step} and {len(message.data)} bytes"
-        )
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, : 4 * message.width]
+    rows = _rows_of(message, "heatmap", "32FC1", 4)
     return np.ascontiguousarray(rows).view(">f4" if message.is_bigendian else "<f4")
 
 
@@ -34,14 +29,7 @@ def classes_of(message: Image) -> LabelMap:
     Raises:
         ImageError: the message is not a mono8 image, or contradicts its own size.
     """
-    if message.encoding != "mono8":
-        raise ImageError(f"a segmentation has the encoding {message.encoding!r}, expected 'mono8'")
-    if message.step < message.width or len(message.data) != message.step * message.height:
-        raise ImageError(
-            f"a segmentation of {message.height}x{message.width} has step {message.step} and {len(message.data)} bytes"
-        )
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
-    return np.asarray(rows[:, : message.width])
+    return _rows_of(message, "segmentation", "mono8", 1)
 
 
 def stages_of(message: DiagnosticArray) -> Mapping[str, float]:
@@ -62,3 +50,13 @@ def stamp_of(message: Image | DiagnosticArray) -> int:
     """Return the stamp of a message's header in ns."""
     stamp = message.header.stamp
     return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
+
+
+def _rows_of(message: Image, what: str, encoding: str, pixel_bytes: int) -> NDArray[np.uint8]:
+    """Return the bytes of the pixels, `[h, w * pixel_bytes]`, without what fills up the rows."""
+    height, width, step, size = message.height, message.width, message.step, len(message.data)
+    if message.encoding != encoding:
+        raise ImageError(f"a {what} has the encoding {message.encoding!r}, expected {encoding!r}")
+    if step < pixel_bytes * width or size != step * height:
+        raise ImageError(f"a {what} of {height}x{width} has step {step} and {size} bytes")
+    return np.asarray(np.frombuffer(message.data, np.uint8).reshape(height, step)[:, : pixel_bytes * width])

@@ -64,12 +64,12 @@ def read_request(node: Node) -> ReplayRequest:
     )
 
 
-def main(args: list[str] | None = None) -> None:
+def main() -> None:
     """Play, score, print the table, and end; exit status 2 after an expected error, 130 when interrupted."""
     os.environ.update(dds_environment())
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        init_ros(sys.argv if args is None else args)
+        init_ros(sys.argv)
     except ConfigError as error:
         print(f"replay: {error}", file=sys.stderr)
         sys.exit(2)

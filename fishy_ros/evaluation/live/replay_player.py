@@ -33,8 +33,12 @@ from fishy_ros.types import LabelMap
 
 _MESSAGE_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_IMAGE_TYPE: CompressedImage}
 _POLL_S = 0.02
+ANSWER_S = 60.0
+"""How long the lifecycle of a node is waited for."""
 CONNECT_S = 30.0
 """How long publishers and subscribers are waited for."""
+STATUS_S = 2.5
+"""How long the next diagnostics are waited for; a node sends them once a second."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class ReplayPlayer(Closing):
         self._thread = threading.Thread(target=self._spin, name="replay_player", daemon=True)
         self._thread.start()
 
-    def start_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+    def start_node(self, check: Callable[[], None]) -> None:
         """Configure and activate the node.
 
         `check` is called while waiting and raises when the node is gone.
@@ -92,37 +96,37 @@ class ReplayPlayer(Closing):
             ReplayError: the node cannot be reached, is not alone with its name, or refuses a transition.
         """
         self._wait(
-            self._change_state.service_is_ready, check, timeout_s, f"the lifecycle services of {self._address.node}"
+            self._change_state.service_is_ready, check, ANSWER_S, f"the lifecycle services of {self._address.node}"
         )
         namesakes = [f"{space.rstrip('/')}/{name}" for name, space in self._node.get_node_names_and_namespaces()]
         if namesakes.count(self._address.node) > 1:
             raise ReplayError(
                 f"there are {namesakes.count(self._address.node)} nodes {self._address.node} in the domain"
             )
-        self._wait(self._is_known, check, timeout_s, f"an answer of {self._address.node}")
-        self._transition("configure", Transition.TRANSITION_CONFIGURE, check, timeout_s)
-        self.activate_node(check, timeout_s)
+        self._wait(self._is_known, check, ANSWER_S, f"an answer of {self._address.node}")
+        self._transition("configure", Transition.TRANSITION_CONFIGURE, check)
+        self.activate_node(check)
 
-    def activate_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+    def activate_node(self, check: Callable[[], None]) -> None:
         """Activate a configured node and wait until it listens to the camera.
 
         Raises:
             ReplayError: the node refuses, or cannot be reached.
         """
-        self._transition("activate", Transition.TRANSITION_ACTIVATE, check, timeout_s)
-        self._wait(self._is_heard, check, timeout_s, f"a subscriber to {self._images.topic_name}")
+        self._transition("activate", Transition.TRANSITION_ACTIVATE, check)
+        self._wait(self._is_heard, check, ANSWER_S, f"a subscriber to {self._images.topic_name}")
 
-    def deactivate_node(self, check: Callable[[], None], timeout_s: float = 60.0) -> None:
+    def deactivate_node(self, check: Callable[[], None]) -> None:
         """Deactivate the node and wait until it no longer listens.
 
         Raises:
             ReplayError: the node refuses, or cannot be reached.
         """
-        self._transition("deactivate", Transition.TRANSITION_DEACTIVATE, check, timeout_s)
+        self._transition("deactivate", Transition.TRANSITION_DEACTIVATE, check)
         self._wait(
             lambda: not self._is_heard(),
             check,
-            timeout_s,
+            ANSWER_S,
             f"{self._address.node} to unsubscribe from {self._images.topic_name}",
         )
 
@@ -170,9 +174,9 @@ class ReplayPlayer(Closing):
             self._calibrations.publish(with_stamp(frame.camera_info, stamp_ns))
         self._images.publish(with_stamp(frame.message, stamp_ns))
 
-    def node_status(self, timeout_s: float = 2.5) -> Mapping[str, str]:
-        """Wait for what the node says next of itself on `/diagnostics`; empty when it says nothing in `timeout_s`."""
-        before, deadline = self._status_count, time.monotonic() + timeout_s
+    def node_status(self) -> Mapping[str, str]:
+        """Wait for what the node says next of itself on `/diagnostics`; empty when it says nothing for `STATUS_S`."""
+        before, deadline = self._status_count, time.monotonic() + STATUS_S
         while self._status_count == before:
             if time.monotonic() > deadline:
                 return {}
@@ -243,10 +247,10 @@ class ReplayPlayer(Closing):
     def _is_heard(self) -> bool:
         return bool(self._images.get_subscription_count() > 0)
 
-    def _transition(self, name: str, transition: int, check: Callable[[], None], timeout_s: float) -> None:
+    def _transition(self, name: str, transition: int, check: Callable[[], None]) -> None:
         request = ChangeState.Request(transition=Transition(id=transition))
         future = self._change_state.call_async(request)
-        self._wait(future.done, check, timeout_s, f"the node to {name}")
+        self._wait(future.done, check, ANSWER_S, f"the node to {name}")
         if not future.result().success:
             raise ReplayError(f"the detector node could not {name}")
 

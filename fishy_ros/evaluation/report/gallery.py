@@ -16,6 +16,7 @@ WIDTH = 720
 """Greatest width of the small copies, in px."""
 
 _CAPACITY = 24
+_PER_GROUP = 3
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ class Gallery:
 class GalleryKeeper:
     """Hold at most 24 frames, spread over the range of average precision, the best and the worst always among them."""
 
-    def __init__(self, per_group: int = 3) -> None:
-        self._per_group = per_group
+    def __init__(self) -> None:
         self._entries: list[GalleryEntry] = []
 
     def add(self, entry: GalleryEntry) -> None:
@@ -64,7 +64,7 @@ class GalleryKeeper:
     def compute(self) -> Gallery:
         """Choose best, median and worst frames; no frame stands in two groups."""
         ranked = sorted(self._entries, key=_rank)
-        count = min(self._per_group, math.ceil(len(ranked) / 3))
+        count = min(_PER_GROUP, math.ceil(len(ranked) / 3))
         worst, rest = ranked[:count], ranked[count:]
         best, rest = rest[max(len(rest) - count, 0) :][::-1], rest[: max(len(rest) - count, 0)]
         middle = max((len(rest) - count) // 2, 0)
@@ -73,7 +73,7 @@ class GalleryKeeper:
     def _most_crowded(self) -> int:
         """Find the frame between whose neighbours the gap is smallest; the ends are kept."""
         ranks = [_rank(entry)[0] for entry in self._entries]
-        inner = range(self._per_group, len(ranks) - self._per_group)
+        inner = range(_PER_GROUP, len(ranks) - _PER_GROUP)
         return min(inner, key=lambda index: ranks[index + 1] - ranks[index - 1])
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -169,7 +168,6 @@ def _plain(name: str) -> str:
 
 def _figure(columns: int) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(5.2 * columns, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = [figure.add_subplot(1, columns, column + 1) for column in range(columns)]
     for one in axes:
         one.spines[["top", "right"]].set_visible(False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fishy_ros.evaluation.report.plots import COLORS
@@ -15,7 +14,6 @@ from fishy_ros.evaluation.soak.soak_result import SoakResult
 def write_soak_picture(result: SoakResult, path: Path) -> None:
     """Write a PNG with one panel a quantity; a line marks every fault, in the color of its kind."""
     figure = Figure(figsize=(11, 8), layout="constrained")
-    FigureCanvasAgg(figure)
     memory, handles, latency = figure.subplots(3, 1, sharex=True)
     minutes = [sample.at_s / 60 for sample in result.samples]
     memory.plot(minutes, [s.rss_bytes / 2**20 for s in result.samples], color="black", label="resident")

@@ -85,8 +85,8 @@ def training_pictures(config: Path | None, data: str | None, count: int) -> Pict
     """
     if config is None:
         return None
-    settings = load_train_config(config)
-    return lambda: normal_pictures(settings.open_sources(data), count)
+    settings = load_train_config(config, data)
+    return lambda: normal_pictures(settings.open_sources(), count)
 
 
 def _resized(pictures: Iterable[ImageArray], package: ModelPackage) -> Iterator[ImageArray]:

@@ -6,11 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
+from support.command_line import fishy, output_of
 from support.tiny_model import build_tiny_package
-from typer.testing import CliRunner
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.bench.methods import Method
@@ -18,18 +16,11 @@ from fishy_ros.evaluation.bench.plain_onnxruntime import PlainOnnxRuntime
 from fishy_ros.model_package import ModelPackage
 
 
-@pytest.fixture(scope="module")
-def app() -> typer.Typer:
-    app = build_app()
-    return app
-
-
-def test_two_configurations_are_compared_and_kept(app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path) -> None:
+def test_two_configurations_are_compared_and_kept(tiny_package: ModelPackage, tmp_path: Path) -> None:
     out = tmp_path / "results" / "detect.json"
     arguments = ["bench", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--size", "64x128"]
     arguments += ["--vs", "threads=1,transport=jpeg", "--rounds", "2", "--frames", "3", "--warm-up", "1"]
-    result = CliRunner().invoke(app, [*arguments, "--out", str(out)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    output_of(*arguments, "--out", out)
     kept = json.loads(out.read_text())["bench"]
     first, second = kept["methods"]
     assert first["ratio_to_first"]["total"]["median"] == 1
@@ -45,38 +36,33 @@ def test_two_configurations_are_compared_and_kept(app: typer.Typer, tiny_package
     assert picture.std() > 10
 
 
-def test_settings_and_roofline_run(app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path) -> None:
+def test_settings_and_roofline_run(tiny_package: ModelPackage, tmp_path: Path) -> None:
     quick = ["--model", str(tiny_package.folder), "--rounds", "1", "--frames", "1", "--warm-up", "0"]
     settings, roofline = tmp_path / "settings.json", tmp_path / "roofline.json"
-    runner = CliRunner()
-    result = runner.invoke(app, ["bench", "settings", *quick, "--out", str(settings)], catch_exceptions=False)
-    assert "spinning on" in result.output
+    assert "spinning on" in fishy("bench", "settings", *quick, "--out", str(settings)).output
     limits = ["--gflops", "100", "--bandwidth", "10"]
-    runner.invoke(app, ["bench", "roofline", *quick, *limits, "--out", str(roofline)], catch_exceptions=False)
+    fishy("bench", "roofline", *quick, *limits, "--out", str(roofline))
     kept = json.loads(roofline.read_text())["roofline"]
     assert kept["fraction"] == pytest.approx(kept["limit_ms"] / kept["measured_ms"]["median"])
     assert sum(kept["share_by_operator"].values()) == pytest.approx(1)
 
 
-def test_a_configuration_that_does_not_start_is_named_and_left_out(
-    app: typer.Typer, tiny_package: ModelPackage
-) -> None:
+def test_a_configuration_that_does_not_start_is_named_and_left_out(tiny_package: ModelPackage) -> None:
     arguments = ["bench", "--model", str(tiny_package.folder), "--size", "64x128", "--vs", "precision=int8"]
     arguments += ["--rounds", "1", "--frames", "1", "--warm-up", "0"]
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert "precision=int8 is left out" in result.output
+    assert "precision=int8 is left out" in fishy(*arguments).output
 
 
 def test_settings_of_openvino_are_compared_and_those_of_others_are_refused(
-    app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path
+    tiny_package: ModelPackage, tmp_path: Path
 ) -> None:
     quick = ["--model", str(tiny_package.folder), "--rounds", "1", "--frames", "1", "--warm-up", "0"]
     with pytest.raises(ConfigError, match="'torch': expected onnxruntime or openvino"):
-        CliRunner().invoke(app, ["bench", "settings", *quick, "--runtime", "torch"], catch_exceptions=False)
+        fishy("bench", "settings", *quick, "--runtime", "torch")
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     out = tmp_path / "settings.json"
     arguments = ["bench", "settings", *quick, "--runtime", "openvino", "--out", str(out)]
-    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    fishy(*arguments)
     methods = {method["name"]: method["configuration"] for method in json.loads(out.read_text())["bench"]["methods"]}
     assert methods["in use"]["precision"] == "f32"
     assert methods["threads pinned on"]["cpu_pinning"] is True
@@ -98,14 +84,13 @@ def test_the_plain_session_gives_the_scores_that_the_detector_gives(tiny_package
     np.testing.assert_array_equal(found.labels, expected.labels)
 
 
-def test_baselines_are_plain_onnx_runtime_and_erfnet_beside_the_detector(app: typer.Typer, tmp_path: Path) -> None:
+def test_baselines_are_plain_onnx_runtime_and_erfnet_beside_the_detector(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     out = tmp_path / "baselines.json"
     package = build_tiny_package(tmp_path / "tiny", 32, 64)
     arguments = ["bench", "baselines", "--model", str(package.folder), "--runtime", "onnxruntime", "--device", "cpu"]
     arguments += ["--rounds", "1", "--frames", "1", "--warm-up", "0", "--out", str(out)]
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    output_of(*arguments)
     methods = json.loads(out.read_text())["bench"]["methods"]
     engines = [(Path(method["configuration"]["model"]).name, method["configuration"]["runtime"]) for method in methods]
     assert engines == [
@@ -115,14 +100,12 @@ def test_baselines_are_plain_onnx_runtime_and_erfnet_beside_the_detector(app: ty
     ]
 
 
-def test_every_combination_of_sizes_and_threads_is_a_configuration(
-    app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path
-) -> None:
+def test_every_combination_of_sizes_and_threads_is_a_configuration(tiny_package: ModelPackage, tmp_path: Path) -> None:
     out = tmp_path / "grid.json"
     arguments = ["bench", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--out", str(out)]
     arguments += ["--size", "64x128", "--size", "128x256", "--threads", "1", "--threads", "2"]
     arguments += ["--rounds", "1", "--frames", "1", "--warm-up", "0"]
-    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    fishy(*arguments)
     methods = json.loads(out.read_text())["bench"]["methods"]
     found = [[method["configuration"][key] for key in ("height", "width", "threads")] for method in methods]
     assert found == [[64, 128, 1], [128, 256, 1], [64, 128, 2], [128, 256, 2]]

@@ -10,6 +10,18 @@ from onnx import TensorProto, helper, numpy_helper
 from fishy_ros.evaluation.bench.graph_cost import graph_cost
 
 
+def _model(nodes: list[onnx.NodeProto], output: list[int], constants: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """Make a graph from `x`, `[1, 3, 32, 64]`, to `out`."""
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 64])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, output)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 def _conv_graph() -> onnx.ModelProto:
     weights = {
         "w": np.zeros((8, 3, 3, 3), np.float32),
@@ -21,14 +33,7 @@ def _conv_graph() -> onnx.ModelProto:
         helper.make_node("Relu", ["y"], ["z"]),
         helper.make_node("Conv", ["z", "d"], ["out"], pads=[2, 2, 2, 2], group=8),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "convs",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 64])],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 8, 16, 32])],
-        [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return _model(nodes, [1, 8, 16, 32], weights)
 
 
 def test_convolutions_cost_what_their_loops_do() -> None:
@@ -67,14 +72,7 @@ def _quantised_graph() -> onnx.ModelProto:
         helper.make_node("QuantizeLinear", ["r", "s", "z"], ["r8"]),
         helper.make_node("DequantizeLinear", ["r8", "s", "z"], ["out"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "quantised",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 32, 64])],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 8, 32, 64])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return _model(nodes, [1, 8, 32, 64], constants)
 
 
 def test_an_integer_convolution_moves_integers() -> None:

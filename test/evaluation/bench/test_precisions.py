@@ -9,10 +9,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from sklearn.metrics import average_precision_score, jaccard_score
+from support.command_line import output_of
 from support.tiny_model import build_tiny_package
-from typer.testing import CliRunner
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import DatasetError
 from fishy_ros.imaging import resize_score
@@ -51,12 +50,8 @@ def frames(tmp_path: Path, package: ModelPackage) -> Path:
 
 
 def call(package: ModelPackage, frames: Path, *arguments: str) -> str:
-    app = build_app()
     where = ["--root", str(frames / "anomalies"), "--dataset", "folder"]
-    words = ["bench", "precisions", "--model", str(package.folder), "--runtime", "onnxruntime", *where, *arguments]
-    result = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+    return output_of("bench", "precisions", "--model", package.folder, "--runtime", "onnxruntime", *where, *arguments)
 
 
 def test_every_precision_is_measured_and_compared_with_the_first(package: ModelPackage, frames: Path) -> None:

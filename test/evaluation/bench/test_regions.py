@@ -6,11 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from support.command_line import output_of
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.bench.regions import WAYS
 from fishy_ros.model_package import ModelPackage
@@ -19,11 +18,9 @@ pytestmark = pytest.mark.live
 
 
 def run(package: ModelPackage, pictures: Path, out: Path) -> None:
-    app = build_app()
     words = ["bench", "regions", "--model", str(package.folder), "--runtime", "onnxruntime", "--size", "64x128"]
     words += ["--pictures", str(pictures), "--rounds", "2", "--frames", "3", "--warm-up", "1", "--out", str(out)]
-    result = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    output_of(*words)
 
 
 def test_what_regions_add_is_the_sum_of_its_parts(tiny_package: ModelPackage, tmp_path: Path) -> None:

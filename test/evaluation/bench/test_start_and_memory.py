@@ -5,12 +5,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-import typer
-from typer.testing import CliRunner
+from support.command_line import output_of
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.bench.bus_path import THIS_NODE, PathRequest
 from fishy_ros.evaluation.bench.memory import run_memory
@@ -19,17 +17,10 @@ from fishy_ros.model_package import ModelPackage
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture(scope="module")
-def app() -> typer.Typer:
-    app = build_app()
-    return app
-
-
-def test_the_start_of_a_node_is_broken_down(app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path) -> None:
+def test_the_start_of_a_node_is_broken_down(tiny_package: ModelPackage, tmp_path: Path) -> None:
     out = tmp_path / "start.json"
-    words = ["bench", "start", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--size", "128x256"]
-    result = CliRunner().invoke(app, [*words, "--rounds", "1", "--out", str(out)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    words = ("bench", "start", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--size", "128x256")
+    output_of(*words, "--rounds", "1", "--out", out)
     (method,) = json.loads(out.read_text())["bench"]["methods"]
     stages = {stage: summary["median"] for stage, summary in method["stages_ms"].items()}
     parts = [stages[stage] for stage in ("start", "connect", "first frame")]
@@ -38,17 +29,16 @@ def test_the_start_of_a_node_is_broken_down(app: typer.Typer, tiny_package: Mode
 
 
 def test_memory_is_read_a_hundred_times_while_every_frame_is_answered(
-    app: typer.Typer, tiny_package: ModelPackage, tmp_path: Path
+    tiny_package: ModelPackage, tmp_path: Path
 ) -> None:
     out = tmp_path / "memory.json"
-    words = ["bench", "memory", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--size", "128x256"]
-    result = CliRunner().invoke(app, [*words, "--frames", "200", "--out", str(out)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    words = ("bench", "memory", "--model", str(tiny_package.folder), "--runtime", "onnxruntime", "--size", "128x256")
+    output = output_of(*words, "--frames", "200", "--out", out)
     kept = json.loads(out.read_text())["memory"]
     assert kept["frames"] == list(range(2, 201, 2))
     assert kept["missing"] == 0
     assert all(20 < size < 2000 for size in kept["resident_mib"])
-    assert "200 frames, 0 missing" in result.output
+    assert "200 frames, 0 missing" in output
     assert cv2.imread(str(out.with_suffix(".png"))).std() > 5
 
 

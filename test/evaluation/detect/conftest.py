@@ -2,10 +2,9 @@
 
 import cv2
 import pytest
-from typer.testing import CliRunner
+from support import command_line
 
 from fishy_ros.bags.writer import BagWriter
-from fishy_ros.commands.cli import build_app
 from fishy_ros.datasets.synthetic import SyntheticStreet
 
 FRAMES = 5
@@ -13,9 +12,8 @@ FRAMES = 5
 
 @pytest.fixture
 def fishy(tiny_package):
-    app = build_app()
-    model = ("--model", str(tiny_package.folder), "--runtime", "onnxruntime")
-    return lambda *arguments: CliRunner().invoke(app, ["detect", *map(str, arguments), *model], catch_exceptions=False)
+    model = ("--model", tiny_package.folder, "--runtime", "onnxruntime")
+    return lambda *arguments: command_line.fishy("detect", *arguments, *model)
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,12 @@ import cv2
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
+from support import command_line
 from support.tiny_model import build_tiny_package
-from typer.testing import CliRunner
 
 from fishy_ros.bags.messages import image_message, typestore
 from fishy_ros.bags.topics import IMAGE_TYPE
 from fishy_ros.bags.writer import METADATA_VERSION
-from fishy_ros.commands.cli import build_app
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.detect.outputs import SourceVideo, find_video
@@ -88,8 +87,7 @@ def test_results_of_another_precision_or_its_graph_do_not_mix(street, tmp_path):
 
     def run(*options):
         arguments = (street / "pictures", "--out", tmp_path / "out", "--model", package.folder, *options)
-        command = ["detect", *map(str, arguments), "--runtime", "onnxruntime"]
-        return CliRunner().invoke(build_app(), command, catch_exceptions=False)
+        return command_line.fishy("detect", *arguments, "--runtime", "onnxruntime")
 
     assert counts(run()) == (FRAMES, 0)
     with pytest.raises(ConfigError, match=r"precision 'fp32' -> 'int8'"):

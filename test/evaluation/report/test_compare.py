@@ -1,14 +1,10 @@
-import json
-
 import pytest
-from support.scored_frames import scored_frames
+from support.scored_frames import save_report, scored_frames
 
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.environment import describe_environment
 from fishy_ros.evaluation.report.compare import compare_reports, read_report
 from fishy_ros.evaluation.report.compare_output import comparison_table
-from fishy_ros.evaluation.report.report import BINS_FILE, JSON_FILE
-from fishy_ros.evaluation.report.report_json import result_to_json
 from fishy_ros.evaluation.result import FrameCounts, ReplayResult, SourceDescription
 from fishy_ros.evaluation.scoring.evaluate import score_frames
 
@@ -22,10 +18,7 @@ def report_of(frames, folder, source="x"):
         describe_environment(),
         score_frames(lambda: frames),
     )
-    folder.mkdir(exist_ok=True)
-    result.score.frame_bins.save(folder / BINS_FILE)
-    (folder / JSON_FILE).write_text(json.dumps(result_to_json(result)))
-    return read_report(folder)
+    return read_report(save_report(result, folder))
 
 
 def test_a_report_compared_with_itself_shows_no_difference(tmp_path):

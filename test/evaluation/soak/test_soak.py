@@ -12,9 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from support.command_line import fishy
 
-from fishy_ros.commands.cli import build_app
 from fishy_ros.errors import ReplayError
 from fishy_ros.evaluation.environment import describe_environment
 from fishy_ros.evaluation.soak.process_stats import process_stats
@@ -137,8 +136,7 @@ def test_a_broken_promise_is_an_exit_status(tmp_path, monkeypatch, recovered_s, 
     run_soak = pytest.importorskip("fishy_ros.evaluation.soak.run_soak", reason="needs rclpy")
     outcome = FaultOutcome(PlannedFault("burst", 10.0, 1.0), recovered_s)
     monkeypatch.setattr(run_soak, "run_soak", lambda *_: soak(faults=(outcome,)))
-    app = build_app()
-    done = CliRunner().invoke(app, ["soak", "--out", str(tmp_path)])
+    done = fishy("soak", "--out", tmp_path)
     assert done.exit_code == status, done.output
     assert ("1.20 s to the next heatmap, over 1 s" in done.output) == bool(status)
     assert (tmp_path / "soak.json").is_file()
