@@ -1,8 +1,6 @@
 """Arrays that are decoded once: what all processes share, and what damage and a full disk leave."""
 
 import os
-import resource
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="torch is not installed: training is not tested")
+
+from support.full_disk import full_disk
 
 from fishy_ros.errors import TrainingError
 from fishy_ros.training import array_store
@@ -119,16 +119,8 @@ def test_opening_a_store_counts_as_use(tmp_path):
 
 
 def test_a_full_disk_leaves_no_store(tmp_path):
-    """The limit on the size of a file stands in for the end of the disk: both make `write` fail half-way."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    try:
-        with pytest.raises(TrainingError, match="a: decoded arrays cannot be written"):
-            open_store(tmp_path / "a", [np.zeros(60_000, np.uint8)] * 3)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with full_disk(100_000), pytest.raises(TrainingError, match="a: decoded arrays cannot be written"):
+        open_store(tmp_path / "a", [np.zeros(60_000, np.uint8)] * 3)
     assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
 
 

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: training is
 pytest.importorskip("safetensors", reason="safetensors is not installed: training is not tested")
 
 from safetensors.torch import load_file  # noqa: E402
+from support.full_disk import full_disk  # noqa: E402
 from training.street import run_commands, write_street  # noqa: E402
 
 from fishy_ros.commands import train  # noqa: E402
@@ -179,21 +180,12 @@ def test_a_run_killed_at_any_moment_resumes_from_a_whole_checkpoint(config, tmp_
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(config, tmp_path):
-    import resource
-
     trainer = Trainer(config, tmp_path, "cpu")
     trainer.save()
     size = trainer.checkpoint_path.stat().st_size
     trainer.crops = 3
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, before[1]))
-    try:
-        with pytest.raises(TrainingError, match=r"last\.pt: cannot be written"):
-            trainer.save()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with full_disk(size // 2), pytest.raises(TrainingError, match=r"last\.pt: cannot be written"):
+        trainer.save()
     assert load_checkpoint(trainer.checkpoint_path).crops == 0
     assert not list(tmp_path.glob("*.tmp"))
 

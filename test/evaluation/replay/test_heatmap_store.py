@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support.full_disk import full_disk
 
 from fishy_ros.errors import ScoreError
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore
@@ -30,14 +31,5 @@ def test_the_heatmap_store_leaves_nothing_behind(tmp_path):
 
 
 def test_a_disk_that_takes_no_more_is_named(tmp_path):
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal = pytest.importorskip("signal")
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with HeatmapStore(tmp_path) as store, pytest.raises(ScoreError, match="16x32 on disk"):
-            store.append(np.zeros((16, 32), np.float32))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with full_disk(1000), HeatmapStore(tmp_path) as store, pytest.raises(ScoreError, match="16x32 on disk"):
+        store.append(np.zeros((16, 32), np.float32))

@@ -1,11 +1,11 @@
 """The search for the peak rate, on a queue whose capacity is known."""
 
 import json
-import resource
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.full_disk import full_disk
 
 from fishy_ros.errors import ReplayError, ScoreError
 from fishy_ros.evaluation.replay.heatmap_store import HeatmapStore, StoredHeatmap
@@ -100,13 +100,8 @@ def test_a_try_ends_once_too_many_frames_are_dropped(tmp_path):
 def test_a_full_disk_leaves_the_peak_of_before(tmp_path):
     peak = find_peak(node_of([31.0]), 20.0)
     before = write_peak(peak, REQUEST, tmp_path).read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-    try:
-        with pytest.raises(ScoreError, match="the peak cannot be written: File too large"):
-            write_peak(peak, REQUEST, tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with full_disk(100), pytest.raises(ScoreError, match="the peak cannot be written: File too large"):
+        write_peak(peak, REQUEST, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["peak.json"]
     assert (tmp_path / "peak.json").read_bytes() == before
 

@@ -212,16 +212,16 @@ def test_a_full_disk_leaves_the_earlier_report_alone(written, tmp_path):
     write_report(written["bare"][0], tmp_path / "out")
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
     script = f"""
-    import resource, signal, sys
+    import sys
     from pathlib import Path
+    from support.full_disk import full_disk
     from test_report import full_result
     from fishy_ros.errors import ScoreError
     from fishy_ros.evaluation.report.report import write_report
     result = full_result()
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
-        write_report(result, Path({str(tmp_path / "out")!r}))
+        with full_disk(20_000):
+            write_report(result, Path({str(tmp_path / "out")!r}))
     except ScoreError as error:
         sys.exit(f"refused: {{error}}")
     """
