@@ -108,7 +108,7 @@ class EnginePool:
                 another node, for longer than `TURN_TIMEOUT_S`.
             FishyError: the engine cannot be loaded.
         """
-        choice = (parameters.runtime, parameters.device, precision, parameters.threads, parameters.input_fit)
+        choice = _choice(parameters, precision)
         with self._lock:
             engine = self._engines.setdefault((package.sha256, package.input_shape, *choice), _Engine(package, *choice))
         return SharedDetector(engine, opener)
@@ -305,12 +305,9 @@ def open_configuration(
     """
     if pool is not None:
         return pool.open(package, parameters, precision, opener)
-    return AnomalyDetector(
-        package,
-        parameters.runtime,
-        parameters.device,
-        precision,
-        parameters.threads,
-        parameters.input_fit,
-        opener.is_ending,
-    )
+    return AnomalyDetector(package, *_choice(parameters, precision), is_cancelled=opener.is_ending)
+
+
+def _choice(parameters: DetectorParameters, precision: str) -> tuple[str, str, str, int, Fit]:
+    """Return what `AnomalyDetector` takes after the package."""
+    return parameters.runtime, parameters.device, precision, parameters.threads, parameters.input_fit

@@ -15,7 +15,7 @@ from fishy_ros.datasets.files import FileDataset, FrameFiles
 from fishy_ros.datasets.label_mapping import LabelMapping
 from fishy_ros.datasets.overlay import OverlayDataset
 from fishy_ros.errors import ConfigError
-from fishy_ros.training.sources import image_files
+from fishy_ros.training.sources import image_files, spread
 from fishy_ros.types import IGNORED, NORMAL, Sample
 
 HAS_CLASS = LabelMapping(frozenset(), frozenset(), frozenset({IGNORED}), other=NORMAL)
@@ -55,9 +55,9 @@ def generated_samples(root: Path, config: GeneratedSet) -> Iterator[Sample]:
         DatasetError: a street or its labels cannot be read, or a folder holds no objects.
     """
     files = image_files(root / config.images)
-    spread = np.unique(np.linspace(0, len(files) - 1, config.count).round().astype(int))
     labels = root / config.labels
-    frames = [FrameFiles(files[n].stem, files[n], labels / f"{files[n].stem}.png") for n in spread]
+    chosen = [files[number] for number in spread(len(files), config.count)]
+    frames = [FrameFiles(file.stem, file, labels / f"{file.stem}.png") for file in chosen]
     streets = FileDataset("streets", frames, HAS_CLASS, np.arange(256, dtype=np.uint8))
     sets = [OverlayDataset(streets, root / folder, seed=config.seed, split="validation") for folder in config.objects]
     for index in range(len(streets)):

@@ -104,7 +104,7 @@ class TrainingSource:
 
     def spread(self, count: int) -> list[int]:
         """Return up to `count` indices of images, evenly spread from the first to the last."""
-        return [int(index) for index in np.unique(np.linspace(0, len(self) - 1, count).round())]
+        return spread(len(self), count)
 
     def load(self, index: int) -> TrainingImage:
         """Return image `index`."""
@@ -198,6 +198,11 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         raise TrainingError(f"{folder}: no images ({', '.join(sorted(images.IMAGE_SUFFIXES))}) found")
     return files
+
+
+def spread(total: int, count: int) -> list[int]:
+    """Return up to `count` of the numbers from 0 to `total` - 1, evenly spread from the first to the last."""
+    return [int(index) for index in np.unique(np.linspace(0, total - 1, count).round())]
 
 
 def cache_path(cache: Path, name: str, folders: Iterable[Path], settings: object) -> Path:

@@ -31,7 +31,7 @@ def test_the_foot_stands_where_it_was_placed_and_the_label_is_as_tall():
 def test_objects_lie_anywhere_but_never_on_the_ego_vehicle():
     labels = np.zeros((100, 200), np.uint8)
     labels[80:, 40:160] = 255  # the bonnet
-    labels[10:30, 10:30] = 255  # void elsewhere is no vehicle
+    labels[10:30, 10:30] = 255  # void elsewhere is not the ego vehicle
     ego = ego_vehicle(labels, labels.shape, 0.9)
     assert ego.sum() == 20 * 120
     seen = np.zeros((100, 200))

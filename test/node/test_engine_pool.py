@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fishy_ros.detector import AnomalyDetector
-from fishy_ros.errors import CancelledError, InferenceError, RuntimeUnavailableError
+from fishy_ros.errors import CancelledError, FishyError, InferenceError, RuntimeUnavailableError
 from fishy_ros.node import engine_pool
 from fishy_ros.node.engine_opening import Opener
 from fishy_ros.node.engine_pool import EnginePool, EngineTurns, Ticket
@@ -210,6 +210,19 @@ def at_once(work: Callable[[], object]) -> None:
     assert not thread.is_alive(), "it is blocked"
 
 
+def refusal(kind: type[FishyError], pool: EnginePool, package, parameters, opener: Opener) -> str:
+    """Open an engine, which may not block, and return the words with which it is refused."""
+    words: list[str] = []
+
+    def configure() -> None:
+        with pytest.raises(kind) as caught:
+            pool.open(package, parameters, "fp32", opener)
+        words.append(str(caught.value))
+
+    at_once(configure)
+    return words[0]
+
+
 def test_an_engine_that_hangs_while_it_is_opened_again_blocks_nobody_else(
     tiny_package, parameters, driver, monkeypatch
 ):
@@ -230,16 +243,9 @@ def test_an_engine_that_hangs_while_it_is_opened_again_blocks_nobody_else(
     worker.start()
     wait_until(lambda: driver.entered.is_set() and front.opening)
     assert "fp32 of tiny (runtime onnxruntime, device auto) is being opened for /front" in front.opening
-    refused: list[str] = []
-
-    def configure() -> None:
-        with pytest.raises(RuntimeUnavailableError) as caught:
-            pool.open(tiny_package, parameters, "fp32", Opener("/left"))
-        refused.append(str(caught.value))
-
-    at_once(configure)
-    assert "timed out: the engine fp32 of tiny" in refused[0]
-    assert "is being opened for /front" in refused[0]
+    refused = refusal(RuntimeUnavailableError, pool, tiny_package, parameters, Opener("/left"))
+    assert "timed out: the engine fp32 of tiny" in refused
+    assert "is being opened for /front" in refused
     at_once(rear.close)
     driver.hangs.clear()
     at_once(front.abandon)
@@ -264,26 +270,15 @@ def test_an_engine_that_gives_no_sign_of_life_while_it_is_opened_is_an_error_tha
     driver.lives_for_s = 1.5
     pool.open(tiny_package, parameters, "fp32", Opener("/front")).close()  # a build takes its time
     driver.lives_for_s = 0.0
-    messages: list[str] = []
-
-    def configure() -> None:
-        with pytest.raises(RuntimeUnavailableError) as caught:
-            pool.open(tiny_package, parameters, "fp32", Opener("/front/detector"))
-        messages.append(str(caught.value))
-
-    at_once(configure)
-    assert "timed out: the engine fp32 of tiny (runtime onnxruntime, device auto) is being opened for" in messages[0]
-    assert "for /front/detector, since 0." in messages[0]
+    refused = refusal(RuntimeUnavailableError, pool, tiny_package, parameters, Opener("/front/detector"))
+    assert "timed out: the engine fp32 of tiny (runtime onnxruntime, device auto) is being opened for" in refused
+    assert "for /front/detector, since 0." in refused
     assert pool.has_hung
 
 
 def test_a_node_that_ends_waits_for_no_engine(tiny_package, parameters, driver):
     pool = EnginePool()
     driver.hangs.set()
-
-    def configure() -> None:
-        with pytest.raises(CancelledError, match="the node ends"):
-            pool.open(tiny_package, parameters, "fp32", Opener("/front", driver.entered.is_set))
-
-    at_once(configure)
+    opener = Opener("/front", driver.entered.is_set)
+    assert "the node ends" in refusal(CancelledError, pool, tiny_package, parameters, opener)
     assert pool.has_hung

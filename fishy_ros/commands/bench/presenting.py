@@ -43,7 +43,7 @@ def present(result: BenchResult, out: Path | None, compared: str = "total", pict
 
 
 def wide_console() -> Console:
-    """Return the console, which also has room for tables where it is no terminal."""
+    """Return the console, which also has room for tables where it is not a terminal."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else LOG_COLUMNS)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fishy_ros.errors import ConfigError, ScoreError
 from fishy_ros.evaluation.replay.detected_frame import DetectedFrame
+from fishy_ros.evaluation.replay.run_files import VIDEO_ENDINGS
 from fishy_ros.evaluation.replay.video import OverlayVideo
 from fishy_ros.imaging import render_overlay, resize_classes, resize_score
 from fishy_ros.obstacles import AnomalyRegions
@@ -123,7 +124,7 @@ class SourceVideo:
 
 def find_video(out: Path, name: str) -> Path | None:
     """Return the complete video of a source, if there is one."""
-    paths = (out / "video" / f"{name}{suffix}" for suffix in (".mp4", ".webp"))
+    paths = (out / "video" / f"{name}{suffix}" for suffix in VIDEO_ENDINGS)
     return next(filter(Path.exists, paths), None)
 
 
