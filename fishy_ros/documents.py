@@ -7,13 +7,23 @@ here as one kind of error.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
+from itertools import accumulate
 from pathlib import Path
 
 import yaml
 
 MAX_INTEGER_DIGITS = 40
 """Longest accepted integer of a document; Python itself refuses to print integers of some thousand digits."""
+
+MAX_NESTING = 64
+"""Deepest accepted nesting; parsers recurse, and at Python's limit even finalisers of other objects would fail."""
+
+_JSON_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_TOO_DEEP = f"nested deeper than {MAX_NESTING} levels"
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_DEPTH_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def read_limited(path: Path, limit: int, error: type[Exception]) -> bytes:
@@ -37,8 +47,8 @@ def parse_yaml(content: bytes, where: Path | str, error: type[Exception]) -> obj
     """Parse a YAML document of plain values: mappings, lists, texts, numbers, dates.
 
     Refused are aliases (a few lines of them describe an enormous document), tags of Python objects, integers of more
-    than `MAX_INTEGER_DIGITS` digits, and texts that terminals or other programs would trip over (control characters,
-    halves of surrogate pairs).
+    than `MAX_INTEGER_DIGITS` digits, nesting beyond `MAX_NESTING` levels, and texts that terminals or other programs
+    would trip over (control characters, halves of surrogate pairs).
 
     Raises:
         error: `content` is not such a document.
@@ -53,14 +63,15 @@ def parse_yaml(content: bytes, where: Path | str, error: type[Exception]) -> obj
 
 
 def parse_json(content: bytes, where: Path | str, error: type[Exception]) -> object:
-    """Parse a JSON document; integers as in `parse_yaml`, and no NaN or Infinity, which JSON does not have.
+    """Parse a JSON document; integers and nesting as in `parse_yaml`, and no NaN or Infinity, which JSON does not have.
 
     Raises:
         error: `content` is not such a document.
     """
     try:
+        _check_json_nesting(content)
         value: object = json.loads(content.decode("utf-8"), parse_int=_short_integer, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as failure:
+    except ValueError as failure:
         raise error(f"{where}: not a JSON document: {_brief(failure)}") from failure
     return value
 
@@ -68,10 +79,19 @@ def parse_json(content: bytes, where: Path | str, error: type[Exception]) -> obj
 class _PlainLoader(yaml.SafeLoader):
     """A safe loader that refuses what a description of plain values does not need."""
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
+        if self._depth == MAX_NESTING and self.check_event(yaml.CollectionStartEvent):
+            raise yaml.YAMLError(_TOO_DEEP)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def _construct_integer(loader: _PlainLoader, node: yaml.ScalarNode) -> int:
@@ -91,6 +111,12 @@ def _construct_text(loader: _PlainLoader, node: yaml.ScalarNode) -> str:
 
 _PlainLoader.add_constructor("tag:yaml.org,2002:int", _construct_integer)
 _PlainLoader.add_constructor("tag:yaml.org,2002:str", _construct_text)
+
+
+def _check_json_nesting(content: bytes) -> None:
+    brackets = _JSON_TEXT.sub(b"", content).translate(None, delete=_NOT_BRACKETS)
+    if max(accumulate(map(_DEPTH_STEP.__getitem__, brackets)), default=0) > MAX_NESTING:
+        raise ValueError(_TOO_DEEP)
 
 
 def _short_integer(digits: str) -> int:

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fishy_ros.documents import parse_json, parse_yaml, read_limited
+from fishy_ros.documents import MAX_NESTING, parse_json, parse_yaml, read_limited
 
 
 class Refused(Exception):
@@ -78,6 +78,16 @@ def test_hostile_yaml_is_refused(text):
 def test_hostile_json_is_refused(text):
     with pytest.raises(Refused, match=r"^here: "):
         parse_json(text.encode(), "here", Refused)
+
+
+@pytest.mark.parametrize("parse", [parse_yaml, parse_json])
+def test_nesting_is_bounded_well_before_the_parsers_are(parse):
+    depth, text = MAX_NESTING, b'"[[{\\"[[\\\\", "{{"'
+    assert parse(b"[" * depth + text + b"]" * depth, "here", Refused)
+    with pytest.raises(Refused, match="nested deeper than 64 levels"):
+        parse(b"[" * (depth + 1) + text + b"]" * (depth + 1), "here", Refused)
+    with pytest.raises(Refused, match="nested deeper than 64 levels"):
+        parse(b'{"a":' * (depth + 1) + b"1" + b"}" * (depth + 1), "here", Refused)
 
 
 def test_a_file_is_read_up_to_its_limit_and_not_beyond(tmp_path: Path):
