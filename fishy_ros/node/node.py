@@ -10,7 +10,7 @@ from fishy_ros.errors import FishyError, describe_error
 from fishy_ros.node.dds import shared_memory_problem
 from fishy_ros.node.diagnostics import ACTIVE, DiagnosticsPublisher
 from fishy_ros.node.engine_pool import EnginePool
-from fishy_ros.node.parameters import ParameterServer
+from fishy_ros.node.parameter_server import ParameterServer
 from fishy_ros.node.process import LogBridge, refuse_impossible_transitions
 from fishy_ros.node.publishers import Publishers
 from fishy_ros.node.state import DetectorState

@@ -1,21 +1,13 @@
-"""The parameters of the detector node: names, defaults, what is allowed, and the server that keeps them valid."""
+"""The parameters of the detector node: names, defaults and what is allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import Field, dataclass, field, fields, replace
-from difflib import get_close_matches
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeAlias, cast
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-
-from fishy_ros.deprecated_names import PARAMETERS, warn_of_old_names
 from fishy_ros.errors import ConfigError
 from fishy_ros.imaging import CHANNEL_ORDERS, COLOR_MAPS, FITS, ChannelOrder, Fit
-from fishy_ros.node.compat import IS_HUMBLE
 
 Value: TypeAlias = str | bool | int | float
 
@@ -309,117 +301,3 @@ def check_value(item: Field[Any], value: Value) -> None:
         raise ConfigError(f"parameter {item.name} is {value!r}; expected one of {', '.join(rule.choices)}")
     if rule.low is not None and rule.high is not None and not rule.low <= float(value) <= rule.high:
         raise ConfigError(f"parameter {item.name} is {value}; expected {rule.low:g} to {rule.high:g}")
-
-
-def check_confirmation(parameters: DetectorParameters) -> None:
-    """Check two values that were given together.
-
-    Raises:
-        ConfigError: more hits than frames.
-    """
-    if parameters.confirm_hits > parameters.confirm_window:
-        raise ConfigError(
-            f"parameters confirm_hits and confirm_window are {parameters.confirm_hits} and "
-            f"{parameters.confirm_window}; expected at most as many hits as frames"
-        )
-
-
-_FIELDS = {item.name: item for item in fields(DetectorParameters)}
-
-
-class ParameterServer:
-    """The parameters of a node as one value that is replaced as a whole, so every reader sees a valid set.
-
-    Raises:
-        ConfigError: a value given at start is not allowed.
-    """
-
-    def __init__(self, node: Node, is_configured: Callable[[], bool]) -> None:
-        """Declare all parameters; `is_configured` says whether those of `configure` are in use."""
-        self._is_configured = is_configured
-        try:
-            values = {
-                name: node.declare_parameter(name, item.default, _descriptor(item)).value
-                for name, item in _FIELDS.items()
-            }
-            _adopt_old_names(node, values)
-        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            raise ConfigError(f"a parameter is not allowed: {error}") from error
-        self._current = DetectorParameters(**values)
-        check_confirmation(self._current)
-        self._unknown = tuple(_unknown_parameters(node))
-        for problem in self._unknown:
-            node.get_logger().warning(problem)
-        node.add_on_set_parameters_callback(self._refuse_or_accept)
-        if not IS_HUMBLE:
-            node.add_post_set_parameters_callback(self._adopt)
-
-    @property
-    def current(self) -> DetectorParameters:
-        """The values that hold now."""
-        return self._current
-
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """Parameters given at start that the node does not have, one line each: a misspelt one changes nothing."""
-        return self._unknown
-
-    def _refuse_or_accept(self, changes: Sequence[Parameter]) -> SetParametersResult:
-        try:
-            changed = self._changed(changes)
-        except ConfigError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        if IS_HUMBLE:  # which says nothing once they are set
-            self._current = changed
-        return SetParametersResult(successful=True)
-
-    def _adopt(self, changes: Sequence[Parameter]) -> None:
-        self._current = self._changed(changes)
-
-    def _changed(self, changes: Sequence[Parameter]) -> DetectorParameters:
-        ours = {change.name: change.value for change in changes if change.name in _FIELDS}
-        for name, value in ours.items():
-            if rule_of(_FIELDS[name]).at_configure and self._is_configured() and value != getattr(self._current, name):
-                raise ConfigError(f"parameter {name} is in use; deactivate and clean up the node to change it")
-        changed = replace(self._current, **ours)
-        if ours.keys() >= {"confirm_hits", "confirm_window"}:
-            check_confirmation(changed)
-        return changed
-
-
-def _adopt_old_names(node: Node, values: dict[str, Any]) -> None:
-    """Take over what was given at start under the name of an earlier release."""
-    found = set()
-    for old, new in PARAMETERS.items():
-        given = node.declare_parameter(old, descriptor=ParameterDescriptor(dynamic_typing=True)).value
-        if given is not None:
-            found.add(old)
-            values[new] = given
-            node.set_parameters([Parameter(new, value=given)])
-        node.undeclare_parameter(old)
-    warn_of_old_names(found, PARAMETERS, "parameters")
-
-
-def _unknown_parameters(node: Node) -> Iterator[str]:
-    """Name what was given at start and nobody has declared."""
-    for name in sorted(node._parameter_overrides):  # rclpy has no other way to read them undeclared
-        if node.has_parameter(name) or name in PARAMETERS or name.startswith("qos_overrides."):
-            continue
-        near = get_close_matches(name, _FIELDS, n=1)
-        yield f"parameter {name} is not known and changes nothing{f'; {near[0]} may be meant' if near else ''}"
-
-
-def _descriptor(item: Field[Any]) -> ParameterDescriptor:
-    rule = rule_of(item)
-    descriptor = ParameterDescriptor(
-        name=item.name,
-        description=rule.description,
-        read_only=rule.read_only,
-        additional_constraints=f"one of {', '.join(rule.choices)}" if rule.choices else "",
-    )
-    if rule.low is not None and rule.high is not None:
-        if isinstance(item.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=rule.low, to_value=rule.high)]
-        else:
-            descriptor.integer_range = [IntegerRange(from_value=int(rule.low), to_value=int(rule.high), step=1)]
-    return descriptor

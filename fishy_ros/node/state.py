@@ -13,7 +13,8 @@ from fishy_ros.node.discovery import DiscoveryWatch
 from fishy_ros.node.engine_pool import EnginePool
 from fishy_ros.node.fallback import FallbackLevels
 from fishy_ros.node.obstacle_finder import ObstacleFinder
-from fishy_ros.node.parameters import DetectorParameters, ParameterServer
+from fishy_ros.node.parameter_server import ParameterServer
+from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.publishers import Publishers
 from fishy_ros.node.stamps import SequenceGaps, StampOrder
 
