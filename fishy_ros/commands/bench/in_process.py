@@ -9,7 +9,7 @@ import typer
 
 from fishy_ros.commands.bench import options
 from fishy_ros.commands.bench.presenting import measured, present, wide_console
-from fishy_ros.commands.options import Model
+from fishy_ros.commands.options import Device, Model, Precision, Runtime, Threads
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -18,8 +18,10 @@ def detect(
     model: Annotated[list[str] | None, typer.Option(help="Model package; repeatable.")] = None,
     runtime: options.Runtimes = None,
     precision: options.Precisions = None,
-    threads: Annotated[list[int] | None, typer.Option(help="CPU threads, 0 for all cores; repeatable.")] = None,
-    device: options.Device = "auto",
+    threads: Annotated[
+        list[int] | None, typer.Option(help="Threads of a CPU runtime; 0 uses all cores; repeatable.")
+    ] = None,
+    device: Device = "auto",
     size: Annotated[list[str] | None, typer.Option(help="Camera image size, HEIGHTxWIDTH; repeatable.")] = None,
     transport: Annotated[str, typer.Option(help="raw (bgr8), jpeg or jpeg-whole (decoded at full size).")] = "raw",
     vs: Annotated[
@@ -48,7 +50,7 @@ def detect(
 def settings(
     model: Model = DEFAULT_MODEL,
     runtime: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
-    precision: options.Precision = "fp32",
+    precision: Precision = "fp32",
     rounds: options.Rounds = 10,
     frames: options.Frames = 10,
     warm_up: options.WarmUp = 5,
@@ -64,9 +66,9 @@ def settings(
 
 def roofline(
     model: Model = DEFAULT_MODEL,
-    runtime: options.Runtime = "auto",
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     gflops: Annotated[
         float, typer.Option(help="Peak compute in GFLOP/s (required for a GPU); 0 measures this CPU.", min=0)
     ] = 0,
@@ -99,9 +101,9 @@ def roofline(
 
 def baselines(
     model: Model = DEFAULT_MODEL,
-    runtime: options.Runtime = "auto",
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     rounds: options.Rounds = 10,
     frames: options.Frames = 10,
     warm_up: options.WarmUp = 5,
@@ -128,8 +130,8 @@ def precisions(
     ] = None,
     model: Model = DEFAULT_MODEL,
     precision: Annotated[list[str] | None, typer.Option(help="Precision to measure; repeatable. Default: all.")] = None,
-    runtime: options.Runtime = "auto",
-    device: options.Device = "auto",
+    runtime: Runtime = "auto",
+    device: Device = "auto",
     out: options.Out = None,
 ) -> None:
     """Measure AP, FPR95, AUROC and mean IoU of each precision of a model."""
@@ -148,9 +150,9 @@ def precisions(
 
 def regions(
     model: Model = DEFAULT_MODEL,
-    runtime: options.Runtime = "auto",
-    precision: options.Precision = "fp32",
-    threads: Annotated[int, typer.Option(help="CPU threads, 0 for all cores.", min=0)] = 0,
+    runtime: Runtime = "auto",
+    precision: Precision = "fp32",
+    threads: Threads = 0,
     size: options.Size = options.CAMERA_SIZE,
     pictures: Annotated[Path | None, typer.Option(help="Folder of a drive; default: a rendered one.")] = None,
     rounds: options.Rounds = 10,

@@ -8,15 +8,15 @@ import typer
 
 from fishy_ros.commands.bench import options
 from fishy_ros.commands.bench.presenting import measured, present, wide_console
-from fishy_ros.commands.options import Model
+from fishy_ros.commands.options import Device, Model, Precision, Runtime
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
 def node(
     model: Model = DEFAULT_MODEL,
-    runtime: options.Runtime = "auto",
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     size: options.Size = options.CAMERA_SIZE,
     frames: Annotated[int, typer.Option(help="Frames per node and round.", min=1)] = 60,
     rounds: Annotated[int, typer.Option(help="Number of rounds; each restarts every node.", min=1)] = 3,
@@ -42,7 +42,7 @@ def start(
     model: Model = DEFAULT_MODEL,
     runtime: options.Runtimes = None,
     precision: options.Precisions = None,
-    device: options.Device = "auto",
+    device: Device = "auto",
     size: options.Size = options.CAMERA_SIZE,
     rounds: Annotated[int, typer.Option(help="Number of starts per configuration.", min=1)] = 5,
     out: options.Out = None,
@@ -67,9 +67,9 @@ def start(
 
 def memory(
     model: Model = DEFAULT_MODEL,
-    runtime: options.Runtime = "auto",
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    precision: Precision = "fp32",
     size: options.Size = options.CAMERA_SIZE,
     frames: Annotated[int, typer.Option(help="Number of frames to play.", min=4)] = 10_000,
     out: options.Out = None,

@@ -16,11 +16,10 @@ WarmUp = Annotated[int, typer.Option(help="Warm-up frames, not measured.", min=0
 Out = Annotated[
     Path | None, typer.Option(help="JSON file to write; the plot is written next to it.", callback=checked_output)
 ]
-Runtime = Annotated[str, typer.Option(help="Inference runtime.")]
-Runtimes = Annotated[list[str] | None, typer.Option(help="Inference runtime; repeatable.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
-Precision = Annotated[str, typer.Option(help="Precision of the graph.")]
-Precisions = Annotated[list[str] | None, typer.Option(help="Precision; repeatable.")]
+Runtimes = Annotated[
+    list[str] | None, typer.Option(help="Inference runtime; auto picks the fastest that works; repeatable.")
+]
+Precisions = Annotated[list[str] | None, typer.Option(help="fp32, or another precision of the package; repeatable.")]
 Size = Annotated[str, typer.Option(help="Camera image size, HEIGHTxWIDTH.")]
 CAMERA_SIZE = "1024x2048"
 
