@@ -23,21 +23,19 @@ _PATTERNS: dict[str, str] = {
 """Options that name topics, and their defaults."""
 
 
-def make_nodes(arguments: Sequence[str]) -> list[DetectorNode]:
-    """Make the nodes that a command line asks for.
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read a command line; its `cameras` are the names of cameras, each once, none for a node without a name.
 
-    Without `--cameras` that is one node. With `--cameras front rear` there is a node in the namespace of each camera,
-    below `--namespace`. Topics are patterns in which `{camera}` is its name; relative ones are below `--namespace` too.
+    With `--cameras front rear` there is a node in the namespace of each camera, below `--namespace`. Topics are
+    patterns in which `{camera}` is its name; relative ones are below `--namespace` too.
 
     Args:
         arguments: the command line without the name of the program, ROS arguments included.
 
     Raises:
-        ConfigError: a camera is named twice, or a parameter given at start is not allowed.
+        ConfigError: a camera is named twice.
     """
     from rclpy.utilities import remove_ros_args
-
-    from fishy_ros.node.node import DetectorNode
 
     parser = argparse.ArgumentParser(prog="detector", description="Turns each camera image into an anomaly heatmap.")
     parser.add_argument("--cameras", nargs="+", default=[], help="names of cameras, served in turn by one engine")
@@ -48,14 +46,26 @@ def make_nodes(arguments: Sequence[str]) -> list[DetectorNode]:
         )
     given = parser.parse_args(remove_ros_args([sys.argv[0], *arguments])[1:])
     cameras = [name.strip("/") for name in given.cameras]
-    if not cameras:
-        return [DetectorNode()]
     if len(set(cameras)) < len(cameras):
         raise ConfigError(f"--cameras {' '.join(given.cameras)}: expected a different name for each camera")
+    given.cameras = cameras
+    return given
+
+
+def make_nodes(given: argparse.Namespace) -> list[DetectorNode]:
+    """Make the nodes that arguments ask for: one for each camera, or one.
+
+    Raises:
+        ConfigError: a parameter given at start is not allowed.
+    """
+    from fishy_ros.node.node import DetectorNode
+
+    if not given.cameras:
+        return [DetectorNode()]
     pool = EnginePool()
     nodes: list[DetectorNode] = []
     try:
-        for camera in cameras:
+        for camera in given.cameras:
             namespace = f"{_prefix(given.namespace)}/{camera}"
             # A launch file gives the whole process one namespace; only a rule of the node itself goes before that.
             remaps = {"__ns": namespace, **_topics(camera, given)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +18,9 @@ from fishy_ros.runtimes import RuntimeInfo, SelectionNote
 from fishy_ros.types import Detection, ImageArray
 
 TURN_TIMEOUT_S: float = 5.0
-"""So long the executor's thread waits for the other cameras; longer than their frames take, unless one hangs."""
+"""So long the thread of a camera's callbacks waits for the other cameras; their frames take less, unless one hangs."""
 OPENING_TIMEOUT_S: float = 120.0
-"""So long it waits for a sign of life of an engine that it has opened itself; compiling gives one at every step."""
+"""So long a camera waits for a sign of life of an engine that is opened; compiling gives one at every step."""
 ANYBODY = Opener()
 
 
@@ -104,8 +103,8 @@ class EnginePool:
         """Return a detector that shares its engine with those of the same package, runtime, device and precision.
 
         Raises:
-            RuntimeUnavailableError: the engine gives no sign of life for `OPENING_TIMEOUT_S`, or is being opened for
-                another node, for longer than `TURN_TIMEOUT_S`.
+            RuntimeUnavailableError: the engine gives no sign of life for `OPENING_TIMEOUT_S` while it is opened, be
+                it for another node.
             FishyError: the engine cannot be loaded.
         """
         choice = _choice(parameters, precision)
@@ -140,22 +139,13 @@ class _Engine:
         Raises:
             FishyError: as `EnginePool.open`.
         """
-        asked_at = time.monotonic()
         with self._lock:
             self._users += 1
         opening = self.opening(opener)
-        is_own = opening.began_at >= asked_at
-
-        def is_overdue() -> bool:
-            if is_own:
-                return opening.silent_s > OPENING_TIMEOUT_S
-            return time.monotonic() - asked_at > TURN_TIMEOUT_S
-
         try:
-            opening.wait(is_overdue)
+            opening.wait(lambda: opening.silent_s > OPENING_TIMEOUT_S)
         except Exception:
-            if is_own:
-                self.abandon(opening)
+            self.abandon(opening)
             self.leave()
             raise
         return opening

@@ -1,4 +1,4 @@
-"""The process of the node: heap, logs, signals, and the executor that survives what callbacks raise."""
+"""The process of the node: heap, logs, signals, and the executors that survive what callbacks raise."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 import ctypes
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -162,19 +163,29 @@ class LogBridge(logging.Handler):
         super().close()
 
 
-def spin_until_shutdown(executor: Executor, nodes: Sequence[DetectorNode]) -> None:
-    """Run callbacks until the context is shut down; every node survives what a callback raises, and tells of it."""
-    context = nodes[0].context
-    for node in nodes:
-        executor.add_node(node)
+def spin_until_shutdown(executors: Sequence[Executor], nodes: Sequence[DetectorNode]) -> None:
+    """Run callbacks until the context is shut down, on a thread for each node: one that opens an engine in its
+    `configure` transition holds up no other.
+    """
+    first, *others = zip(executors, nodes, strict=True)
+    threads = [threading.Thread(target=_spin, args=pair, name=pair[1].get_namespace()) for pair in others]
+    for thread in threads:
+        thread.start()
+    _spin(*first)
+    for thread in threads:
+        thread.join()
+
+
+def _spin(executor: Executor, node: DetectorNode) -> None:
+    """Run the callbacks of a node, which survives what they raise, and tells of it."""
+    executor.add_node(node)
     try:
-        while context.ok():
+        while node.context.ok():
             try:
                 executor.spin_once()
             except Exception as error:  # anything a message from outside can provoke inside rclpy
-                if context.ok():
-                    for node in nodes:
-                        node.note_callback_failure(error)
+                if node.context.ok():
+                    node.note_callback_failure(error)
                     time.sleep(_PAUSE_S)
     finally:
         executor.shutdown(timeout_sec=1.0)
@@ -205,12 +216,13 @@ def run_node() -> None:
     from rclpy.signals import SignalHandlerOptions, install_signal_handlers
     from rclpy.utilities import try_shutdown
 
-    from fishy_ros.node.cameras import make_nodes
+    from fishy_ros.node.cameras import make_nodes, parse_arguments
     from fishy_ros.node.dds import dds_environment
     from fishy_ros.node.ros_start import init_ros
 
     os.environ.update(dds_environment())
     try:
+        arguments = parse_arguments(sys.argv[1:])
         init_ros(sys.argv)
     except ConfigError as error:
         print(f"detector: {error}", file=sys.stderr)
@@ -219,17 +231,17 @@ def run_node() -> None:
     # are being loaded, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Before the handlers: one that is made while a signal ends the context leaves a traceback behind.
-    executor = SingleThreadedExecutor()
+    executors = [SingleThreadedExecutor() for _ in arguments.cameras or [""]]
     install_signal_handlers(SignalHandlerOptions.ALL)
     nodes: list[DetectorNode] = []
     try:
         with _until_shutdown():
-            nodes = make_nodes(sys.argv[1:])
+            nodes = make_nodes(arguments)
             nodes[0].note_shared_memory()
             for node in nodes:
                 if node.starts_by_itself:
                     node.start()
-            spin_until_shutdown(executor, nodes)
+            spin_until_shutdown(executors, nodes)
     except ConfigError as error:
         print(f"detector: {error}", file=sys.stderr)
         sys.exit(2)

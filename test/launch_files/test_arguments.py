@@ -33,10 +33,10 @@ sys.exit(int(os.environ.get("PROBE_STATUS", "0")))
 CAMERAS_PROBE = """#!{python}
 import json, os, sys
 import rclpy
-from fishy_ros.node.cameras import make_nodes
+from fishy_ros.node.cameras import make_nodes, parse_arguments
 rclpy.init(args=sys.argv)
 with open(os.environ["PROBE_OUT"], "a") as file:
-    for node in make_nodes(sys.argv[1:]):
+    for node in make_nodes(parse_arguments(sys.argv[1:])):
         seen = {{
             "name": node.get_fully_qualified_name(),
             "level": node.get_logger().get_effective_level().name,

@@ -226,7 +226,7 @@ def refusal(kind: type[FishyError], pool: EnginePool, package, parameters, opene
 def test_an_engine_that_hangs_while_it_is_opened_again_blocks_nobody_else(
     tiny_package, parameters, driver, monkeypatch
 ):
-    monkeypatch.setattr(engine_pool, "TURN_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(engine_pool, "OPENING_TIMEOUT_S", 0.2)
     pool, image = EnginePool(), np.zeros((64, 128, 3), np.uint8)
     front, rear = (pool.open(tiny_package, parameters, "fp32", Opener(name)) for name in ("/front", "/rear"))
     front = front.abandon()

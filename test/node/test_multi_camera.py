@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from support.detector_bench import CAMERA, EVERYTHING, DetectorBench, header, image_message, node_command, values_of
@@ -20,7 +22,7 @@ from support.sources import python_path
 
 from fishy_ros.errors import InferenceError
 from fishy_ros.node import engine_opening, engine_pool
-from fishy_ros.node.cameras import make_nodes
+from fishy_ros.node.cameras import make_nodes, parse_arguments
 from fishy_ros.node.conversions import RawImage
 from fishy_ros.node.diagnostics import observe
 from fishy_ros.node.inference_loop import InferenceLoop
@@ -50,7 +52,7 @@ def ros(arguments, domain):
 def topics_of(domain, namespace, *arguments):
     """Make the nodes in a process with a namespace of its own; returns the topics of each node by its full name."""
     with ros(["--ros-args", "-r", f"__ns:={namespace}"], domain):
-        nodes = make_nodes(["--cameras", "front", "rear", "--namespace", namespace, *arguments])
+        nodes = make_nodes(parse_arguments(["--cameras", "front", "rear", "--namespace", namespace, *arguments]))
         found = {node.get_fully_qualified_name(): [node.resolve_topic_name(one) for one in TOPICS] for node in nodes}
         for node in nodes:
             node.close()
@@ -142,7 +144,7 @@ class TwoCameras:
     """Active nodes of one process, which nobody spins; the engine that they share hangs until `released`."""
 
     def __init__(self, monkeypatch) -> None:
-        self.front, self.rear = make_nodes(["--cameras", "front", "rear"])
+        self.front, self.rear = make_nodes(parse_arguments(["--cameras", "front", "rear"]))
         for node in (self.front, self.rear):
             node.trigger_configure()
             node.trigger_activate()
@@ -276,6 +278,55 @@ def test_a_signal_ends_cameras_whose_engine_hangs_while_it_is_opened(domain, tin
         said += process.stdout.read()
     assert "Traceback" not in said
     assert "[ERROR]" not in said
+
+
+NODES_WHOSE_ENGINE_OF_TWO_THREADS_IS_OPENED_WITH_A_KEY = """
+import os, sys, time
+from fishy_ros.node import engine_pool
+from fishy_ros.node.process import main
+
+Detector = engine_pool.AnomalyDetector
+
+def open_slowly(package, runtime, device, precision, threads, fit, is_cancelled):
+    if threads == 2:
+        print("it takes long", flush=True)
+        while not os.path.exists(KEY) and not is_cancelled():
+            time.sleep(0.01)
+    return Detector(package, runtime, device, precision, threads, fit, is_cancelled=is_cancelled)
+
+engine_pool.AnomalyDetector = open_slowly
+main()
+"""
+
+
+def test_a_camera_that_is_configured_anew_holds_up_no_other(domain, tmp_path, tiny_package):
+    key = tmp_path / "key"
+    command = multi_command("front", "rear", model=tiny_package.folder, runtime="onnxruntime", threads=1)
+    command[2:4] = ["-c", NODES_WHOSE_ENGINE_OF_TWO_THREADS_IS_OPENED_WITH_A_KEY.replace("KEY", repr(str(key)))]
+    bench = DetectorBench(tmp_path / "detector.log", domain, command, "/rear/detector", "/front/image_raw")
+    got: list[Image] = []
+    try:
+        bench.node.create_subscription(Image, "/front/detector/heatmap", got.append, EVERYTHING)
+        bench.wait_until_connected()
+        assert bench.change_state(Transition.TRANSITION_DEACTIVATE)
+        assert bench.change_state(Transition.TRANSITION_CLEANUP)
+        assert bench.set_parameter("threads", 2) == (True, "")
+        client = bench.node.create_client(ChangeState, "/rear/detector/change_state")
+        bench.spin_until(client.service_is_ready, "the service")
+        bench.wait_until_known()
+        request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+        configured = client.call_async(request)
+        bench.spin_until(lambda: "it takes long" in bench.log(), "the engine to be opened")
+        image = np.zeros((64, 128, 3), np.uint8)
+        for index in range(5):
+            bench.image.publish(image_message(image, header(index)))
+            bench.spin_until(lambda: len(got) > index, "a heatmap of the other camera")  # noqa: B023
+        assert not configured.done()
+        key.touch()
+        bench.spin_until(configured.done, "the engine to be open")
+        assert configured.result().success
+    finally:
+        assert bench.close() == 0, bench.log()
 
 
 def test_a_camera_that_is_named_twice_is_refused(tmp_path, domain):
