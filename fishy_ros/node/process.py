@@ -222,8 +222,8 @@ def run_node() -> None:
 
     os.environ.update(dds_environment())
     try:
-        arguments = parse_arguments(sys.argv[1:])
         init_ros(sys.argv)
+        arguments = parse_arguments(sys.argv[1:])
     except ConfigError as error:
         print(f"detector: {error}", file=sys.stderr)
         sys.exit(2)
