@@ -44,14 +44,13 @@ class Opening:
         self._error: Exception | None = None
         self._is_given_up = False
         self._done_at: float | None = None
-        self.began_at = self._alive_at = time.monotonic()
-        """Monotonic time in s."""
+        self._began_at = self._alive_at = time.monotonic()
         threading.Thread(target=self._run, args=(open_it,), name="opening", daemon=True).start()
 
     def __str__(self) -> str:
         """Say which engine is being opened, for whom and for how long."""
         silence = f", without a sign of life for {self.silent_s:.1f} s" if self.silent_s >= 1.0 else ""
-        took_s = time.monotonic() - self.began_at
+        took_s = time.monotonic() - self._began_at
         return f"the engine {self._engine} is being opened for {self._opener.name}, since {took_s:.1f} s{silence}"
 
     @property
