@@ -75,6 +75,14 @@ def test_the_peak_of_every_model_is_searched_for_and_written_by_itself(tmp_path,
         assert (report["model"], report["peak"]["rate_hz"]) == (model, rate_hz)
 
 
+def test_a_peak_refuses_what_only_one_replay_has():
+    pytest.importorskip("rclpy", reason="the ROS client library is not installed")
+    flags = (("--lockstep",), ("--regions",), ("--video",))
+    for option in (*flags, ("--rate", 5), ("--timing-frames", 9), ("--components", "obstacle"), ("--record", "a.mcap")):
+        with pytest.raises(ConfigError, match=f"^{option[0]}: not with --peak"):
+            fishy("replay", "--dataset", "synthetic", *SMALL, "--peak", *option)
+
+
 def test_contradictions_are_named(tmp_path):
     with pytest.raises(ConfigError, match="either a bag"):
         fishy("replay")
