@@ -19,6 +19,7 @@ from fishy_ros.training.object_bank import BankConfig
 from fishy_ros.training.paste import PasteConfig
 from fishy_ros.training.schedule import Schedule, StageConfig
 from fishy_ros.training.sources import MAX_WIDTH, SourceConfig, TrainingSource, image_files, open_sources
+from fishy_ros.training.teachers import TeacherConfig
 from fishy_ros.training.validation import ValidationConfig
 
 Section = TypeVar("Section")
@@ -59,6 +60,8 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     paste: PasteConfig = field(default_factory=PasteConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    teachers: TeacherConfig | None = None
+    """Trained networks whose mean is learned, too; none unless given."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     epoch_crops: int | None = None
     """Crops in an epoch; unless given, as many as there are training images."""

@@ -34,6 +34,7 @@ from fishy_ros.training.object_bank import load_object_bank
 from fishy_ros.training.parallel import agree, distributed, processes, rank
 from fishy_ros.training.pictures import write_prediction_picture
 from fishy_ros.training.schedule import StageConfig
+from fishy_ros.training.teachers import Teachers
 from fishy_ros.training.time_budget import TimeBudget
 from fishy_ros.training.watch import Watch
 
@@ -60,6 +61,7 @@ class Trainer:
         initialise(self.model, config.seed)
         self.model = self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = self._average_anew()
+        self.teachers = Teachers(config.teachers).to(self.device) if config.teachers is not None else None
         self.optimiser = torch.optim.AdamW(
             _parameter_groups(self.model, settings.weight_decay), lr=settings.learning_rate
         )
@@ -186,7 +188,11 @@ class Trainer:
         image = batch.image.float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16) if self.mixed else nullcontext():
             output = model(image)
+            taught = self.teachers.loss(output, image) if self.teachers is not None else None
         loss, terms = total_loss(self.model, output, batch, self.config.loss, weights)
+        if taught is not None:
+            loss = loss + taught
+            terms["teachers"] = taught.detach()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.gradient_norm)
         self.optimiser.step()
