@@ -31,6 +31,7 @@ def note_run(
             "command": shlex.join(["fishy", *sys.argv[1:]]),
             "first_crop": first_crop,
             "started_from_sha256": file_sha256(weights) if weights else None,
+            "teachers_sha256": [file_sha256(Path(path)) for path in config.teachers.weights] if config.teachers else [],
             "data_sha256": data_sha256(config),
             "configuration": asdict(config),
             "environment": dict(environment),

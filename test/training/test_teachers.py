@@ -1,6 +1,8 @@
 """Learning from the mean of trained networks."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,12 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: trainin
 from training.street import write_street  # noqa: E402
 
 from fishy_ros.errors import ConfigError, TrainingError  # noqa: E402
+from fishy_ros.files import file_sha256  # noqa: E402
 from fishy_ros.training.checkpoint import save_weights  # noqa: E402
 from fishy_ros.training.config import build_train_config, load_train_config  # noqa: E402
 from fishy_ros.training.heads.model import AnomalyModel, initialise  # noqa: E402
 from fishy_ros.training.loop import Trainer  # noqa: E402
+from fishy_ros.training.provenance import RUN_FILE, note_run  # noqa: E402
 from fishy_ros.training.teachers import TeacherConfig, Teachers  # noqa: E402
 
 
@@ -70,6 +74,9 @@ def test_a_run_comes_nearer_to_its_teachers_and_leaves_them_as_they_are(weights,
     trainer.run(lambda epoch, epochs, terms: seen.append(float(terms["teachers"])))
     assert sum(seen[-4:]) < 0.8 * sum(seen[:4])
     assert all(map(torch.equal, before, trainer.teachers.state_dict().values()))
+    note_run(config, tmp_path, 0, None, {})
+    (stage,) = json.loads((tmp_path / RUN_FILE).read_text())
+    assert stage["teachers_sha256"] == [file_sha256(Path(weights[0]))]
 
 
 def test_teachers_that_are_not_there_are_named(tmp_path):
