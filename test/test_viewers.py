@@ -6,8 +6,6 @@ import re
 
 from support.sources import ROOT
 
-from fishy_ros.topics import camera_info_topic
-
 PERSPECTIVE = ROOT / "rqt" / "detector.perspective"
 
 
@@ -43,4 +41,4 @@ def test_the_rqt_perspective_opens_plugins_on_topics_of_the_node():
 def test_the_foxglove_layout_shows_topics_of_the_node():
     layout = (ROOT / "foxglove" / "detector.json").read_text()
     named = {topic.partition(".")[0] for topic in re.findall(r'"(/[a-z_/]+(?:\.data)?)"', layout)}
-    assert named - {"/diagnostics", camera_info_topic("/camera/image_raw")} <= published_topics()
+    assert named - {"/diagnostics"} <= published_topics()

@@ -24,6 +24,7 @@ MARKER_LIFETIME_S: float = 1.0
 """Markers of a node that has stopped vanish after so long."""
 
 THINNEST_M: float = 0.05
+TEXT_HEIGHT_M: float = 0.3
 
 
 class MarkerBuilder(threading.local):
@@ -48,21 +49,22 @@ class MarkerBuilder(threading.local):
         header = found.header.message()
         header.frame_id = obstacles_frame(found)
         self._start.header = header
-        markers = [self._start]
+        markers, up = [self._start], _up(found.ground)
         for position, track in enumerate(found.tracks):
             place = (found.placed or {}).get(position)
             if place is not None:
                 points = to_frame(place.points, found.ground)
                 where = points.mean(axis=0)
                 markers.append(_cube(self._take(Marker.CUBE, header, track), place, where, points, found.ground))
+                top = where + up * place.height_m / 2
             elif found.camera is not None:
                 points = to_frame(_corners(track.region.box, found.camera), found.ground)
-                where = points[:2].mean(axis=0)
+                top = points[:2].mean(axis=0)
                 markers.append(_outline(self._take(Marker.LINE_STRIP, header, track), points))
             else:
                 continue
             text = self._take(Marker.TEXT_VIEW_FACING, header, track)
-            markers.append(_text(text, track, place, where, found.classes))
+            markers.append(_text(text, track, place, top + up * TEXT_HEIGHT_M, found.classes))
         return MarkerArray(markers=markers)
 
     def _take(self, kind: int, header: Any, track: Track) -> Marker:
@@ -88,7 +90,7 @@ def _new_marker(kind: int) -> Marker:
     marker.pose.orientation.w = 1.0
     marker.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0) if is_text else ColorRGBA(r=1.0, g=0.2, b=0.1, a=0.6)
     if is_text:
-        marker.scale.z = 0.3
+        marker.scale.z = TEXT_HEIGHT_M
     elif kind == Marker.LINE_STRIP:
         marker.scale.x = 0.02
     return marker
@@ -136,6 +138,11 @@ def _text(
     parts += [f"{place.distance_m:.1f} +- {place.error_m:.1f} m"] if place is not None else []
     marker.text = " ".join(parts)
     return marker
+
+
+def _up(ground: GroundFrame | None) -> NDArray[np.float64]:
+    """Return the direction of up in the frame of the markers: z on the ground, against y in the optical frame."""
+    return np.array([0.0, -1.0, 0.0] if ground is None or ground.rotation is None else [0.0, 0.0, 1.0])
 
 
 def _move(marker: Marker, where: NDArray[np.float64]) -> None:

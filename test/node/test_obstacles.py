@@ -12,6 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from support.detector_bench import LATCHED, header, heatmap_of, image_message, stamp_of, values_of
 from visualization_msgs.msg import Marker
 
+from fishy_ros.node.camera_geometry import GroundFrame
 from fishy_ros.node.conversions import FrameHeader
 from fishy_ros.node.obstacle_markers import MarkerBuilder
 from fishy_ros.node.obstacle_messages import CLOUD_DTYPE, FrameObstacles
@@ -201,3 +202,22 @@ def test_markers_that_are_used_again_are_those_of_their_frame_alone():
     kinds = [[one.type for one in builder.build(frame).markers[1:]] for frame in frames]
     cube, outline, text = Marker.CUBE, Marker.LINE_STRIP, Marker.TEXT_VIEW_FACING
     assert kinds == [[cube, text, cube, text], [outline, text], [cube, text, outline, text, cube, text], []]
+
+
+@pytest.mark.parametrize("ground_frame", ["", "base_footprint"])
+def test_the_text_of_a_region_stands_above_its_box(ground_frame):
+    camera = Camera(Intrinsics(100.0, 100.0, 80.0, 32.0), 160, 96)
+    track = Track(1, Region(Box(20.0, 60.0, 28.0, 70.0), 64, 0.6, 0.8, 0), 0.3, True, 1)
+    plane = GroundPlane.mounted(1.5, 0.0)
+    placed = {one.index: one for one in ground_points([track.region.box], camera, plane)}
+    optical_to_ground = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    turned = (ground_frame, optical_to_ground, np.array([0.0, 0.0, 1.5])) if ground_frame else ()
+    ground = GroundFrame(plane, *turned)
+    found = FrameObstacles(FrameHeader(1, 2, "camera"), (track,), placed, (1.0, 1.0), {0: "road"}, camera, ground)
+    _, cube, text = MarkerBuilder().build(found).markers
+    if ground_frame:
+        top, text_bottom = cube.pose.position.z + cube.scale.z / 2, text.pose.position.z - text.scale.z / 2
+        assert top < text_bottom < top + 0.5
+    else:  # y points down
+        top, text_bottom = cube.pose.position.y - cube.scale.y / 2, text.pose.position.y + text.scale.z / 2
+        assert top - 0.5 < text_bottom < top
