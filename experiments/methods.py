@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -84,7 +84,9 @@ def methods(
         list[Path] | None,
         typer.Option(help="Weights that were trained for a method, such as those of variants/void.yaml; repeatable."),
     ] = None,
-    outliers: Annotated[bool, typer.Option(help="Whether the network was trained with outliers.")] = True,
+    outliers: Annotated[
+        bool, typer.Option(help="Whether the network was trained with outliers; else its learned head is left out.")
+    ] = True,
     dry: Annotated[bool, typer.Option("--dry-run", help="Print the commands only.")] = False,
 ) -> None:
     """Measure every method on one network, and write the table."""
@@ -93,7 +95,9 @@ def methods(
     lanes = []
     for number, groups in enumerate(LANES):
         statistics = ["--statistics", str(runs / f"statistics-{number}.safetensors")]
-        wanted = [group for group in groups if not quick or group.name in QUICK]
+        wanted = [
+            group if outliers else _without_learned(group) for group in groups if not quick or group.name in QUICK
+        ]
         lanes.append([_command(group, weights, runs, images, objects, [*shared, *statistics]) for group in wanted])
     lanes[-1] += [_of_variant(path, runs, shared) for path in variant or []]
     if not dry:
@@ -107,6 +111,13 @@ def methods(
             typer.echo(shlex.join(["fishy", *command]))
         return
     _run(table)
+
+
+def _without_learned(group: Group) -> Group:
+    from fishy_ros.training.methods.catalogue import LEARNED, METHODS
+
+    learned = {method.head for method in METHODS if method.needs == LEARNED}
+    return replace(group, heads=tuple(head for head in group.heads if head not in learned))
 
 
 def _command(group: Group, weights: Path, runs: Path, images: int, objects: Path, shared: list[str]) -> list[str]:

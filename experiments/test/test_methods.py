@@ -35,6 +35,11 @@ def test_commands_are_printed_and_the_configuration_is_read(tmp_path):
     commands = [shlex.split(line) for line in result.output.splitlines()]
     assert [command[1] for command in commands] == ["evaluate", "evaluate", "table"]
     assert "--objects" not in commands[0]
+    assert "dissimilarity" in commands[0]
+    result = CliRunner().invoke(app, ["w.safetensors", "--out", str(tmp_path / "t"), "--no-outliers", "--dry-run"])
+    assert "--no-outliers" in result.output
+    assert "msp" in result.output
+    assert "dissimilarity" not in result.output
     watched = load_train_config(Path(CONFIG)).validation
     assert watched.only(["fs_static_dev"]).anomalies == ("eval/fs_static_dev",)
     assert watched.only(["fs_static_dev"]).generated is None

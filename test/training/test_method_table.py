@@ -107,6 +107,15 @@ def test_weights_of_a_training_fill_the_rows_of_that_training_only(tmp_path):
     assert {method.training for method in METHODS} - {""} <= files
 
 
+def test_a_network_that_saw_no_outliers_has_no_row_for_a_head_that_learns_from_them(tmp_path):
+    one = study(tmp_path / "1.json", ["msp", "dissimilarity"])
+    run_commands([table], [one, "--no-outliers", "--out", tmp_path / "t"])
+    page = (tmp_path / "t.md").read_text()
+    assert "which saw no outliers" in page
+    assert "| `msp` |" in page
+    assert "| `dissimilarity` |" not in page
+
+
 def test_one_frame_is_drawn_under_every_method(tmp_path):
     result = study(tmp_path / "1.json", ["msp"])
     for name in ("msp", "knn", "sml+vde"):

@@ -12,7 +12,7 @@ from typing import Any
 from fishy_ros.documents import parse_json, read_limited
 from fishy_ros.errors import ConfigError
 from fishy_ros.training.heads.registry import parse_head
-from fishy_ros.training.methods.catalogue import GENERAL_REASON, METHODS, NETWORK, Method
+from fishy_ros.training.methods.catalogue import GENERAL_REASON, LEARNED, METHODS, NETWORK, Method
 from fishy_ros.training.validation import RATES
 
 MAX_RESULT_BYTES: int = 16 << 20
@@ -87,7 +87,7 @@ class MethodTable:
 def read_table(results: Sequence[Path], outliers_seen: bool) -> MethodTable:
     """Join results of `fishy evaluate` on the same weights; what several say of a head and a set counts as read
     first. Of other weights only the heads count that need a variant of the network, or that have a row for the
-    training of these weights.
+    training of these weights. A network that saw no outliers has no rows for its learned head, which is untrained.
 
     Raises:
         ConfigError: one is no such result, or they are of different weights of the same network and have no rows.
@@ -125,7 +125,11 @@ def read_table(results: Sequence[Path], outliers_seen: bool) -> MethodTable:
         "rounds",
     )
     return MethodTable(
-        rows=tuple(Row(method, measured.get((method.training, method.head))) for method in METHODS),
+        rows=tuple(
+            Row(method, measured.get((method.training, method.head)))
+            for method in METHODS
+            if outliers_seen or method.needs != LEARNED
+        ),
         sets=tuple(sorted(prevalence)),
         prevalence=prevalence,
         segmentation=segmentation,
