@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +37,18 @@ _NODE_OPTIONS = {
     "record": "--record",
 }
 """Fields of `LiveOptions` that mean nothing without a node, and their options."""
+
+_NO_PEAK_OPTIONS = {
+    "rate_hz": "--rate",
+    "lockstep": "--lockstep",
+    "record": "--record",
+    "components": "--components",
+    "regions": "--regions",
+    "streaming": "--streaming",
+    "timing_frames": "--timing-frames",
+    "video": "--video",
+}
+"""Fields of `LiveOptions` and `ReplayRequest` that mean nothing to a search for the peak rate, and their options."""
 
 
 def replay(
@@ -135,7 +149,7 @@ def replay(
     )
     options = LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record)
     if not live:
-        _refuse_node_options(options)
+        _refuse(_given(options, _NODE_OPTIONS), "only for a replay through the node, not with --offline")
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
         detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
@@ -150,6 +164,9 @@ def replay(
     )
     requests = request.for_models(model_names(model, models, scores))
     if peak:
+        if request.live is not None:
+            useless = [*_given(options, _NO_PEAK_OPTIONS), *_given(request, _NO_PEAK_OPTIONS)]
+            _refuse(useless, "not with --peak, which plays the same frames at many rates and scores nothing")
         for one in requests:
             heading = f"model      {one.detector.model}\n" if len(requests) > 1 else ""
             typer.echo(f"{heading}{_find_peak(one, peak_frames)}")
@@ -161,13 +178,19 @@ def replay(
         typer.echo(ranking_table([(name, result_to_json(result)) for name, result in results]))
 
 
-def _refuse_node_options(options: LiveOptions) -> None:
-    from fishy_ros.errors import ConfigError
-    from fishy_ros.evaluation.replay.request import LiveOptions
+def _given(settings: LiveOptions | ReplayRequest, options: Mapping[str, str]) -> list[str]:
+    """Name the options whose fields in `settings`, if it has them, are not at their defaults."""
+    defaults = {item.name: item.default for item in fields(settings)}
+    return [
+        option for name, option in options.items() if name in defaults and getattr(settings, name) != defaults[name]
+    ]
 
-    given = [name for field, name in _NODE_OPTIONS.items() if getattr(options, field) != getattr(LiveOptions(), field)]
+
+def _refuse(given: Sequence[str], why: str) -> None:
+    from fishy_ros.errors import ConfigError
+
     if given:
-        raise ConfigError(f"{', '.join(given)}: only for a replay through the node, not with --offline")
+        raise ConfigError(f"{', '.join(given)}: {why}")
 
 
 def _run(request: ReplayRequest) -> ReplayResult:

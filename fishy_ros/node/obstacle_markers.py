@@ -113,7 +113,7 @@ def _cube(
     height = max(place.height_m, THINNEST_M)
     depth = max(min(place.width_m, place.height_m), THINNEST_M)
     scale, turn = marker.scale, marker.pose.orientation
-    if ground is None or ground.rotation is None:  # optical: x right, y down, z forward
+    if _is_optical(ground):
         scale.x, scale.y, scale.z = place.width_m, height, depth
         turn.z, turn.w = 0.0, 1.0
         return marker
@@ -142,7 +142,12 @@ def _text(
 
 def _up(ground: GroundFrame | None) -> NDArray[np.float64]:
     """Return the direction of up in the frame of the markers: z on the ground, against y in the optical frame."""
-    return np.array([0.0, -1.0, 0.0] if ground is None or ground.rotation is None else [0.0, 0.0, 1.0])
+    return np.array([0.0, -1.0, 0.0] if _is_optical(ground) else [0.0, 0.0, 1.0])
+
+
+def _is_optical(ground: GroundFrame | None) -> bool:
+    """Say whether markers are in the optical frame: x right, y down, z forward."""
+    return ground is None or ground.rotation is None
 
 
 def _move(marker: Marker, where: NDArray[np.float64]) -> None:

@@ -231,7 +231,7 @@ def run_node() -> None:
     # are being loaded, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Before the handlers: one that is made while a signal ends the context leaves a traceback behind.
-    executors = [SingleThreadedExecutor() for _ in arguments.cameras or [""]]
+    executors = [SingleThreadedExecutor() for _ in range(max(1, len(arguments.cameras)))]
     install_signal_handlers(SignalHandlerOptions.ALL)
     nodes: list[DetectorNode] = []
     try:

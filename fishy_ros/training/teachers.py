@@ -71,9 +71,10 @@ class Teachers(nn.Module):
         outlier. Every pixel counts, those without a label too: there the teachers are all that is known.
         """
         taught = self(image)
-        expected, found = (logits.float().log_softmax(dim=1) for logits in (taught.logits, output.net.logits))
-        classes = F.kl_div(found, expected, reduction="none", log_target=True).sum(dim=1).mean()
-        outlier = F.smooth_l1_loss(output.outlier.float(), taught.outlier)
+        found = _of(output)
+        expected, said = taught.logits.log_softmax(dim=1), found.logits.log_softmax(dim=1)
+        classes = F.kl_div(said, expected, reduction="none", log_target=True).sum(dim=1).mean()
+        outlier = F.smooth_l1_loss(found.outlier, taught.outlier)
         return self._config.segmentation * classes + self._config.outlier * outlier
 
 

@@ -62,7 +62,7 @@ def test_a_network_that_says_the_same_loses_nothing_and_another_loses_both_terms
     assert loss(2) == pytest.approx(classes + outlier)
 
 
-def test_a_run_comes_nearer_to_its_teachers_and_leaves_them_as_they_are(weights, image, tmp_path):
+def test_a_run_comes_nearer_to_its_teachers_and_leaves_them_as_they_are(weights, tmp_path):
     config = load_train_config(write_street(tmp_path / "street"))
     teachers = TeacherConfig(weights[:1], segmentation=5.0, outlier=5.0)
     longer = tuple(dataclasses.replace(stage, epochs=8) for stage in config.stages)

@@ -12,7 +12,7 @@ from fishy_ros.evaluation.replay.live import watched
 from fishy_ros.evaluation.replay.match import Recorder
 from fishy_ros.evaluation.replay.peak import RUNS, Peak, PeakTrial, find_peak, hold_in_memory, trial_of, until_hopeless
 from fishy_ros.evaluation.replay.play import Lockstep, Pacing, Timed, play, warm_up
-from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest, StartStage
+from fishy_ros.evaluation.replay.request import ReplayRequest, StartStage
 from fishy_ros.evaluation.sources.source import PlayFrame, repeat
 
 _GUESS_FRAMES = 20
@@ -22,13 +22,12 @@ def run_peak(request: ReplayRequest, frames: int, start_stage: StartStage, runs:
     """Search for the highest rate at which under 1 % of `frames` frames are dropped, `runs` times over.
 
     Raises:
-        ConfigError: the request is an offline one, which has no rate, or asks for what no peak has.
+        ConfigError: the request is an offline one, which has no rate.
         FishyError: the node cannot be reached, or drops frames at any rate.
     """
     options = request.live
     if options is None:
         raise ConfigError("--peak needs the node; it has no meaning with --offline")
-    _refuse_what_a_peak_lacks(request, options)
     source = request.source.open()
     start_stage("reading the frames into memory", 0)
     in_memory = hold_in_memory(source)
@@ -38,22 +37,6 @@ def run_peak(request: ReplayRequest, frames: int, start_stage: StartStage, runs:
         with replay_session(request.detector, options, source.message_type, folder) as session:
             trials = _Trials(session, in_memory, folder, start_stage)
             return find_peak(lambda rate_hz: trials.run(Timed(rate_hz), frames), trials.guess_hz(), runs)
-
-
-def _refuse_what_a_peak_lacks(request: ReplayRequest, options: LiveOptions) -> None:
-    given = {
-        "--rate": options.rate_hz,
-        "--lockstep": options.lockstep,
-        "--record": options.record,
-        "--components": request.components,
-        "--regions": request.regions,
-        "--streaming": request.streaming,
-        "--timing-frames": request.timing_frames,
-        "--video": request.video,
-    }
-    useless = ", ".join(name for name, value in given.items() if value)
-    if useless:
-        raise ConfigError(f"{useless}: not with --peak, which plays the same frames at many rates and scores nothing")
 
 
 class _Trials:
