@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,16 +50,19 @@ class MarkerBuilder(threading.local):
         header.frame_id = obstacles_frame(found)
         self._start.header = header
         markers, up = [self._start], _up(found.ground)
+        placed = found.placed or {}
+        unplaced = [track.region.box for position, track in enumerate(found.tracks) if position not in placed]
+        outlines = iter(_outlines(unplaced, found.camera, found.ground) if found.camera and unplaced else ())
         for position, track in enumerate(found.tracks):
-            place = (found.placed or {}).get(position)
+            place = placed.get(position)
             if place is not None:
                 points = to_frame(place.points, found.ground)
                 where = points.mean(axis=0)
                 markers.append(_cube(self._take(Marker.CUBE, header, track), place, where, points, found.ground))
                 top = where + up * place.height_m / 2
             elif found.camera is not None:
-                points = to_frame(_corners(track.region.box, found.camera), found.ground)
-                top = points[:2].mean(axis=0)
+                points = next(outlines)
+                top = (points[0] + points[1]) / 2
                 markers.append(_outline(self._take(Marker.LINE_STRIP, header, track), points))
             else:
                 continue
@@ -96,10 +99,11 @@ def _new_marker(kind: int) -> Marker:
     return marker
 
 
-def _corners(box: Box, camera: Camera) -> NDArray[np.float64]:
-    """Return the corners of a box and the first once more, `[5, 3]`, at `UNPLACED_DISTANCE_M`."""
-    around = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
-    return camera.intrinsics.rays(np.array([*around, around[0]])) * UNPLACED_DISTANCE_M
+def _outlines(boxes: Sequence[Box], camera: Camera, ground: GroundFrame | None) -> NDArray[np.float64]:
+    """Return the corners of boxes and the first of each once more, `[N, 5, 3]`, at `UNPLACED_DISTANCE_M`."""
+    left, top, right, bottom = np.array([(box.left, box.top, box.right, box.bottom) for box in boxes]).T
+    pixels = np.stack([left, top, right, top, right, bottom, left, bottom, left, top], axis=1)
+    return to_frame(camera.intrinsics.rays(pixels) * UNPLACED_DISTANCE_M, ground).reshape(-1, 5, 3)
 
 
 def _cube(

@@ -86,14 +86,16 @@ def label_info_message(header: FrameHeader, classes: Mapping[int, str], messages
 def cloud_message(found: FrameObstacles) -> PointCloud2:
     """Build a `PointCloud2` of all placed regions, with the fields of `CLOUD_DTYPE`, in the camera's or the ground's
     frame."""
-    parts = []
-    for position, place in sorted((found.placed or {}).items()):
-        track = found.tracks[position]
-        part = np.zeros(len(place.points), CLOUD_DTYPE)
-        part["x"], part["y"], part["z"] = to_frame(place.points, found.ground).T
-        part["intensity"], part["error"], part["id"] = track.region.mean_score, place.error_m, track.id
-        parts.append(part)
-    points = np.concatenate(parts) if parts else np.zeros(0, CLOUD_DTYPE)
+    placed = [(found.tracks[position], place) for position, place in sorted((found.placed or {}).items())]
+    points = np.zeros(sum(len(place.points) for _, place in placed), CLOUD_DTYPE)
+    if placed:
+        counts = [len(place.points) for _, place in placed]
+        points["x"], points["y"], points["z"] = to_frame(
+            np.concatenate([place.points for _, place in placed]), found.ground
+        ).T
+        points["intensity"] = np.repeat([track.region.mean_score for track, _ in placed], counts)
+        points["error"] = np.repeat([place.error_m for _, place in placed], counts)
+        points["id"] = np.repeat([track.id for track, _ in placed], counts)
     header = found.header.message()
     header.frame_id = obstacles_frame(found)
     message = PointCloud2(

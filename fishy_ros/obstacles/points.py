@@ -149,5 +149,5 @@ def _at_depth(index: int, box: Box, depth: float, error: float, camera: Camera) 
 def _between(start: Vectors, end: Vectors, length_m: float) -> Vectors:
     """Return points from `start` to `end` at most `SPACING_M` apart where `MAX_POINTS` suffice."""
     count = min(max(math.ceil(length_m / SPACING_M) + 1, 2), MAX_POINTS)
-    points: Vectors = start + np.linspace(0.0, 1.0, count)[:, None] * (end - start)
+    points: Vectors = start + (np.arange(count) / (count - 1))[:, None] * (end - start)
     return points

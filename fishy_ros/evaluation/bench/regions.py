@@ -16,11 +16,12 @@ from fishy_ros.types import Detection, ImageArray
 
 CONSECUTIVE = 12
 """So many frames of a drive go round and round, so that regions are followed."""
-WAYS: tuple[str, ...] = ("heatmap alone", "with ~/mask", "with ~/mask, ~/markers and ~/obstacles")
+WAYS: tuple[str, ...] = ("heatmap alone", "~/mask", "~/mask, ~/obstacles", "~/mask, ~/obstacles, ~/markers")
+"""What a robot acts on, and, last, what people look at."""
 
 
 def run_regions(method: Method, pictures: Path | None, plan: Plan, progress: Callable[[], None]) -> BenchResult:
-    """Measure frames without regions, with the mask, and with everything that is made of regions.
+    """Measure frames without regions, with the mask, with points, and with everything that is made of regions.
 
     Messages are built and serialised, but not sent. `regions` is the sum of what regions add.
 
@@ -42,7 +43,7 @@ def run_regions(method: Method, pictures: Path | None, plan: Plan, progress: Cal
     size = (method.height, method.width)
     try:
         with region_work(package, package.calibration.default_threshold, size) as work:
-            adds = dict(zip(WAYS, (lambda detection: {}, work.mask, work.everything), strict=True))
+            adds = dict(zip(WAYS, (lambda detection: {}, work.mask, work.points, work.everything), strict=True))
             methods = {name: _with(runner, add) for name, add in adds.items()}
             samples = sample(methods, plan, progress)
     finally:

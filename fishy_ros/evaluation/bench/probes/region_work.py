@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
@@ -18,7 +17,7 @@ from fishy_ros.node.conversions import FrameHeader, label_message
 from fishy_ros.node.obstacle_finder import ObstacleFinder, ObstacleSettings
 from fishy_ros.node.obstacle_inputs import ObstacleInputs
 from fishy_ros.node.obstacle_markers import MarkerBuilder
-from fishy_ros.node.obstacle_messages import class_names, cloud_message
+from fishy_ros.node.obstacle_messages import FrameObstacles, class_names, cloud_message
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.ros_start import init_ros
 from fishy_ros.obstacles import AnomalyRegions, PersistenceRules, RegionRules
@@ -43,22 +42,29 @@ class RegionWork:
         """Make the mask alone; returns ms by stage."""
         return self._mask(detection)[0]
 
+    def points(self, detection: Detection) -> Stages:
+        """Make the mask, follow and place its regions, and make points; returns ms by stage."""
+        return self._place(detection)[0]
+
     def everything(self, detection: Detection) -> Stages:
-        """Make the mask, follow and place its regions, and make markers and points; returns ms by stage."""
+        """Make the same and the markers for viewers; returns ms by stage."""
+        stages, obstacles = self._place(detection)
+        started = time.perf_counter()
+        serialize_message(self._builder.build(obstacles))
+        markers = 1e3 * (time.perf_counter() - started)
+        return {**stages, "markers": markers, "regions": stages["regions"] + markers}
+
+    def _place(self, detection: Detection) -> tuple[Stages, FrameObstacles]:
         self._number += 1
         stamp_ns = self._number * FRAME_NS
         header = FrameHeader(stamp_ns // 10**9, stamp_ns % 10**9, "camera")
         stages, found = self._mask(detection)
-        times = [time.perf_counter()]
+        started = time.perf_counter()
         obstacles = self._finder.follow(header, found, self._image_size, self._calibration, self._settings)
-        times.append(time.perf_counter())
-        serialize_message(self._builder.build(obstacles))
-        times.append(time.perf_counter())
+        between = time.perf_counter()
         serialize_message(cloud_message(obstacles))
-        times.append(time.perf_counter())
-        follow, markers, points = (1e3 * (end - start) for start, end in pairwise(times))
-        regions = stages["regions"] + follow + markers + points
-        return {**stages, "follow": follow, "markers": markers, "points": points, "regions": regions}
+        follow, points = 1e3 * (between - started), 1e3 * (time.perf_counter() - between)
+        return {**stages, "follow": follow, "points": points, "regions": stages["regions"] + follow + points}, obstacles
 
     def _mask(self, detection: Detection) -> tuple[Stages, AnomalyRegions]:
         started = time.perf_counter()
