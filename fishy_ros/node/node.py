@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -10,8 +11,8 @@ from fishy_ros.errors import FishyError, describe_error
 from fishy_ros.node.dds import shared_memory_problem
 from fishy_ros.node.diagnostics import ACTIVE, DiagnosticsPublisher
 from fishy_ros.node.engine_pool import EnginePool
+from fishy_ros.node.logs import LogBridge
 from fishy_ros.node.parameter_server import ParameterServer
-from fishy_ros.node.process import LogBridge, refuse_impossible_transitions
 from fishy_ros.node.publishers import Publishers
 from fishy_ros.node.state import DetectorState
 from fishy_ros.node.supervisor import Supervisor
@@ -48,7 +49,7 @@ class DetectorNode(LifecycleNode):
         self._shared = DetectorState(self, settings, pool)
         reporter = DiagnosticsPublisher(self._shared)
         self._supervisor = Supervisor(self._shared, reporter.publish)
-        refuse_impossible_transitions(self)
+        _refuse_impossible_transitions(self)
 
     @property
     def starts_by_itself(self) -> bool:
@@ -145,3 +146,22 @@ class DetectorNode(LifecycleNode):
         self._shared.label, self._shared.failure = label, ""
         self.get_logger().info(f"now {label}")
         return TransitionCallbackReturn.SUCCESS
+
+
+def _refuse_impossible_transitions(node: LifecycleNode) -> None:
+    """Let the service that changes the state refuse a transition which the state does not have.
+
+    rclpy raises out of the service's callback instead, and the caller never gets an answer.
+    """
+    service = node._service_change_state
+    change_state = service.callback
+
+    def change_or_refuse(request: Any, response: Any) -> Any:
+        try:
+            return change_state(request, response)
+        except Exception as error:
+            node.get_logger().warning(f"transition refused: {error}")
+            response.success = False
+            return response
+
+    service.callback = change_or_refuse

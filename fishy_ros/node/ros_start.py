@@ -11,7 +11,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from fishy_ros.errors import ConfigError
 from fishy_ros.failures import describe_failure
-from fishy_ros.node.process import log_arguments
+from fishy_ros.node.logs import log_arguments
 
 
 def init_ros(arguments: Sequence[str], context: Context | None = None, domain_id: int | None = None) -> None:

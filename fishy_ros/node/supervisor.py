@@ -10,12 +10,12 @@ from collections.abc import Callable
 from fishy_ros.node.compat import steady_clock
 from fishy_ros.node.engine_opening import Opener
 from fishy_ros.node.fallback import FallbackLevels
+from fishy_ros.node.heap import give_back_free_blocks
 from fishy_ros.node.inference_loop import InferenceLoop
 from fishy_ros.node.obstacle_finder import ObstacleFinder
 from fishy_ros.node.obstacle_inputs import ObstacleInputs
 from fishy_ros.node.obstacle_messages import class_names
 from fishy_ros.node.parameters import DetectorParameters
-from fishy_ros.node.process import give_back_free_blocks
 from fishy_ros.node.state import DetectorState
 
 WATCH_PERIOD_S: float = 0.2

@@ -11,7 +11,7 @@ import pytest
 
 SCRIPT = """
 import ctypes, sys
-from fishy_ros.node.process import keep_large_blocks
+from fishy_ros.node.heap import keep_large_blocks
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 
@@ -29,7 +29,7 @@ print(lies_on_the_heap(), keep_large_blocks(), lies_on_the_heap())
 
 GAP_SCRIPT = """
 import ctypes
-from fishy_ros.node.process import give_back_free_blocks, keep_large_blocks
+from fishy_ros.node.heap import give_back_free_blocks, keep_large_blocks
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, (ctypes.c_void_p,)
 MIB = 2**20
@@ -50,7 +50,7 @@ print(full - kept, give_back_free_blocks(), full - resident_mib())
 
 HEAPS_SCRIPT = """
 import ctypes, sys, threading
-from fishy_ros.node.process import use_one_heap
+from fishy_ros.node.heap import use_one_heap
 
 def heaps():
     libc = ctypes.CDLL(None)

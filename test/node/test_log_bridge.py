@@ -8,7 +8,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from rclpy.logging import get_logger
 
-from fishy_ros.node.process import LogBridge
+from fishy_ros.node.logs import LogBridge
 
 ENGINE = logging.getLogger("fishy_ros.runtimes.tensorrt_engine")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fishy_ros.node.process import WITHOUT_LOG_FILES, log_arguments, log_folder
+from fishy_ros.node.logs import WITHOUT_LOG_FILES, log_arguments, log_folder
 
 
 @pytest.mark.parametrize(
