@@ -74,13 +74,16 @@ def run_live(
             if classes is not None:
                 notes += _missing_classes(playback, classes)
             status = session.player.node_status()
-            if recorder is not None:
-                extra["recorded"] = {"path": str(options.record), "messages": recorder.count}
-                notes += tuple(f"not recorded, because nobody publishes it: {topic}" for topic in recorder.left_out)
             if timing_frames:
                 timing_progress = start_stage(f"timing {timing_frames} frames", timing_frames)
                 timing = time_live(source, session.player, timing_frames, folder, timing_progress, session.detector)
                 extra["timing"] = asdict(timing)
+        if recorder is not None:
+            extra["recorded"] = {"path": str(options.record), "messages": recorder.count}
+            notes += tuple(f"not recorded, because nobody publishes it: {topic}" for topic in recorder.left_out)
+            notes += tuple(
+                f"no message on {topic}: the /diagnostics of the recording may say why" for topic in recorder.silent
+            )
         mode = "attach" if options.attach is not None else "lockstep" if isinstance(pacing, Lockstep) else "live"
         run = ReplayResult(
             mode=mode,

@@ -8,6 +8,7 @@ import importlib.util
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -59,8 +60,7 @@ class TopicRecorder:
         self._folder = path.with_name(f".{path.name}.partial")
         self._types = typestore()
         self._lock = threading.Lock()
-        self.count = 0
-        """Messages so far."""
+        self._counts: Counter[str] = Counter()
         if self._folder.exists():  # left by a run that was killed
             shutil.rmtree(self._folder)
         self._writer = Writer(self._folder, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
@@ -80,6 +80,16 @@ class TopicRecorder:
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name="recorder", daemon=True)
         self._thread.start()
+
+    @property
+    def count(self) -> int:
+        """Messages so far."""
+        return self._counts.total()
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Topics that are subscribed to, and on which no message has come."""
+        return tuple(topic for topic, count in self._counts.items() if not count)
 
     def close(self) -> None:
         """Wait for what is under way, stop, and put the bag in its place."""
@@ -126,14 +136,16 @@ class TopicRecorder:
             reliability=ReliabilityPolicy.RELIABLE,
             durability=durability,
         )
-        self._node.create_subscription(_message_class(kind), topic, self._writer_of(connection), qos, raw=True)
+        self._counts[topic] = 0
+        write = self._writer_of(topic, connection)
+        self._node.create_subscription(_message_class(kind), topic, write, qos, raw=True)
         return True
 
-    def _writer_of(self, connection: Any) -> Callable[[bytes], None]:
+    def _writer_of(self, topic: str, connection: Any) -> Callable[[bytes], None]:
         def write(message: bytes) -> None:
             with self._lock:
                 self._writer.write(connection, time.time_ns(), message)
-                self.count += 1
+                self._counts[topic] += 1
 
         return write
 

@@ -28,10 +28,11 @@ pytestmark = pytest.mark.live
 FRAMES = 6
 
 
-def record(tiny_package, folder, image_format):
-    """Play a rendered drive with its calibration through the node and record it."""
+def record(tiny_package, folder, image_format, is_calibrated=True):
+    """Play a rendered drive through the node and record it."""
     street = SyntheticStreet(FRAMES, height=96, width=192, seed=3)
-    with BagWriter(folder / "street", image_format=image_format, intrinsics=street.intrinsics) as writer:
+    intrinsics = street.intrinsics if is_calibrated else None
+    with BagWriter(folder / "street", image_format=image_format, intrinsics=intrinsics) as writer:
         for index, sample in enumerate(street):
             writer.write(sample, 10_000_000_000 + index * 100_000_000)
     out = folder / "drive.mcap"
@@ -45,6 +46,13 @@ def record(tiny_package, folder, image_format):
 @pytest.fixture(scope="module")
 def recorded(tiny_package, tmp_path_factory):
     return record(tiny_package, tmp_path_factory.mktemp("recorded"), "raw")
+
+
+def test_topics_without_a_message_are_named(tiny_package, tmp_path, recorded):
+    _, result = record(tiny_package, tmp_path, "raw", is_calibrated=False)
+    (silent,) = [warning for warning in result.warnings if "no message on" in warning]
+    assert "/detector/obstacles" in silent
+    assert not [warning for warning in recorded[1].warnings if "no message on" in warning]
 
 
 def test_the_official_reader_finds_every_topic_decoded_and_in_step(recorded):
