@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ _PATTERNS: dict[str, str] = {
 }
 """Options that name topics, and their defaults."""
 
+_CAMERA_NAME = re.compile(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+"""A camera may have a namespace of its own, such as left/front."""
+
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Read a command line; its `cameras` are the names of cameras, each once, none for a node without a name.
@@ -33,7 +37,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         arguments: the command line without the name of the program, ROS arguments included.
 
     Raises:
-        ConfigError: a camera is named twice.
+        ConfigError: a camera is named twice, or its name cannot be a namespace of ROS.
     """
     from rclpy.utilities import remove_ros_args
 
@@ -46,6 +50,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         )
     given = parser.parse_args(remove_ros_args([sys.argv[0], *arguments])[1:])
     cameras = [name.strip("/") for name in given.cameras]
+    for name in cameras:
+        if not _CAMERA_NAME.fullmatch(name):
+            raise ConfigError(
+                f"--cameras: {name!r} is no name of a camera; expected letters, digits and _, the first no digit, and "
+                "spaces between several"
+            )
     if len(set(cameras)) < len(cameras):
         raise ConfigError(f"--cameras {' '.join(given.cameras)}: expected a different name for each camera")
     given.cameras = cameras

@@ -105,7 +105,7 @@ class ObstacleFinder:
         tracks = tuple(
             track for track in self._tracker.update(found.regions, now_s, self._forward_m(now_s)) if track.confirmed
         )
-        placed = self._place(header, found, tracks, camera, ground, settings)
+        placed = self._place(header, found, tracks, image_size, camera, ground, settings)
         return self._frame(header, found, tracks, placed, image_size, camera, ground)
 
     def follow_everything(
@@ -119,7 +119,7 @@ class ObstacleFinder:
         """Place the one region of `everything`, which nobody follows: it stands in front of the car at once."""
         camera, ground = self._geometry(header, found, camera_info, settings)
         tracks = (Track(0, found.regions[0], 0.0, True, 0),)
-        placed = self._place(header, found, tracks, camera, ground, settings)
+        placed = self._place(header, found, tracks, image_size, camera, ground, settings)
         return self._frame(header, found, tracks, placed, image_size, camera, ground)
 
     def _frame(
@@ -165,6 +165,7 @@ class ObstacleFinder:
         header: FrameHeader,
         found: AnomalyRegions,
         tracks: tuple[Track, ...],
+        image_size: tuple[int, int],
         camera: Camera | None,
         ground: GroundFrame | None,
         settings: ObstacleSettings,
@@ -172,7 +173,7 @@ class ObstacleFinder:
         """Return where tracks are, by position, depth before the ground; None where neither is known."""
         if camera is None:
             return None
-        depth = self._depth_of(header.stamp_ns)
+        depth = self._depth_of(header, image_size)
         if ground is None and depth is None:
             return None
         placed: dict[int, PlacedRegion] = {}
@@ -189,11 +190,11 @@ class ObstacleFinder:
         # Only now: depth may say that a region is farther than the ground below it.
         return {index: place for index, place in placed.items() if place.distance_m <= settings.max_distance_m}
 
-    def _depth_of(self, stamp_ns: int) -> NDArray[np.float32] | None:
+    def _depth_of(self, header: FrameHeader, image_size: tuple[int, int]) -> NDArray[np.float32] | None:
         if not self._inputs.uses_depth:
             return None
         try:
-            return self._inputs.depth_of(stamp_ns)
+            return self._inputs.depth_of(header, image_size)
         except ImageError as error:
             self.problem = self.problem or str(error)
             return None

@@ -16,12 +16,15 @@ from sensor_msgs.msg import Image
 
 from fishy_ros.errors import ImageError
 from fishy_ros.node.camera_geometry import GroundTransforms
-from fishy_ros.node.conversions import RawImage
+from fishy_ros.node.conversions import FrameHeader, RawImage
 from fishy_ros.node.parameters import DetectorParameters
 from fishy_ros.node.stamps import UNSTAMPED_NS
 
 DEPTH_TOLERANCE_S: float = 0.05
 """A depth image belongs to an image whose stamp differs by no more than this."""
+
+ASPECT_TOLERANCE: float = 0.02
+"""The sides of a depth image have the proportion of its image within this share."""
 
 KEPT_S: float = 1.0
 """Depth images wait so long for their image, by their stamps: the network takes longer than the depth camera."""
@@ -59,12 +62,14 @@ class ObstacleInputs:
         if parameters.use_odometry:
             self._subscriptions.append(node.create_subscription(Odometry, "odom", self._on_odometry, newest))
 
-    def depth_of(self, stamp_ns: int) -> NDArray[np.float32]:
-        """Return the depth image that belongs to an image, float32 `[H, W]` in m.
+    def depth_of(self, header: FrameHeader, size: tuple[int, int]) -> NDArray[np.float32]:
+        """Return the depth image that belongs to an image of height and width `size`, float32 `[h, w]` in m.
 
         Raises:
-            ImageError: it, or the last one that came, cannot be read, or none that is known belongs to the image.
+            ImageError: it, or the last one that came, cannot be read, none that is known belongs to the image, or it
+                is not registered to the camera.
         """
+        stamp_ns = header.stamp_ns
         unreadable, self._unreadable = self._unreadable, ""
         if unreadable:
             raise ImageError(f"a depth image cannot be read: {unreadable}")
@@ -78,6 +83,7 @@ class ObstacleInputs:
         if apart_s > DEPTH_TOLERANCE_S:
             limit = f"expected at most {DEPTH_TOLERANCE_S:g} s"
             raise ImageError(f"the nearest depth image is {apart_s:.3g} s apart from its image; {limit}")
+        _check_registered(depth, header.frame_id, size)
         return depth.to_depth()
 
     def speed_m_s(self) -> float | None:
@@ -109,3 +115,13 @@ class ObstacleInputs:
         speed = float(message.twist.twist.linear.x)
         if math.isfinite(speed):
             self._speed = (speed, time.monotonic())
+
+
+def _check_registered(depth: RawImage, frame_id: str, size: tuple[int, int]) -> None:
+    """Raise `ImageError` where a depth image cannot show what the camera sees, pixel for pixel."""
+    advice = "depth_topic must be registered to the camera, such as aligned_depth_to_color"
+    if depth.header.frame_id != frame_id:
+        raise ImageError(f"the depth image is in frame {depth.header.frame_id!r}, its image in {frame_id!r}; {advice}")
+    (rows, columns), (height, width) = depth.size(), size
+    if abs(rows * width - columns * height) > ASPECT_TOLERANCE * columns * height:
+        raise ImageError(f"the depth image is {columns}x{rows}, its image {width}x{height}: another shape; {advice}")

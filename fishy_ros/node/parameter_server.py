@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, fields, replace
-from difflib import get_close_matches
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -15,7 +14,7 @@ from rclpy.parameter import Parameter
 from fishy_ros.deprecated_names import PARAMETERS, warn_of_old_names
 from fishy_ros.errors import ConfigError
 from fishy_ros.node.compat import IS_HUMBLE
-from fishy_ros.node.parameters import DetectorParameters, rule_of
+from fishy_ros.node.parameters import DetectorParameters, describe_unknown, rule_of
 
 _FIELDS = {item.name: item for item in fields(DetectorParameters)}
 
@@ -98,8 +97,7 @@ def _unknown_parameters(node: Node) -> Iterator[str]:
     for name in sorted(node._parameter_overrides):  # rclpy has no other way to read them undeclared
         if node.has_parameter(name) or name in PARAMETERS or name.startswith("qos_overrides."):
             continue
-        near = get_close_matches(name, _FIELDS, n=1)
-        yield f"parameter {name} is not known and changes nothing{f'; {near[0]} may be meant' if near else ''}"
+        yield describe_unknown(name)
 
 
 def _descriptor(item: Field[Any]) -> ParameterDescriptor:

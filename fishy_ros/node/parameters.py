@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
 from fishy_ros.errors import ConfigError
@@ -301,3 +302,9 @@ def check_value(item: Field[Any], value: Value) -> None:
         raise ConfigError(f"parameter {item.name} is {value!r}; expected one of {', '.join(rule.choices)}")
     if rule.low is not None and rule.high is not None and not rule.low <= float(value) <= rule.high:
         raise ConfigError(f"parameter {item.name} is {value}; expected {rule.low:g} to {rule.high:g}")
+
+
+def describe_unknown(name: str) -> str:
+    """Say that the node has no parameter of this name, and which may be meant."""
+    near = get_close_matches(name, [item.name for item in fields(DetectorParameters)], n=1)
+    return f"parameter {name} is not known and changes nothing{f'; {near[0]} may be meant' if near else ''}"

@@ -19,15 +19,24 @@ Vectors = NDArray[np.float64]
 """float64 `[N, 3]`, or `[3]`."""
 
 
+COEFFICIENTS: dict[str, tuple[int, ...]] = {
+    "plumb_bob": (4, 5, 8, 12, 14),
+    "rational_polynomial": (4, 5, 8, 12, 14),
+    "equidistant": (4,),
+}
+"""Distortion models, and the numbers of coefficients that OpenCV takes for them."""
+
+
 @dataclass(frozen=True)
 class Intrinsics:
     """A pinhole camera: focal lengths and principal point in px (pixel centres at whole numbers), and distortion.
 
     `distortion` holds the coefficients of `model`: `plumb_bob` and `rational_polynomial` as OpenCV's `calib3d` takes
-    them, `equidistant` as its `fisheye`; empty for a rectified image.
+    them, `equidistant` as its `fisheye`; empty, or all 0, for a rectified image.
 
     Raises:
-        ConfigError: a focal length is not positive, or the distortion model is not known.
+        ConfigError: a focal length is not positive, the distortion model is not known, or its coefficients are not
+            finite or of another number.
     """
 
     fx: float
@@ -44,9 +53,26 @@ class Intrinsics:
                 f"the camera matrix has focal lengths {self.fx:g}, {self.fy:g} and centre {self.cx:g}, {self.cy:g}; "
                 "expected a calibrated camera (fx, fy > 0)"
             )
-        known = ("", "plumb_bob", "rational_polynomial", "equidistant")
-        if any(self.distortion) and self.model not in known:
-            raise ConfigError(f"distortion model {self.model!r}: expected one of {', '.join(known[1:])}")
+        if not any(self.distortion):
+            return
+        if self.model not in COEFFICIENTS:
+            raise ConfigError(f"distortion model {self.model!r}: expected one of {', '.join(COEFFICIENTS)}")
+        values, expected = self.distortion, COEFFICIENTS[self.model]
+        is_filled_up = len(values) > max(expected) and not any(values[max(expected) :])
+        if len(values) not in expected and not is_filled_up:
+            numbers = ", ".join(map(str, expected))
+            raise ConfigError(
+                f"{len(values)} coefficients of the distortion model {self.model!r}: expected one of these numbers: "
+                f"{numbers}"
+            )
+        if not all(map(math.isfinite, values)):
+            raise ConfigError(f"the distortion coefficients are {values}; expected finite numbers")
+
+    @property
+    def _coefficients(self) -> NDArray[np.float64]:
+        """As OpenCV takes them: none where nothing is distorted, and without what a driver has filled up with."""
+        given = self.distortion[: max(COEFFICIENTS[self.model])] if any(self.distortion) else ()
+        return np.array(given, np.float64)
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -56,22 +82,21 @@ class Intrinsics:
     def rays(self, pixels: NDArray[np.float64]) -> Vectors:
         """Return the rays through continuous pixels `[N, 2]` (x, y), float64 `[N, 3]` with z = 1."""
         points = np.asarray(pixels, np.float64).reshape(-1, 2) - 0.5
-        if any(self.distortion):
+        coefficients = self._coefficients
+        if coefficients.size:
             undistort = cv2.fisheye.undistortPoints if self.model == "equidistant" else cv2.undistortPoints
-            flat = undistort(points[:, None], self.matrix, np.array(self.distortion, np.float64)).reshape(-1, 2)
+            flat = undistort(points[:, None], self.matrix, coefficients).reshape(-1, 2)
         else:
             flat = (points - [self.cx, self.cy]) / [self.fx, self.fy]
         return np.column_stack([flat, np.ones(len(flat))])
 
     def pixels(self, points: Vectors) -> NDArray[np.float64]:
         """Return the continuous pixels `[N, 2]` (x, y) where points `[N, 3]` in front of the camera are seen."""
-        origin = np.zeros(3)
-        if self.model == "equidistant" and any(self.distortion):
-            flat, _ = cv2.fisheye.projectPoints(
-                points[:, None], origin, origin, self.matrix, np.array(self.distortion, np.float64)
-            )
+        origin, coefficients = np.zeros(3), self._coefficients
+        if self.model == "equidistant" and coefficients.size:
+            flat, _ = cv2.fisheye.projectPoints(points[:, None], origin, origin, self.matrix, coefficients)
         else:
-            flat, _ = cv2.projectPoints(points, origin, origin, self.matrix, np.array(self.distortion, np.float64))
+            flat, _ = cv2.projectPoints(points, origin, origin, self.matrix, coefficients)
         return np.asarray(flat, np.float64).reshape(-1, 2) + 0.5
 
 

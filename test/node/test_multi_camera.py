@@ -329,13 +329,23 @@ def test_a_camera_that_is_configured_anew_holds_up_no_other(domain, tmp_path, ti
         assert bench.close() == 0, bench.log()
 
 
-def test_a_camera_that_is_named_twice_is_refused(tmp_path, domain):
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("front", "front"), "a different name for each camera"),
+        (("front,rear",), "'front,rear' is no name of a camera"),
+        (("front-left", "rear"), "'front-left' is no name of a camera"),
+        (("1front",), "'1front' is no name of a camera"),
+    ],
+)
+def test_names_that_cannot_be_those_of_cameras_are_refused(names, expected, domain):
     done = subprocess.run(
-        [sys.executable, "-m", "fishy_ros.node.process", "--cameras", "front", "front"],
+        [sys.executable, "-m", "fishy_ros.node.process", "--cameras", *names],
         env={**os.environ, "PYTHONPATH": python_path(), "ROS_DOMAIN_ID": str(domain)},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 2
-    assert "a different name for each camera" in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert expected in line

@@ -27,7 +27,7 @@ class Depth:
     def __init__(self, depth_m=None, uses_depth=True):
         self.depth_m, self.uses_depth = depth_m, uses_depth
 
-    def depth_of(self, stamp_ns):
+    def depth_of(self, header, size):
         if self.depth_m is None:
             raise ImageError("no depth image has come")
         return np.full(SIZE, self.depth_m, np.float32)
@@ -43,30 +43,44 @@ class Listener:
         return None
 
 
-def depth_message(stamp_s, value):
+def depth_message(stamp_s, value, frame_id="camera"):
     message = Image(height=1, width=2, encoding="16UC1", step=4)
+    message.header.frame_id = frame_id
     message.header.stamp = Time(sec=int(stamp_s), nanosec=round(stamp_s % 1 * 1e9))
     message.data.frombytes(np.full(2, value, np.uint16).tobytes())
     return serialize_message(message)
+
+
+def depth_at(inputs, stamp_ns, frame_id="camera", size=(100, 200)):
+    return inputs.depth_of(FrameHeader(stamp_ns // 10**9, stamp_ns % 10**9, frame_id), size)
 
 
 def test_depth_images_wait_for_their_image_by_their_stamps():
     inputs = ObstacleInputs(Listener(), DetectorParameters(use_depth=True))
     for index in range(300):
         inputs._on_depth(depth_message(5 + index / 30, 1000 + index))
-    assert inputs.depth_of(5_000_000_000 + 280 * 1_000_000_000 // 30)[0, 0] == pytest.approx(1.28)
+    assert depth_at(inputs, 5_000_000_000 + 280 * 1_000_000_000 // 30)[0, 0] == pytest.approx(1.28)
     with pytest.raises(ImageError, match=r"the nearest depth image is 7\.9"):
-        inputs.depth_of(6_000_000_000)
+        depth_at(inputs, 6_000_000_000)
     with pytest.raises(ImageError, match="stamp of an image is 0"):
-        inputs.depth_of(0)
+        depth_at(inputs, 0)
 
 
 def test_depth_images_without_advancing_stamps_replace_each_other():
     inputs = ObstacleInputs(Listener(), DetectorParameters(use_depth=True))
     for index in range(10):
         inputs._on_depth(depth_message(5, 1000 + index))
-    assert inputs.depth_of(5_000_000_000)[0, 0] == pytest.approx(1.009)
+    assert depth_at(inputs, 5_000_000_000)[0, 0] == pytest.approx(1.009)
     assert len(inputs._depths) == 1
+
+
+def test_depth_that_is_not_registered_to_the_camera_is_refused():
+    inputs = ObstacleInputs(Listener(), DetectorParameters(use_depth=True))
+    inputs._on_depth(depth_message(5, 1000))
+    with pytest.raises(ImageError, match="in frame 'camera', its image in 'color'; depth_topic must be registered"):
+        depth_at(inputs, 5_000_000_000, "color")
+    with pytest.raises(ImageError, match="is 2x1, its image 160x96: another shape"):
+        depth_at(inputs, 5_000_000_000, size=(96, 160))
 
 
 def follow(inputs, settings, everything=False):

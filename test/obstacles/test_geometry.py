@@ -118,11 +118,26 @@ def test_rays_of_a_fisheye_project_back_to_their_pixels():
     assert again[:, 0] + 0.5 == pytest.approx(pixels, abs=0.01)
 
 
+def test_coefficients_that_a_driver_fills_up_with_zeros_change_nothing():
+    pixels = np.array([[200.0, 250.0], [800.0, 400.0]])
+    for model, coefficients in (("equidistant", (0.05, -0.01, 0.002, 0.001)), ("plumb_bob", ())):
+        plain = Intrinsics(400.0, 400.0, 511.5, 255.5, model, coefficients)
+        filled = Intrinsics(400.0, 400.0, 511.5, 255.5, model, (*coefficients, 0.0, 0.0, 0.0))
+        assert np.array_equal(filled.rays(pixels), plain.rays(pixels))
+        assert filled.pixels(plain.rays(pixels)) == pytest.approx(pixels, abs=0.01)
+
+
 def test_calibrations_that_are_none_are_refused():
     with pytest.raises(ConfigError, match="calibrated"):
         Intrinsics(0.0, 0.0, 0.0, 0.0)
     with pytest.raises(ConfigError, match="distortion model"):
         Intrinsics(1.0, 1.0, 0.0, 0.0, "odd", (0.1,))
+    with pytest.raises(ConfigError, match="3 coefficients of the distortion model 'plumb_bob'"):
+        Intrinsics(1.0, 1.0, 0.0, 0.0, "plumb_bob", (0.1, 0.0, 0.0))
+    with pytest.raises(ConfigError, match="5 coefficients of the distortion model 'equidistant'"):
+        Intrinsics(1.0, 1.0, 0.0, 0.0, "equidistant", (0.1, 0.0, 0.0, 0.0, 0.1))
+    with pytest.raises(ConfigError, match="expected finite numbers"):
+        Intrinsics(1.0, 1.0, 0.0, 0.0, "plumb_bob", (math.nan, 0.0, 0.0, 0.0, 0.0))
     with pytest.raises(ConfigError, match="above the ground"):
         GroundPlane(-1.0)
 
