@@ -59,7 +59,9 @@ def detect(
     Exit status 1 says that some images could not be read.
     """
     from fishy_ros.detector import AnomalyDetector
+    from fishy_ros.errors import ConfigError
     from fishy_ros.evaluation.detect.inputs import open_sources
+    from fishy_ros.evaluation.detect.journal import FILE
     from fishy_ros.evaluation.detect.outputs import choose_kinds
     from fishy_ros.evaluation.detect.run import DetectPlan, detect_in
     from fishy_ros.evaluation.report.stage_progress import stage_progress
@@ -70,6 +72,8 @@ def detect(
     kinds = tuple(dict.fromkeys(write or ()))
     choose_kinds(kinds, moves=False)
     sources = open_sources(source, image_topic, out=out)
+    if kinds == ("video",) and not any(one.moves for one in sources):
+        raise ConfigError("--write video: videos are made of videos, bags and cameras only; expected overlay, or none")
     package = load_model_package(model, trusted_key)
     level = package.calibration.default_threshold if threshold is None else threshold
     rules = RegionRules(level, threshold_low, smallest, package.class_ids(drivable))
@@ -81,6 +85,8 @@ def detect(
     typer.echo(_describe(summary, out))
     for failure in summary.failed[:SHOWN_FAILURES]:
         typer.echo(f"not read: {failure}", err=True)
+    if len(summary.failed) > SHOWN_FAILURES:
+        typer.echo(f"and {len(summary.failed) - SHOWN_FAILURES} more, in {out / FILE}", err=True)
     if summary.failed:
         raise typer.Exit(1)
 

@@ -29,6 +29,8 @@ def decode_picture(content: bytes, flags: int) -> NDArray[Any]:
     except cv2.error as error:
         raise ImageError(f"a picture of {width}x{height} cannot be decoded: {error.err}") from error
     if picture is None:
-        raise ImageError(f"a picture of {width}x{height} ({len(content)} bytes) is damaged")
+        raise ImageError(
+            f"a picture of {width}x{height} ({len(content)} bytes) is damaged, or holds samples that no camera has"
+        )
     check_decoded(picture, height, width)
     return picture

@@ -29,6 +29,11 @@ from fishy_ros.types import ImageArray
 VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 CAMERA_RATE_HZ: float = 30.0
 """Rate of the video of a camera that does not state its own."""
+MAX_CAMERA_INDEX: int = 255
+"""Linux has no more video devices of a kind."""
+
+MISCOUNTED: float = 0.01
+"""Some containers only state how long a video is, so the number of its frames may be off by this share."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ def open_sources(
 
 
 def _open(text: str, image_topic: str | None, root: Path, out: Path | None, names: ResultNames) -> Source:
+    if not text:
+        raise ConfigError("an input is empty; expected a picture, folder, pattern, video, bag or camera index")
     path = root / text
     if path.is_dir() and not _is_bag(path):
         files = _find_pictures(text, path.rglob("*"), out)
@@ -99,7 +106,7 @@ def _open(text: str, image_topic: str | None, root: Path, out: Path | None, name
         return _pictures(text, files, path, names)
     if path.exists():
         return _open_file(text, path, image_topic, names)
-    if text.isdecimal():
+    if text.isdecimal() and int(text) <= MAX_CAMERA_INDEX:
         return _camera(int(text), names)
     if glob.has_magic(text):
         files = _find_pictures(text, map(Path, glob.iglob(str(path), recursive=True)), out)
@@ -185,7 +192,7 @@ def _video(text: str, path: Path, names: ResultNames) -> Source:
 
     def frames() -> Iterator[NamedImage]:
         with _plain_name(path) as plain:
-            yield from _frames(plain, text, key, rate, origin)
+            yield from _frames(plain, text, key, rate, origin, count)
 
     return Source(text, count if count > 0 else None, frames, rate, key, origin)
 
@@ -208,13 +215,15 @@ def _camera(index: int, names: ResultNames) -> Source:
 def _capture(what: str | int, text: str) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(what)
     if not capture.isOpened():
-        raise ConfigError(
-            f"{text}: cannot be opened as a video; this OpenCV lacks the codec, or there is no such camera"
-        )
+        reason = "there is no such camera" if isinstance(what, int) else "it is damaged, or this OpenCV lacks its codec"
+        raise ConfigError(f"{text}: cannot be opened: {reason}")
     return capture
 
 
-def _frames(what: str | int, text: str, key: str, rate_hz: float, origin: Origin | None) -> Iterator[NamedImage]:
+def _frames(
+    what: str | int, text: str, key: str, rate_hz: float, origin: Origin | None, expected: int = 0
+) -> Iterator[NamedImage]:
+    """Yield what can be decoded, and one image that cannot be loaded where many of the expected ones are missing."""
     capture = _capture(what, text)
     try:
         for index in itertools.count():
@@ -224,8 +233,15 @@ def _frames(what: str | int, text: str, key: str, rate_hz: float, origin: Origin
             yield NamedImage(f"{key}/{index:06d}", partial(_checked, image, text), index / rate_hz, origin)
         if index == 0:
             raise DatasetError(f"{text}: not one frame can be decoded")
+        if expected - index > max(1, MISCOUNTED * expected):
+            missing = DatasetError(f"{text}: states {expected} frames, of which {index} can be decoded")
+            yield NamedImage(f"{key}/{index:06d}", partial(_fail, missing), index / rate_hz, origin)
     finally:
         capture.release()
+
+
+def _fail(error: DatasetError) -> ImageArray:
+    raise error
 
 
 def _checked(image: NDArray[Any], text: str) -> ImageArray:

@@ -36,9 +36,16 @@ class Journal:
         self._lines: dict[str, str] = {}
         self._origins: dict[str, object] = {}
         self._file: IO[str] | None = None
+        self.replaced: tuple[str, ...] = ()
+        """Images of the run that is overwritten."""
         out.mkdir(parents=True, exist_ok=True)
-        if self._path.exists() and not overwrite:
-            self._read()
+        if not self._path.exists():
+            return
+        before, lines = self._content()
+        if not overwrite:
+            self._adopt(before, lines)
+        elif before is not None:
+            self.replaced = tuple(lines)
 
     def is_done(self, name: str, origin: Origin | None) -> bool:
         """Tell whether an image need not be looked at again; without a known origin it always must be."""
@@ -49,14 +56,15 @@ class Journal:
         parts = ((name, *name.rpartition("/")) for name in self._lines)
         return [name for name, folder, _, number in parts if folder == key and number.isdecimal()]
 
-    def forget(self, names: Iterable[str]) -> None:
-        """Remove the lines of images, which are to be looked at once more."""
+    def forget(self, names: Iterable[str]) -> list[str]:
+        """Remove the lines of images, which are to be looked at once more; returns the names of those that had one."""
         known = [name for name in names if name in self._lines]
         for name in known:
             del self._lines[name]
             self._origins.pop(name, None)
         if known:
             self._begin()
+        return known
 
     def add(self, image: NamedImage, finding: Finding, classes: Sequence[str], total_ms: float) -> None:
         """Write what was found in an image; boxes and areas are in px of the image."""
@@ -109,10 +117,23 @@ class Journal:
         self._file.flush()
         return text
 
-    def _read(self) -> None:
-        lines = read_limited(self._path, MAX_BYTES, ConfigError).decode("utf-8", "replace").splitlines()
-        before = _parse(lines[0]) if lines else None
+    def _content(self) -> tuple[dict[str, Any] | None, dict[str, tuple[str, object]]]:
+        """Return the settings of the earlier run, None if the file is none of ours, and line and origin by image."""
+        text = read_limited(self._path, MAX_BYTES, ConfigError).decode("utf-8", "replace")
+        settings, *rest = text.splitlines() or [""]
+        before = _parse(settings)
         if before is None or "fishy_detect" not in before:
+            return None, {}
+        entries = ((line, _parse(line)) for line in rest)  # the last line may be torn
+        return before, {
+            entry["image"]: (line, entry.get("source"))
+            for line, entry in entries
+            if entry is not None and "regions" in entry and isinstance(entry.get("image"), str)
+        }
+
+    def _adopt(self, before: dict[str, Any] | None, lines: dict[str, tuple[str, object]]) -> None:
+        """Go on with an earlier run."""
+        if before is None:
             raise ConfigError(f"{self._path}: was not written by `fishy detect`; choose another folder with --out")
         different = sorted(key for key in {*before, *self._settings} if before.get(key) != self._settings.get(key))
         if different:
@@ -121,11 +142,8 @@ class Journal:
                 f"{self._path}: belongs to a run with other settings ({changes}); start over with --overwrite, or "
                 "choose another --out"
             )
-        for line in lines[1:]:
-            entry = _parse(line)  # the last line may be torn
-            if entry is not None and "regions" in entry and isinstance(entry.get("image"), str):
-                self._lines[entry["image"]] = line
-                self._origins[entry["image"]] = entry.get("source")
+        self._lines = {name: line for name, (line, _) in lines.items()}
+        self._origins = {name: origin for name, (_, origin) in lines.items()}
 
 
 def describe_region(region: Region, classes: Sequence[str]) -> dict[str, object]:

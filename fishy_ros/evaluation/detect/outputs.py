@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,9 @@ KINDS: dict[str, str] = {
     "video": "a video of the overlays of every moving source",
 }
 """What can be written of an image, beside its regions."""
+
+SUFFIXES: dict[str, str] = {"overlay": ".jpg", "mask": ".png", "npy": ".npy", "png16": ".png", "hdf5": ".hdf5"}
+"""Endings of the files of an image, by kind."""
 
 JPEG_QUALITY: int = 90
 
@@ -72,16 +75,16 @@ class FileWriter:
         Raises:
             ScoreError: a file cannot be written.
         """
-        writers: dict[str, tuple[str, Callable[[Path, Finding], None]]] = {
-            "overlay": (".jpg", self._write_overlay),
-            "mask": (".png", _write_mask),
-            "npy": (".npy", _write_npy),
-            "png16": (".png", _write_png16),
-            "hdf5": (".hdf5", _write_hdf5),
+        writers: dict[str, Callable[[Path, Finding], None]] = {
+            "overlay": self._write_overlay,
+            "mask": _write_mask,
+            "npy": _write_npy,
+            "png16": _write_png16,
+            "hdf5": _write_hdf5,
         }
-        for kind, (suffix, write) in writers.items():
+        for kind, write in writers.items():
             if kind in self._kinds:
-                path = self._out / kind / f"{finding.name}{suffix}"
+                path = self._out / kind / f"{finding.name}{SUFFIXES[kind]}"
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write(path, finding)
@@ -120,6 +123,16 @@ class SourceVideo:
         # An interrupted video is kept under its partial name: it can be looked at, and is not taken for complete.
         if kind is None and path is not None and path.exists():
             path.replace(self._folder / f"{self._name}{path.suffix}")
+
+
+def remove_results(out: Path, names: Iterable[str]) -> None:
+    """Remove the files of images, and the videos of those named `KEY/NUMBER`, which an earlier run has written."""
+    for name in names:
+        for kind, suffix in SUFFIXES.items():
+            (out / kind / f"{name}{suffix}").unlink(missing_ok=True)
+        key, _, number = name.rpartition("/")
+        if number.isdecimal() and (video := find_video(out, key)) is not None:
+            video.unlink()
 
 
 def find_video(out: Path, name: str) -> Path | None:

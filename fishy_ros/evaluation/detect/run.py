@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,14 @@ from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import FishyError
 from fishy_ros.evaluation.detect.inputs import NamedImage, Source
 from fishy_ros.evaluation.detect.journal import Journal
-from fishy_ros.evaluation.detect.outputs import FileWriter, Finding, SourceVideo, choose_kinds, find_video
+from fishy_ros.evaluation.detect.outputs import (
+    FileWriter,
+    Finding,
+    SourceVideo,
+    choose_kinds,
+    find_video,
+    remove_results,
+)
 from fishy_ros.evaluation.replay.request import StartStage
 from fishy_ros.evaluation.sources.prefetch import Prefetch
 from fishy_ros.obstacles import RegionRules, find_regions
@@ -94,6 +101,7 @@ def detect_in(
     }
     started = time.perf_counter()
     with Journal(plan.out, settings, plan.overwrite) as journal:
+        remove_results(plan.out, journal.replaced)
         for source in sources:
             worker = _SourceRun(source, detector, replace(plan, rules=rules), journal, summary)
             worker.run(start_stage(source.name, source.count or 0))
@@ -125,7 +133,7 @@ class _SourceRun:
                 self._summary.skipped += finished
                 progress(finished)
                 return
-            self._journal.forget(self._journal.names_of(self._source.key))  # a video cannot be gone on with
+            self._forget(self._journal.names_of(self._source.key))  # a video cannot be gone on with
         with contextlib.ExitStack() as stack:
             video: SourceVideo | None = None
             if makes_video:
@@ -155,7 +163,10 @@ class _SourceRun:
             origins = dict.fromkeys(known, self._source.origin)
         else:
             origins = {image.name: image.origin for image in self._images()}
-        self._journal.forget(name for name, origin in origins.items() if not self._journal.is_done(name, origin))
+        self._forget(name for name, origin in origins.items() if not self._journal.is_done(name, origin))
+
+    def _forget(self, names: Iterable[str]) -> None:
+        remove_results(self._plan.out, self._journal.forget(names))
 
     def _count_finished(self) -> int | None:
         """Count the images of a complete video; None where it is missing, or an image is still to be done."""

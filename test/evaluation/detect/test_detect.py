@@ -129,7 +129,9 @@ def test_patterns_and_equal_names_give_every_image_a_name_of_its_own(street, tmp
         ("*.none", "no picture fits"),
         ("notes.txt", "expected a picture, a video or a bag"),
         ("empty", "no pictures in this folder"),
-        ("broken.mp4", "cannot be opened as a video"),
+        ("broken.mp4", "cannot be opened: it is damaged, or this OpenCV lacks its codec"),
+        ("3000000000", "no such file or folder"),
+        ("", "an input is empty"),
     ],
 )
 def test_what_is_no_source_is_refused_by_name(tmp_path, text, expected):
@@ -139,6 +141,56 @@ def test_what_is_no_source_is_refused_by_name(tmp_path, text, expected):
     with pytest.raises(ConfigError, match=expected) as failure:
         open_sources([text], root=tmp_path)
     assert text in str(failure.value)
+
+
+def write_video(path, count):
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (128, 64))
+    for index in range(count):
+        video.write(np.full((64, 128, 3), 10 * index, np.uint8))
+    video.release()
+
+
+def test_a_video_that_breaks_off_says_how_many_frames_are_missing(fishy, tmp_path):
+    write_video(tmp_path / "torn.avi", 12)
+    content = (tmp_path / "torn.avi").read_bytes()
+    (tmp_path / "torn.avi").write_bytes(content[: len(content) * 5 // 6])
+    done = fishy(tmp_path / "torn.avi", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    (missing,) = [line["error"] for line in lines(tmp_path / "out") if "error" in line]
+    found = len(lines(tmp_path / "out")) - 1
+    assert 0 < found < 12
+    assert f"states 12 frames, of which {found} can be decoded" in missing
+
+
+def test_results_of_what_is_gone_do_not_stay_beside_new_ones(fishy, tmp_path):
+    def results(kind):
+        return sorted(file.name for file in (tmp_path / "out" / kind).rglob("*.*"))
+
+    def detect(*options):
+        assert fishy(tmp_path / "drive.avi", "--out", tmp_path / "out", *options).exit_code == 0
+
+    write_video(tmp_path / "drive.avi", 6)
+    detect("--write", "overlay", "--write", "mask")
+    assert len(results("mask")) == 6
+    write_video(tmp_path / "drive.avi", 2)
+    detect("--write", "overlay", "--write", "mask")
+    assert results("overlay") == ["000000.jpg", "000001.jpg"]
+    assert results("mask") == ["000000.png", "000001.png"]
+    detect("--write", "npy", "--overwrite")
+    assert (results("overlay"), results("mask"), len(results("npy"))) == ([], [], 2)
+    detect("--overwrite")
+    assert results("video") == ["drive.mp4"]
+    detect("--write", "npy", "--overwrite")
+    assert results("video") == []
+
+
+def test_pictures_alone_make_no_video_and_many_failures_are_counted(fishy, street, tmp_path):
+    with pytest.raises(ConfigError, match="--write video: videos are made of videos, bags and cameras only"):
+        fishy(street / "pictures", "--out", tmp_path / "out", "--write", "video")
+    (tmp_path / "in").mkdir()
+    for index in range(7):
+        (tmp_path / "in" / f"{index}.png").write_bytes(b"\x89PNG no more")
+    assert "and 2 more, in " in fishy(tmp_path / "in", "--out", tmp_path / "out").output
 
 
 @pytest.mark.parametrize("ending", [".zstd", ".zst"])
