@@ -14,7 +14,7 @@ def compare(
     a: Annotated[Path, typer.Argument(help="First report.json, or the folder that holds it.")],
     b: Annotated[Path, typer.Argument(help="Second report.json, or the folder that holds it.")],
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json and comparison.png.")] = None,
-    seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.", min=0)] = 0,
 ) -> None:
     """Compare two reports, with bootstrap intervals over frames."""
     if out is not None:

@@ -43,8 +43,9 @@ def _list(console: Console) -> None:
         except ModelPackageError as error:
             damaged.append(str(error))
             continue
+        is_renamed = folder.name != package.name
         table.add_row(
-            package.name,
+            f"{folder.name} ({package.name})" if is_renamed else package.name,
             package.version,
             f"{package.input_height} x {package.input_width}",
             ", ".join(package.precisions),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +24,8 @@ from fishy_ros.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from fishy_ros.evaluation.replay.request import LiveOptions, ReplayRequest
+    from fishy_ros.evaluation.replay.region_pass import RegionRequest
+    from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
     from fishy_ros.evaluation.result import ReplayResult
 
 _NODE_OPTIONS = {
@@ -37,6 +38,24 @@ _NODE_OPTIONS = {
     "record": "--record",
 }
 """Fields of `LiveOptions` that mean nothing without a node, and their options."""
+
+_REGION_OPTIONS = {
+    "threshold": "--threshold",
+    "threshold_low": "--threshold-low",
+    "smallest_px": "--smallest",
+    "drivable": "--drivable",
+    "persistence": "--confirm",
+    "camera_height_m": "--camera-height",
+    "camera_pitch_deg": "--camera-pitch",
+    "speed_m_s": "--speed",
+}
+"""Fields of `RegionRequest`, and their options."""
+
+_DETECTOR_OPTIONS = {
+    **{"model": "--model", "runtime": "--runtime", "device": "--device", "precision": "--precision"},
+    **{"threads": "--threads", "fit": "--fit"},
+}
+"""Fields of `DetectorChoice` that a running node has chosen itself, and their options."""
 
 _NO_PEAK_OPTIONS = {
     "rate_hz": "--rate",
@@ -150,9 +169,15 @@ def replay(
     options = LiveOptions(rate, lockstep, timeout, domain_id, attach, play_topic, parameters, record)
     if not live:
         _refuse(_given(options, _NODE_OPTIONS), "only for a replay through the node, not with --offline")
+    if not regions:
+        _refuse(_given(wanted, _REGION_OPTIONS), "only with --regions")
+    choice = DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit))
+    if attach is not None:
+        several = [name for name, value in (("--models", models), ("--scores", scores)) if value is not None]
+        _refuse([*_given(choice, _DETECTOR_OPTIONS), *several], "not with --attach, whose node has chosen already")
     request = ReplayRequest(
         source=SourceChoice(bag, image_topic, dataset, root, parse_options(option or [])),
-        detector=DetectorChoice(model, runtime, device, precision, threads, trusted_key, as_fit(fit)),
+        detector=choice,
         live=options if live else None,
         out=out,
         timing_frames=timing_frames,
@@ -171,6 +196,8 @@ def replay(
             heading = f"model      {one.detector.model}\n" if len(requests) > 1 else ""
             typer.echo(f"{heading}{_find_peak(one, peak_frames)}")
         return
+    for one in requests if attach is None else ():
+        one.detector.load()  # so that a misspelt name does not end a comparison half way
     results = [(one.detector.model, _run(one)) for one in requests]
     for _, result in results:
         typer.echo(result_table(result))
@@ -178,9 +205,14 @@ def replay(
         typer.echo(ranking_table([(name, result_to_json(result)) for name, result in results]))
 
 
-def _given(settings: LiveOptions | ReplayRequest, options: Mapping[str, str]) -> list[str]:
+def _given(
+    settings: DetectorChoice | LiveOptions | RegionRequest | ReplayRequest, options: Mapping[str, str]
+) -> list[str]:
     """Name the options whose fields in `settings`, if it has them, are not at their defaults."""
-    defaults = {item.name: item.default for item in fields(settings)}
+    defaults = {
+        item.name: item.default if item.default_factory is MISSING else item.default_factory()
+        for item in fields(settings)
+    }
     return [
         option for name, option in options.items() if name in defaults and getattr(settings, name) != defaults[name]
     ]

@@ -11,12 +11,14 @@ def test_packages_of_the_search_path_are_listed_and_damaged_ones_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_tiny_package(tmp_path / "whole", name="whole")
+    build_tiny_package(tmp_path / "copy", name="whole")
     damaged = build_tiny_package(tmp_path / "broken", name="broken").graph_path
     damaged.write_bytes(b"")
     monkeypatch.setenv("FISHY_MODELS_PATH", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "400")
     output = output_of("models")
-    assert "whole" in output
+    assert "whole " in output
+    assert "copy (whole)" in output, "the name that other commands take, and that of the package"
     assert "64 x 128" in output
     assert f"damaged: {damaged}" in output
 

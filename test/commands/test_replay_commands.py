@@ -9,7 +9,7 @@ import pytest
 from support.command_line import fishy
 from support.sources import python_path
 
-from fishy_ros.errors import BagError, ConfigError, ScoreError
+from fishy_ros.errors import BagError, ConfigError, ModelPackageError, ScoreError
 
 SMALL = ("--option", "frames=3", "--option", "height=96", "--option", "width=192")
 
@@ -75,9 +75,9 @@ def test_the_peak_of_every_model_is_searched_for_and_written_by_itself(tmp_path,
         assert (report["model"], report["peak"]["rate_hz"]) == (model, rate_hz)
 
 
-def test_a_peak_refuses_what_only_one_replay_has():
+def test_a_peak_refuses_what_only_one_replay_has(tmp_path):
     pytest.importorskip("rclpy", reason="the ROS client library is not installed")
-    flags = (("--lockstep",), ("--regions",), ("--video",))
+    flags = (("--lockstep",), ("--regions",), ("--video", "--out", tmp_path))
     for option in (*flags, ("--rate", 5), ("--timing-frames", 9), ("--components", "obstacle"), ("--record", "a.mcap")):
         with pytest.raises(ConfigError, match=f"^{option[0]}: not with --peak"):
             fishy("replay", "--dataset", "synthetic", *SMALL, "--peak", *option)
@@ -110,6 +110,27 @@ def test_options_of_the_node_are_refused_offline(option, value):
     given = (option,) if value is None else (option, value)
     with pytest.raises(ConfigError, match=f"{option}: only for a replay through the node"):
         fishy("replay", "--dataset", "synthetic", *SMALL, "--offline", *given)
+
+
+def test_options_without_a_use_are_refused():
+    unseen = ("replay", "--dataset", "synthetic", *SMALL, "--offline")
+    options = (("--threshold", 0.5), ("--threshold-low", 0.4), ("--smallest", 9), ("--drivable", "road"))
+    more = (("--confirm", "2/3"), ("--camera-height", 1.4), ("--camera-pitch", 2), ("--speed", 5))
+    for option in (*options, *more):
+        with pytest.raises(ConfigError, match=f"^{option[0]}: only with --regions"):
+            fishy(*unseen, *option)
+    attached = ("replay", "--dataset", "synthetic", *SMALL, "--attach", "/detector")
+    chosen = (("--model", "a"), ("--models", "a"), ("--scores", "a"), ("--precision", "int8"), ("--threads", 3))
+    for option in (*chosen, ("--runtime", "openvino"), ("--device", "cuda"), ("--fit", "pad")):
+        with pytest.raises(ConfigError, match=f"^{option[0]}: not with --attach"):
+            fishy(*attached, *option)
+
+
+def test_a_model_that_is_missing_is_named_before_the_first_runs(tiny_package, tmp_path):
+    unseen = ("replay", "--dataset", "synthetic", *SMALL, "--offline", "--out", tmp_path)
+    with pytest.raises(ModelPackageError, match="nosuch"):
+        fishy(*unseen, "--models", f"{tiny_package.folder},nosuch")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_rate_of_a_dataset_counts_for_regions_offline(tiny_package, tmp_path):

@@ -205,7 +205,7 @@ def test_converting_again_replaces_one_graph_and_keeps_everything_else(package, 
     [
         (["--precision", "int4"], r"precision 'int4': expected fp16 or int8"),
         (["--precision", "int8"], r"precision 'int8': needs normal images; .*--config"),
-        (["--precision", "fp16"], r"no convolution that makes features"),
+        (["--precision", "fp16"], r"nothing of the graph can be in a lower precision"),
     ],
 )
 def test_what_cannot_be_converted_is_said(tmp_path, arguments, message):

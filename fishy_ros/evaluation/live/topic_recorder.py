@@ -57,16 +57,18 @@ class TopicRecorder:
         if path.exists():
             raise BagError(f"{path}: exists already, not overwriting it")
         self._path = path
-        self._folder = path.with_name(f".{path.name}.partial")
+        self._work = path.with_name(f".{path.name}.partial")
         self._types = typestore()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        if self._folder.exists():  # left by a run that was killed
-            shutil.rmtree(self._folder)
-        self._writer = Writer(self._folder, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+        if self._work.exists():  # left by a run that was killed
+            shutil.rmtree(self._work)
+        self._work.mkdir(parents=True)
+        # Files of a bag are called by its folder.
+        self._writer = Writer(self._work / path.name, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         with ExitStack() as undo:
-            undo.callback(shutil.rmtree, self._folder)
+            undo.callback(shutil.rmtree, self._work)
             undo.callback(self._writer.close)
             self._context = Context()
             init_ros((), self._context, domain_id)
@@ -103,13 +105,9 @@ class TopicRecorder:
         self._node.destroy_node()
         with self._lock:
             self._writer.close()
-        if self._path.suffix == ".mcap":
-            next(self._folder.glob("*.mcap")).replace(self._path)
-            for rest in self._folder.iterdir():
-                rest.unlink()
-            self._folder.rmdir()
-        else:
-            self._folder.rename(self._path)
+        bag = self._work / self._path.name
+        (next(bag.glob("*.mcap")) if self._path.suffix == ".mcap" else bag).replace(self._path)
+        shutil.rmtree(self._work)
 
     def _subscribe(self, wanted: dict[str, bool]) -> tuple[str, ...]:
         """Subscribe to what is published; returns what is not, or is of a type that nobody can describe."""

@@ -34,7 +34,7 @@ class RegionRequest:
     """
 
     threshold: float | None = None
-    """None takes that of the model, or 0.5 where a node elsewhere is scored."""
+    """None takes that of the model."""
     threshold_low: float | None = None
     smallest_px: int = 1
     drivable: str = ""
@@ -84,7 +84,8 @@ class RegionPass:
         """
         threshold = request.threshold
         if threshold is None:
-            threshold = package.calibration.default_threshold if package is not None else 0.5
+            assert package is not None, "a request without a model has a threshold"
+            threshold = package.calibration.default_threshold
         drivable = package.class_ids(request.drivable) if package is not None else frozenset[int]()
         rules = RegionRules(threshold, request.threshold_low, request.smallest_px, drivable)
         self._request = request

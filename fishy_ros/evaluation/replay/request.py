@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from fishy_ros.bags import IMAGE_TOPIC
+from fishy_ros.deprecated_names import PARAMETERS
 from fishy_ros.detector import AnomalyDetector
 from fishy_ros.errors import ConfigError
 from fishy_ros.evaluation.replay.play import Lockstep, Pacing, Progress, Timed
@@ -17,6 +18,7 @@ from fishy_ros.imaging import Fit
 from fishy_ros.metrics.component import find_track
 from fishy_ros.model_package import ModelPackage, load_model_package
 from fishy_ros.model_package.finding import DEFAULT_MODEL
+from fishy_ros.node.parameters import DetectorParameters, describe_unknown
 
 StartStage: TypeAlias = Callable[[str, int], Progress]
 """Announces a stage of a run with its number of steps; what it returns is told how many are done."""
@@ -56,6 +58,21 @@ class DetectorChoice:
         return AnomalyDetector(self.load(), self.runtime, self.device, self.precision, self.threads, self.fit)
 
 
+_SET_BY_REPLAY: frozenset[str] = frozenset(
+    {*(item.name for item in fields(DetectorChoice)), "image_transport", "autostart"}
+)
+"""Parameters that a replay gives its node itself."""
+
+
+def _check_parameters(names: Iterable[str]) -> None:
+    known = {"use_sim_time", *PARAMETERS, *(item.name for item in fields(DetectorParameters))}
+    for name in names:
+        if name in _SET_BY_REPLAY:
+            raise ConfigError(f"parameter {name}: a replay sets it itself; expected its own option, such as --model")
+        if name not in known and not name.startswith("qos_overrides."):
+            raise ConfigError(describe_unknown(name))
+
+
 def _check_rate(rate_hz: float | None) -> None:
     if rate_hz is not None and not 0 < rate_hz <= 1000:
         raise ConfigError(f"rate {rate_hz}: expected a number of frames per second in (0, 1000]")
@@ -66,7 +83,8 @@ class LiveOptions:
     """How a replay reaches its node.
 
     Raises:
-        ConfigError: a value is outside its range, or two contradict each other.
+        ConfigError: a value is outside its range, two contradict each other, or a parameter is none of the node, or
+            one that the replay sets itself.
     """
 
     rate_hz: float | None = None
@@ -94,6 +112,11 @@ class LiveOptions:
             raise ConfigError(f"timeout {self.timeout_s}: expected a positive number of seconds")
         if self.domain_id is not None and not 0 <= self.domain_id <= 232:
             raise ConfigError(f"domain id {self.domain_id}: expected 0 to 232")
+        _check_parameters(name for name, _ in self.parameters)
+        if self.attach is not None and self.parameters:
+            raise ConfigError(
+                f"parameters were given, but {self.attach} runs already: expected `ros2 param set {self.attach} ...`"
+            )
 
     def pacing(self, has_own_rate: bool) -> Pacing:
         """Choose how frames follow each other; without any rate that is lockstep."""
@@ -108,8 +131,8 @@ class ReplayRequest:
 
     Raises:
         ScoreError: there is no such track of component metrics.
-        ConfigError: a running node is asked to trust a key, streaming accuracy is asked for without real time, or a
-            rate is given that nothing would use.
+        ConfigError: a running node is asked to trust a key, streaming accuracy is asked for without real time, a rate
+            is given that nothing would use, a video without a folder, or regions of a running node without a threshold.
     """
 
     source: SourceChoice
@@ -147,8 +170,18 @@ class ReplayRequest:
                 f"rate {self.offline_rate_hz}: with --offline only --regions of a dataset has a use for it; "
                 "a bag has times of its own"
             )
-        if self.regions is not None and self.regions.drivable and self.is_elsewhere:
-            raise ConfigError("regions on the drivable area need the names of the model's classes: not with --attach")
+        if self.regions is not None and self.is_elsewhere:
+            if self.regions.drivable:
+                raise ConfigError(
+                    "regions on the drivable area need the names of the model's classes: not with --attach"
+                )
+            if self.regions.threshold is None:
+                raise ConfigError(
+                    "the model of a node that runs already is not known here: regions need a --threshold, such as "
+                    "the one that the node publishes on ~/threshold"
+                )
+        if self.video and self.out is None:
+            raise ConfigError("a video needs a folder to stay in: expected --out")
         if self.detector.trusted_key and self.live is not None and self.live.attach is not None:
             raise ConfigError(
                 f"a trusted key was given, but {self.live.attach} loads its model itself: set its parameter trusted_key"

@@ -88,6 +88,7 @@ def _keeps_features(node: onnx.NodeProto, wiring: Wiring) -> bool:
 def _some(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
     if not nodes:
         raise ModelPackageError(
-            "the graph has no convolution that makes features only; expected an exported network, in float32"
+            "nothing of the graph can be in a lower precision; expected float32, and a convolution with constant "
+            "weights whose result only activations and other convolutions read"
         )
     return nodes

@@ -125,3 +125,11 @@ def test_what_a_killed_run_has_left_is_in_nobodys_way(tmp_path, monkeypatch):
     with private_domain() as domain:
         TopicRecorder(tmp_path / "drive.mcap", "/nobody", (), domain).close()
     assert list(tmp_path.iterdir()) == [tmp_path / "drive.mcap"]
+
+
+def test_the_files_of_a_bag_folder_are_called_by_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(topic_recorder, "WAIT_S", 0.1)
+    with private_domain() as domain:
+        TopicRecorder(tmp_path / "drive", "/nobody", (), domain).close()
+    assert sorted(file.name for file in (tmp_path / "drive").iterdir()) == ["drive.mcap", "metadata.yaml"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "drive"]

@@ -20,6 +20,10 @@ from fishy_ros.evaluation.sources.open_source import SourceChoice
         ({"rate_hz": 10.0, "lockstep": True}, "lockstep"),
         ({"timeout_s": 0.0}, "timeout"),
         ({"domain_id": 233}, "233"),
+        ({"parameters": (("camera_hieght_m", "1.4"),)}, "camera_hieght_m is not known .* camera_height_m may be meant"),
+        ({"parameters": (("model", "fishy-m"),)}, "parameter model: a replay sets it itself"),
+        ({"parameters": (("autostart", "true"),)}, "parameter autostart: a replay sets it itself"),
+        ({"parameters": (("threshold", "0.5"),), "attach": "/detector"}, "/detector runs already"),
     ],
 )
 def test_options_outside_their_range_are_named(wrong, named):
@@ -65,6 +69,20 @@ def test_two_models_whose_reports_would_have_one_folder_are_refused():
         request.for_models(names)
     unwritten = ReplayRequest(SourceChoice(dataset="synthetic")).for_models(names)
     assert [one.detector.model for one in unwritten] == names
+
+
+def test_every_other_parameter_reaches_the_node():
+    names = ("camera_height_m", "colour_map", "use_sim_time", "qos_overrides./image.subscription.depth")
+    assert LiveOptions(parameters=tuple((name, "1") for name in names)).parameters
+
+
+def test_regions_of_a_running_node_need_a_threshold_and_a_video_a_folder():
+    source, attached = SourceChoice(dataset="synthetic"), LiveOptions(attach="/detector")
+    with pytest.raises(ConfigError, match="regions need a --threshold"):
+        ReplayRequest(source, live=attached, regions=RegionRequest())
+    assert ReplayRequest(source, live=attached, regions=RegionRequest(threshold=0.6)).is_elsewhere
+    with pytest.raises(ConfigError, match="expected --out"):
+        ReplayRequest(source, video=True)
 
 
 def test_a_running_node_is_not_compared_with_itself_under_several_names():
