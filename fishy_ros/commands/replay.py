@@ -51,10 +51,7 @@ _REGION_OPTIONS = {
 }
 """Fields of `RegionRequest`, and their options."""
 
-_DETECTOR_OPTIONS = {
-    **{"model": "--model", "runtime": "--runtime", "device": "--device", "precision": "--precision"},
-    **{"threads": "--threads", "fit": "--fit"},
-}
+_DETECTOR_OPTIONS = {name: f"--{name}" for name in ("model", "runtime", "device", "precision", "threads", "fit")}
 """Fields of `DetectorChoice` that a running node has chosen itself, and their options."""
 
 _NO_PEAK_OPTIONS = {

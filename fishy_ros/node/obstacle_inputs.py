@@ -120,7 +120,7 @@ class ObstacleInputs:
 def _check_registered(depth: RawImage, frame_id: str, size: tuple[int, int]) -> None:
     """Raise `ImageError` where a depth image cannot show what the camera sees, pixel for pixel."""
     advice = "depth_topic must be registered to the camera, such as aligned_depth_to_color"
-    if depth.header.frame_id != frame_id:
+    if frame_id and depth.header.frame_id not in ("", frame_id):
         raise ImageError(f"the depth image is in frame {depth.header.frame_id!r}, its image in {frame_id!r}; {advice}")
     (rows, columns), (height, width) = depth.size(), size
     if abs(rows * width - columns * height) > ASPECT_TOLERANCE * columns * height:

@@ -39,6 +39,7 @@ AREAS = {
         ("fishy_ros/evaluation/scoring/*.py",), ("test/evaluation/scoring", "test/evaluation/replay/test_offline.py")
     ),
     "imaging": Area(("fishy_ros/imaging/*.py",), ("test/imaging",)),
+    "obstacles": Area(("fishy_ros/obstacles/*.py",), ("test/obstacles",)),
     "heads": Area((f"{TRAINING}/heads/*.py",), ("test/training/heads",)),
     "augmentation": Area(
         tuple(f"{TRAINING}/{name}.py" for name in ("augment", "paste", "procedural", "object_crops")),

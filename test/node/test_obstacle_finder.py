@@ -79,6 +79,7 @@ def test_depth_that_is_not_registered_to_the_camera_is_refused():
     inputs._on_depth(depth_message(5, 1000))
     with pytest.raises(ImageError, match="in frame 'camera', its image in 'color'; depth_topic must be registered"):
         depth_at(inputs, 5_000_000_000, "color")
+    assert depth_at(inputs, 5_000_000_000, "").shape == (1, 2), "a frame without a name tells nothing"
     with pytest.raises(ImageError, match="is 2x1, its image 160x96: another shape"):
         depth_at(inputs, 5_000_000_000, size=(96, 160))
 
