@@ -62,8 +62,10 @@ def test_a_transform_gives_the_same_ground_as_the_mounting():
     level = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
     nod = cv2.Rodrigues(np.array([0.0, pitch, 0.0]))[0]
     found = GroundPlane.from_transform(nod @ level, np.array([1.0, 0.0, 1.5]))
-    assert found.normal == pytest.approx(GroundPlane.mounted(1.5, pitch).normal)
-    assert found.height_m == 1.5
+    mounted = GroundPlane.mounted(1.5, pitch)
+    assert found.normal == pytest.approx(mounted.normal)
+    assert (found.height_m, found.pitch_error_rad, found.height_error_m) == (1.5, math.radians(0.3), 0.03)
+    assert (mounted.height_m, mounted.pitch_error_rad, mounted.height_error_m) == (1.5, math.radians(0.3), 0.03)
 
 
 def test_above_the_horizon_there_is_no_ground():
@@ -226,3 +228,13 @@ def test_depth_places_a_region_at_the_near_part_of_what_it_covers():
     expected = (np.array([500.0, 540.0]) - 0.5 - 511.5) / 600.0 * 12.0
     assert placed.points[[0, -1], 0] == pytest.approx(expected)
     assert depth_points(found, np.zeros((256, 512), np.float32), CAMERA) == ()
+
+
+def test_a_region_without_depth_is_left_out_and_the_next_one_is_not():
+    score = np.zeros((512, 1024), np.float32)
+    score[300:340, 500:540] = score[300:340, 700:740] = 0.9
+    found = find_regions(score, None, RegionRules(0.5))
+    first = found.regions[0].box
+    depth = np.full((512, 1024), 9.0, np.float32)
+    depth[:, int(first.left) : int(first.right)] = np.nan
+    assert [place.index for place in depth_points(found, depth, CAMERA)] == [1]

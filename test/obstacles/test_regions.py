@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from fishy_ros.errors import ConfigError, ScoreError
-from fishy_ros.obstacles import RegionRules, find_regions, mask
+from fishy_ros.obstacles import Box, Region, RegionRules, find_regions, mask
 
 EIGHT = np.ones((3, 3))
 SCORES = arrays(
@@ -84,6 +84,12 @@ def test_what_the_network_takes_for_road_lies_on_the_drivable_area_at_the_edge_o
     score[:], labels[36:] = 0.0, 0
     score[36:, 10:20] = 0.9
     assert len(find_regions(score, labels, RegionRules(0.5, drivable_ids=frozenset({0}))).regions) == 1
+
+
+def test_a_region_scales_with_its_image():
+    region = Region(Box(1.0, 2.0, 5.0, 8.0), 20, 0.6, 0.9, 3)
+    assert region.scaled(2.0, 0.5) == Region(Box(2.0, 1.0, 10.0, 4.0), 20, 0.6, 0.9, 3)
+    assert region.scaled(2.0, 3.0).area_px == 120
 
 
 def test_hysteresis_spreads_a_region_but_starts_none():
