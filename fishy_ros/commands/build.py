@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ def build(
     from fishy_ros.errors import ConfigError
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if name and model != DEFAULT_MODEL:
+        raise ConfigError(f"two models: {name} and --model {model}; expected one of them")
     if destination is Destination.RTX:
         if device != "cuda":
             raise ConfigError(f"device {device!r}: --for rtx builds for GPUs only")
@@ -116,19 +119,24 @@ def _build_into_package(
     from fishy_ros.runtimes.tensorrt_report import describe_engine, write_layer_report
 
     package = load_model_package(model, trusted_key)
+    if out is not None and out.exists():
+        raise ModelPackageError(f"{out}: the package cannot be copied there: it exists already")
     wanted = tuple(dict.fromkeys(parse_target(target) for target in targets)) or PORTABLE_TARGETS
+    engines = []
+    with _interruptible():
+        for engine in compile_ahead(package, precisions or package.precisions, wanted):
+            engines.append(engine)
+            typer.echo(describe_engine(package, engine))
     if out is not None:
         try:
             shutil.copytree(package.folder, out)
         except OSError as error:
             raise ModelPackageError(f"{out}: the package cannot be copied there: {error.strerror or error}") from error
         package = load_model_package(out)
-    engines = []
-    with _interruptible():
-        for engine in compile_ahead(package, precisions or package.precisions, wanted):
-            engines.append(engine)
-            typer.echo(describe_engine(package, engine))
-    package = add_engines(package, {engine.entry: engine.content for engine in engines})
+    places = {engine: package.folder / engine.entry.path.name for engine in engines}
+    package = add_engines(
+        package, {dataclasses.replace(engine.entry, path=path): engine.content for engine, path in places.items()}
+    )
     if report is not None:
         write_layer_report(report, package, engines)
     if signature_path(package.folder / "model.yaml").exists():

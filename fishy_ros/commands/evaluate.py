@@ -49,13 +49,19 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from fishy_ros.errors import ConfigError
     from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.head_study import HeadStudy, study_table
 
+    for side in (height, width):
+        if side <= 0 or side % 32:
+            raise ConfigError(f"input of {height}x{width}: expected multiples of 32 px")
     settings = load_train_config(config, data)
     watched = settings.validation.only(tuple(set_)) if set_ else settings.validation
     settings = dataclasses.replace(settings, validation=dataclasses.replace(watched, height=height, width=width))
+    if maps is not None and not settings.validation.anomalies:
+        raise ConfigError(f"{config}: names no anomalies in its validation, so there are no --maps to write")
     names = tuple(head or ())
     study = HeadStudy(settings, weights, names, images, objects, maps, every, rounds, statistics)
     console = Console()

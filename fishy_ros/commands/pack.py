@@ -15,7 +15,7 @@ def pack(
     out: Annotated[Path, typer.Argument(help="Folder for the shards and their index.")],
     data: DataRoot = None,
     validation: Annotated[bool, typer.Option("--validation", help="Pack the sets that are watched, too.")] = False,
-    shard_mib: Annotated[float, typer.Option(help="Largest size of a shard in MiB.")] = 60,
+    shard_mib: Annotated[float, typer.Option(help="Largest size of a shard in MiB.", min=0.001, max=4096)] = 60,
 ) -> None:
     """Pack the files that a training reads into shards with a SHA-256 each, such as for a machine with a GPU."""
     check_output_folder(out)

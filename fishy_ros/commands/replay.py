@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from fishy_ros.evaluation.replay.request import DetectorChoice, LiveOptions, ReplayRequest
     from fishy_ros.evaluation.result import ReplayResult
 
+PEAK_FRAMES: int = 120
+
 _NODE_OPTIONS = {
     "lockstep": "--lockstep",
     "timeout_s": "--timeout",
@@ -103,7 +105,7 @@ def replay(
         bool,
         typer.Option("--peak", help="Find the highest frame rate at which less than 1 % of the frames are dropped."),
     ] = False,
-    peak_frames: Annotated[int, typer.Option(help="Frames per trial of --peak.", min=20)] = 120,
+    peak_frames: Annotated[int, typer.Option(help="Frames per trial of --peak.", min=20)] = PEAK_FRAMES,
     timing_frames: Annotated[
         int, typer.Option(help="Also time this many frames, as Fishyscapes does with 500.", min=0)
     ] = 0,
@@ -184,6 +186,8 @@ def replay(
         video=video,
         offline_rate_hz=None if live else rate,
     )
+    if peak_frames != PEAK_FRAMES and not peak:
+        _refuse(["--peak-frames"], "only with --peak")
     requests = request.for_models(model_names(model, models, scores))
     if peak:
         if request.live is not None:

@@ -28,13 +28,12 @@ def sign(
     model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
     key: Annotated[Path, typer.Option(help="Private key.")],
 ) -> None:
-    """Sign a model package, after checking the hashes of its graphs."""
+    """Sign a model package, after checking the hashes of its graphs and engines."""
     from fishy_ros.model_package import load_model_package, sign_description
     from fishy_ros.model_package.description import DESCRIPTION_FILE
 
     package = load_model_package(model)
-    for graph in package.variants.values():
-        graph.read()
+    package.check_files()
     typer.echo(f"{sign_description(package.folder / DESCRIPTION_FILE, key)}: written")
 
 
@@ -43,10 +42,9 @@ def verify(
     model: Annotated[str, typer.Argument(help="Model package: a name or a path.")],
     key: Annotated[Path, typer.Option(help="Public key of the signer.")],
 ) -> None:
-    """Verify the signature of a model package and the hashes of its graphs."""
+    """Verify the signature of a model package and the hashes of its graphs and engines."""
     from fishy_ros.model_package import fingerprint, load_model_package
 
     package = load_model_package(model, trusted_key=key)
-    for graph in package.variants.values():
-        graph.read()
+    package.check_files()
     typer.echo(f"{package.folder}: {package.name} {package.version}, signed by {key} ({fingerprint(key)})")

@@ -45,7 +45,7 @@ def train(
     processes: Annotated[int, typer.Option(help="Training processes: one per CPU core, or 1 on a GPU.", min=1)] = 1,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Weights (.safetensors) to initialize a new run from; `m` needs those of a trained `s`."),
+        typer.Option(help="Weights (.safetensors) to initialize a new run from; a run that resumes has its own."),
     ] = None,
     new_head: Annotated[
         bool, typer.Option("--new-head", help="Load only the network from --weights and reinitialize its learned head.")
@@ -58,22 +58,33 @@ def train(
         int, typer.Option(help="Times as many crops in each step as configured, such as on a GPU.", min=1)
     ] = 1,
     minutes: Annotated[
-        float | None, typer.Option(help="Length of the run; its schedule is scaled to the speed of the machine.")
+        float | None,
+        typer.Option(help="Length of the run; its schedule is scaled to the speed of the machine.", min=0.001),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start from scratch instead of resuming.")] = False,
     validate_every: Annotated[
-        float | None, typer.Option(help="Epochs between validations instead of the configured; the end has one, too.")
+        float | None,
+        typer.Option(
+            help="Epochs between validations instead of the configured; the end has one, too. 0 for none.", min=0
+        ),
     ] = None,
     validation: Annotated[
         bool, typer.Option(help="Score the validation sets named in the configuration during the run.")
     ] = True,
 ) -> None:
     """Train a network; an interrupted run resumes."""
+    from fishy_ros.errors import ConfigError
     from fishy_ros.training.config import SEGMENTATION, load_train_config, with_larger_batches
+    from fishy_ros.training.device import require_device
 
     settings = with_larger_batches(load_train_config(config, data), batch_factor)
     every = (settings.validation.every if validate_every is None else validate_every) if validation else 0
     settings = dataclasses.replace(settings, validation=dataclasses.replace(settings.validation, every=every))
+    if new_head and weights is None:
+        raise ConfigError("--new-head: needs a network to keep; expected --weights, too")
+    if averaged is not None and weights is not None:
+        raise ConfigError("--continue and --weights: a run begins from one of them")
+    require_device(device)
     check_output_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     if settings.task != SEGMENTATION:
@@ -117,7 +128,8 @@ def run_training(
     from fishy_ros.training.provenance import note_run
 
     trainer = Trainer(settings, out, device)
-    if start.fresh or not trainer.resume():
+    resumes = not start.fresh and trainer.resume()
+    if not resumes:
         if start.averaged is not None:
             trainer.go_on_from(start.averaged)
         elif start.weights is not None:
@@ -127,6 +139,8 @@ def run_training(
             settings, out, trainer.crops, start.averaged or start.weights, dataclasses.asdict(describe_environment())
         )
     console = Console(quiet=number != 0)
+    if resumes and start.weights is not None:
+        console.print(f"{trainer.checkpoint_path} is resumed; {start.weights} is not read again")
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.2f} of {task.total} epochs"))
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task(settings.name, total=trainer.schedule.epoch(trainer.schedule.total))

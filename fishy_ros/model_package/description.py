@@ -233,6 +233,19 @@ class ModelPackage:
             reduced=(),
         )
 
+    def check_files(self) -> None:
+        """Read every graph and engine of the package.
+
+        Raises:
+            ModelPackageError: one is missing, or its hash is not the one that the description states.
+        """
+        for graph in (GraphFile(self.graph_path, self.sha256), *self.variants.values()):
+            graph.read()
+        for reduced in self.reduced:
+            reduced.graph.read()
+        for engine in self.engines:
+            engine.read()
+
     def card(self) -> str | None:
         """Return the model card (Markdown), or None where the package has none."""
         path = self.folder / CARD_FILE

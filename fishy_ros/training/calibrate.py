@@ -41,6 +41,9 @@ class MeasuredCalibration:
     """Heatmap value that each of `shares` of the normal pixels exceeds."""
     fovea: bool = False
     """Whether the network looked a second time, at the road ahead; see `fishy_ros.training.views`."""
+    input_height: int = 0
+    input_width: int = 0
+    """Size in px at which the images were shown; 0 where a file of an earlier release does not say it."""
 
     @property
     def scale(self) -> ScoreScale:
@@ -92,7 +95,7 @@ def measure_calibration(
     """Measure the distribution of a head's raw score on normal images, with or without a second look at the road.
 
     Raises:
-        TrainingError: no image was given, or the score is the same everywhere.
+        TrainingError: no image was given, or the score is the same everywhere, or not finite.
     """
     model.eval()
     looked_at = view(fovea)
@@ -100,15 +103,19 @@ def measure_calibration(
     for image in images:
         pixels = looked_at.look(image)
         net = model.net(model.normalise(pixels))
+        height, width = image.shape[-2:]
         pools.append(looked_at.score(head(net.logits, net, pixels)).flatten().numpy())
     if not pools:
         raise TrainingError("no training image was given to calibrate on")
     raw = np.concatenate(pools)
+    if not np.isfinite(raw).all():
+        raise TrainingError(f"head {name}: some scores of normal pixels are not finite; has the training diverged?")
     centre, tail = np.quantile(raw, [1 - CENTRE_SHARE, 1 - WIDTH_SHARE])
     if tail <= centre:
         raise TrainingError(f"head {name}: the score of normal pixels does not vary; it cannot be calibrated")
     z = (np.quantile(raw, [1 - share for share in SHARES]) - centre) / (tail - centre)
     thresholds = 0.5 + 0.5 * z / (1 + np.abs(z))
+    values = tuple(float(threshold) for threshold in thresholds)
     return MeasuredCalibration(
-        name, len(pools), float(centre), float(tail - centre), SHARES, tuple(float(t) for t in thresholds), fovea
+        name, len(pools), float(centre), float(tail - centre), SHARES, values, fovea, height, width
     )

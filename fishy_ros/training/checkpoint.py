@@ -103,7 +103,10 @@ def _replacing(path: Path) -> Iterator[Path]:
     """Replace a file as `files.replacing` does, with the errors of torch and safetensors as `TrainingError`."""
     try:
         with replacing(path) as temporary:
+            temporary.touch()
+            mode = temporary.stat().st_mode
             yield temporary
+            temporary.chmod(mode)  # safetensors lets nobody else read what it writes
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{path}: cannot be written: {error}") from error
 
@@ -148,14 +151,20 @@ def load_model(path: Path) -> AnomalyModel:
     if path.suffix == ".safetensors":
         model = AnomalyModel(network_of(path))
         load_weights(path, model)
-        return model.eval()
+        return _finite(model, path)
     checkpoint = load_checkpoint(path)
     average = AveragedModel(AnomalyModel(_known(checkpoint.size, path)))
     try:
         average.load_state_dict(checkpoint.averaged)
     except RuntimeError as error:
         raise TrainingError(f"{path}: weights do not fit network {checkpoint.size!r}: {error}") from error
-    return cast(AnomalyModel, average.module).eval()
+    return _finite(cast(AnomalyModel, average.module), path)
+
+
+def _finite(model: AnomalyModel, path: Path) -> AnomalyModel:
+    if not all(bool(torch.isfinite(value).all()) for value in model.parameters()):
+        raise TrainingError(f"{path}: holds weights that are not finite; has the training diverged?")
+    return model.eval()
 
 
 def network_of(path: Path) -> str:

@@ -76,6 +76,15 @@ class TrainConfig:
     """Processes that prepare crops for each training process; 0 prepares them in between, best on a CPU."""
     checkpoint_minutes: float = 3.0
 
+    def __post_init__(self) -> None:
+        """Check that there is something to draw from.
+
+        Raises:
+            ConfigError: there is not.
+        """
+        if not sum(source.weight for source in self.sources) > 0:
+            raise ConfigError("sources: expected at least one with a weight above 0")
+
     def open_sources(self) -> list[TrainingSource]:
         """Open the training images below the data root.
 
@@ -99,6 +108,45 @@ class TrainConfig:
     def cache_folder(self) -> Path:
         """The folder of the decoded images and objects."""
         return Path(self.cache).expanduser()
+
+
+_TINY, _MANY = 1e-9, 1e6
+
+_RANGES: dict[type, dict[str, tuple[float, float]]] = {
+    OptimiserConfig: {
+        "learning_rate": (_TINY, 1.0),
+        "warmup_epochs": (0.0, _MANY),
+        "weight_decay": (0.0, 1.0),
+        "ema": (0.0, 0.999999),
+        "gradient_norm": (_TINY, _MANY),
+    },
+    LossConfig: {
+        **dict.fromkeys(("outlier", "hard", "prototypes", "ood"), (0.0, _MANY)),
+        "hard_share": (0.0, 1.0),
+        "rare_classes": (1.001, _MANY),
+    },
+    PasteConfig: {
+        **dict.fromkeys(("outliers", "distractors", "ground_patches", "markings"), (0.0, 1000.0)),
+        **dict.fromkeys(("anywhere", "procedural"), (0.0, 1.0)),
+    },
+    AugmentConfig: {
+        "reference_width": (32, _MANY),
+        "stretch": (0.0, 0.9),
+        "photometric": (0.0, 10.0),
+        "softness": (0.0, 100.0),
+    },
+    StageConfig: {"epochs": (_TINY, _MANY), "scale": (0.01, 100.0)},
+    SourceConfig: {"weight": (0.0, _MANY), "horizon": (0.0, 1.0)},
+    BankConfig: {"erode": (0, 100), "distractors_per_class": (1, _MANY)},
+    ValidationConfig: {"every": (0.0, _MANY), "height": (32, _MANY), "width": (32, _MANY), "pasted_images": (1, _MANY)},
+    TrainConfig: {
+        "seed": (0, 2**31 - 1),
+        "max_width": (32, _MANY),
+        "workers": (0, 1000),
+        "checkpoint_minutes": (0.0, _MANY),
+    },
+}
+"""Lowest and highest values, both included, of the numbers in each section, or of each number of a list."""
 
 
 def with_larger_batches(config: TrainConfig, factor: int) -> TrainConfig:
@@ -152,9 +200,19 @@ def _build(section: type[Section], content: object, where: str) -> Section:
         raise ConfigError(f"{where}: unknown key {unknown[0]!r}; allowed are {sorted(hints)}")
     values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in content.items()}
     try:
-        return section(**values)
+        built = section(**values)
     except TypeError as error:
         raise ConfigError(f"{where}: {error}") from error
+    _check_ranges(built, where)
+    return built
+
+
+def _check_ranges(section: object, where: str) -> None:
+    for name, (low, high) in _RANGES.get(type(section), {}).items():
+        value = getattr(section, name)
+        for number in value if isinstance(value, tuple) else () if value is None else (value,):
+            if not low <= number <= high:
+                raise ConfigError(f"{where}: {name}: {number:g}; expected {low:g} to {high:g}")
 
 
 def _convert(kind: Any, value: object, where: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from fishy_ros.errors import ConfigError
+from fishy_ros.files import file_sha256
 from fishy_ros.training.calibrate import MeasuredCalibration, load_calibration
 from fishy_ros.training.checkpoint import load_model
 from fishy_ros.training.graph import DeployedModel, OncePerImage, ScoreScale
@@ -47,15 +48,17 @@ def load_deployment(checkpoint: Path, calibration: Path, others: Mapping[str, Pa
 
     Raises:
         TrainingError: checkpoint, statistics or a calibration cannot be used.
-        ConfigError: a head is unknown, or one of studies, or only some were calibrated with a fovea.
+        ConfigError: a head is unknown, or one of studies, only some were calibrated with a fovea, or a calibration is
+            of other weights.
     """
     model = load_model(checkpoint)
     model.head = OncePerImage(model.head)  # type: ignore[assignment]
-    heads, calibrations = {}, {}
+    heads, calibrations, sha256 = {}, {}, file_sha256(checkpoint)
     for name, folder in {DEFAULT: calibration, **others}.items():
         measured = load_calibration(folder / "calibration.json")
         require_in_graph(measured.head)
-        heads[name] = create_head(measured.head, model, load_statistics(folder / "statistics.safetensors"))
+        statistics = load_statistics(folder / "statistics.safetensors", sha256)
+        heads[name] = create_head(measured.head, model, statistics)
         calibrations[name] = measured
     if len({measured.fovea for measured in calibrations.values()}) > 1:
         raise ConfigError("some scores were calibrated with --fovea and some without; expected all alike")

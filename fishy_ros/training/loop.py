@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from fishy_ros.errors import TrainingError
 from fishy_ros.training.bfloat16 import uses_bfloat16
 from fishy_ros.training.checkpoint import (
     Checkpoint,
@@ -144,6 +145,7 @@ class Trainer:
             watch.validate(self._averaged_model, self.crops, self.epoch)
             done = self.crops >= self.schedule.total
             if done or time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                self._require_finite(terms)
                 self.save()
                 saved = time.monotonic()
                 watch.note(self.crops, {"learning_rate": scheduler.get_last_lr()[0], **terms})
@@ -165,6 +167,16 @@ class Trainer:
         save_checkpoint(self.checkpoint_path, state)
         weights = self.out / "averaged.safetensors"
         save_weights(weights, self.averaged.module, self.crops, half=True, training=self.config.name)
+
+    def _require_finite(self, terms: Mapping[str, Tensor]) -> None:
+        """Keep what has diverged from taking the place of the last good checkpoint."""
+        values = (*terms.values(), *self.averaged.parameters())
+        if not all(bool(torch.isfinite(value).all()) for value in values):
+            losses = ", ".join(f"{name} {float(value):g}" for name, value in terms.items())
+            raise TrainingError(
+                f"{self.out}: training has diverged at epoch {self.epoch:.2f} ({losses}); lower "
+                "optimiser.learning_rate, or bring loss.rare_classes nearer to the shipped configuration"
+            )
 
     @property
     def _averaged_model(self) -> AnomalyModel:

@@ -39,13 +39,15 @@ def pack_files(files: Iterable[Path], root: Path, out: Path, max_bytes: int, rep
     between cannot be taken for whole.
 
     Raises:
-        TrainingError: a file is larger than a shard may be, cannot be read, or the disk is full.
+        TrainingError: a file is larger than a shard may be, is not below `root`, cannot be read, or the disk is full;
+            where that shows before anything is written, what is in `out` stays.
     """
     try:
+        groups = list(_groups(files, root, max_bytes))
         out.mkdir(parents=True, exist_ok=True)
         (out / INDEX_FILE).unlink(missing_ok=True)
         shards = []
-        for number, group in enumerate(_groups(files, max_bytes)):
+        for number, group in enumerate(groups):
             path = out / f"shard-{number:03}.zip"
             _write_shard(path, group, root)
             shards.append(Shard(path.name, path.stat().st_size, file_sha256(path)))
@@ -82,10 +84,12 @@ def unpack_files(packed: Path, root: Path, report: Report) -> None:
         raise TrainingError(f"{root}: cannot unpack: {error}") from error
 
 
-def _groups(files: Iterable[Path], max_bytes: int) -> Iterator[list[Path]]:
+def _groups(files: Iterable[Path], root: Path, max_bytes: int) -> Iterator[list[Path]]:
     group: list[Path] = []
     total = 0
     for path in files:
+        if not path.is_relative_to(root):
+            raise TrainingError(f"{path}: is not below the data root {root}, so it cannot be packed")
         size = path.stat().st_size + 2 * len(str(path)) + MEMBER_OVERHEAD_BYTES
         if size > max_bytes:
             raise TrainingError(f"{path}: {size} bytes do not fit a shard of {max_bytes}")

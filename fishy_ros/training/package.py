@@ -41,11 +41,17 @@ def build_package(
 
     Raises:
         TrainingError: checkpoint, statistics or calibration cannot be used.
-        ConfigError: the description lacks a key.
+        ConfigError: the description lacks a key, or a calibration is of other weights or another size.
     """
     words = _read_description(description)
     deployment = load_deployment(checkpoint, calibration, scores)
     measured = deployment.calibrations
+    for name, each in measured.items():
+        if each.input_height and (each.input_height, each.input_width) != (height, width):
+            raise ConfigError(
+                f"{scores.get(name, calibration)}: calibrated at {each.input_height}x{each.input_width}, exported at "
+                f"{height}x{width}; expected the same --height and --width"
+            )
     metrics = {name: _read_metrics(path) for name, path in reports.items()}
     said = words.get("scores", {})
     unsaid = [name for name in scores if name not in said]

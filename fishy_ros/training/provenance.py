@@ -45,5 +45,6 @@ def data_sha256(config: TrainConfig) -> str:
     root = Path(config.data)
     total = hashlib.sha256()
     for path in training_files(config, root):
-        total.update(f"{path.relative_to(root)}\0{file_sha256(path)}\n".encode())
+        name = path.relative_to(root) if path.is_relative_to(root) else path
+        total.update(f"{name}\0{file_sha256(path)}\n".encode())
     return total.hexdigest()

@@ -26,6 +26,8 @@ class StageConfig:
                 f"stages: {self.height}x{self.width} px, batch {self.batch}, {self.epochs} epochs: "
                 "expected multiples of 32 px and numbers above 0"
             )
+        if len(self.scale) != 2 or self.scale[0] > self.scale[1]:
+            raise ConfigError(f"stages: scale {list(self.scale)}: expected the smallest zoom and the largest")
 
 
 class Schedule:

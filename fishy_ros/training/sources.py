@@ -48,8 +48,12 @@ class SourceConfig:
     """Left, top, right and bottom of a watermark as fractions of the image; nothing is learned from it."""
 
     def __post_init__(self) -> None:
-        if len(self.ignore_box) not in {0, 4} or not all(0 <= side <= 1 for side in self.ignore_box):
-            raise ConfigError(f"{self.images}: ignore_box {list(self.ignore_box)} is not four fractions in [0, 1]")
+        box = self.ignore_box
+        in_order = all(low < high for low, high in zip(box[:2], box[2:], strict=False))
+        if len(box) not in {0, 4} or not all(0 <= side <= 1 for side in box) or not in_order:
+            raise ConfigError(
+                f"{self.images}: ignore_box {list(box)} is not four fractions in [0, 1]: left, top, right, bottom"
+            )
 
 
 @dataclass(frozen=True)

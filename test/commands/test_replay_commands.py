@@ -115,10 +115,15 @@ def test_options_of_the_node_are_refused_offline(option, value):
 def test_options_without_a_use_are_refused():
     unseen = ("replay", "--dataset", "synthetic", *SMALL, "--offline")
     options = (("--threshold", 0.5), ("--threshold-low", 0.4), ("--smallest", 9), ("--drivable", "road"))
-    more = (("--confirm", "2/3"), ("--camera-height", 1.4), ("--camera-pitch", 2), ("--speed", 5))
+    more = (("--confirm", "2/3"), ("--camera-height", 1.4), ("--speed", 5))
     for option in (*options, *more):
         with pytest.raises(ConfigError, match=f"^{option[0]}: only with --regions"):
             fishy(*unseen, *option)
+    with pytest.raises(ConfigError, match="--peak-frames: only with --peak"):
+        fishy(*unseen, "--peak-frames", 40)
+    for pitch, expected in ((5, "says nothing without a camera height"), ("nan", "expected -90 to 90")):
+        with pytest.raises(ConfigError, match=expected):
+            fishy(*unseen, "--regions", "--camera-pitch", pitch)
     attached = ("replay", "--dataset", "synthetic", *SMALL, "--attach", "/detector")
     chosen = (("--model", "a"), ("--models", "a"), ("--scores", "a"), ("--precision", "int8"), ("--threads", 3))
     for option in (*chosen, ("--runtime", "openvino"), ("--device", "cuda"), ("--fit", "pad")):

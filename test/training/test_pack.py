@@ -100,6 +100,14 @@ def test_packing_that_is_stopped_leaves_no_index(street, packed, tmp_path):
         unpack_files(packed, tmp_path / "data", print)
 
 
+def test_what_cannot_be_packed_leaves_an_earlier_pack_whole(street, packed, tmp_path):
+    before = {file.name: file.read_bytes() for file in packed.iterdir()}
+    for files, root, max_bytes in (([street.parent / "images/0.png"], street.parent, 1), ([street], tmp_path, 2**20)):
+        with pytest.raises(TrainingError, match=r"do not fit a shard|is not below the data root"):
+            pack_files(files, root, packed, max_bytes, print)
+    assert {file.name: file.read_bytes() for file in packed.iterdir()} == before
+
+
 def test_a_file_that_fits_no_shard_is_named(street, tmp_path):
     with pytest.raises(TrainingError, match=r"0\.png: \d+ bytes do not fit a shard of 1000"):
         pack_files([street.parent / "images/0.png"], street.parent, tmp_path, 1000, print)

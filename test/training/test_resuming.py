@@ -215,3 +215,32 @@ def test_larger_batches_keep_the_crops_that_are_averaged_over(config):
     assert with_larger_batches(config, 1) == config
     with pytest.raises(ConfigError, match="batch factor 0"):
         with_larger_batches(config, 0)
+
+
+def test_what_has_diverged_takes_no_checkpoint_s_place_and_is_no_package(config, tmp_path):
+    trainer = Trainer(config, tmp_path, "cpu")
+    run_until(trainer, 2)
+    kept = trainer.checkpoint_path.read_bytes()
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(torch.nan)
+    with pytest.raises(TrainingError, match=r"training has diverged at epoch .*learning_rate"):
+        trainer.run(lambda *_: None)
+    assert trainer.checkpoint_path.read_bytes() == kept
+    save_weights(tmp_path / "weights.safetensors", trainer.model, 6)
+    with pytest.raises(TrainingError, match="not finite; has the training diverged"):
+        load_model(tmp_path / "weights.safetensors")
+
+
+def test_options_of_a_run_that_would_change_nothing_are_refused(config, tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    save_weights(weights, AnomalyModel("s"), 1)
+    (tmp_path / "plain").touch()
+    assert weights.stat().st_mode == (tmp_path / "plain").stat().st_mode, "others may read what they may read elsewhere"
+    for options, message in (
+        (["--new-head"], "--new-head: needs a network"),
+        (["--weights", weights, "--continue", weights], "a run begins from one of them"),
+        (["--device", "nowhere"], "device 'nowhere'"),
+        (["--device", "cuda:99"], "device 'cuda:99'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            run_commands([train], [f"{config.data}/tiny.yaml", "--out", tmp_path / "run", *options])

@@ -10,6 +10,7 @@ import typer
 from fishy_ros.commands.bench import options
 from fishy_ros.commands.bench.presenting import measured, present, wide_console
 from fishy_ros.commands.options import Device, Model, Precision, Runtime, Threads
+from fishy_ros.errors import ConfigError
 from fishy_ros.model_package.finding import DEFAULT_MODEL
 
 
@@ -34,6 +35,11 @@ def detect(
 ) -> None:
     """Benchmark the detector in this process, for every combination of the given values."""
     if context.invoked_subcommand is not None:
+        sources = {name: context.get_parameter_source(name) for name in context.params}
+        given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+        if given:
+            options_given = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ConfigError(f"{options_given}: expected behind {context.invoked_subcommand}, not before it")
         return
     from fishy_ros.evaluation.bench.detect import run_detect
     from fishy_ros.evaluation.bench.methods import Method, grid

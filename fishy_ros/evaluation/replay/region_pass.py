@@ -48,6 +48,12 @@ class RegionRequest:
         """Check what does not depend on the model."""
         if self.camera_height_m is not None and not 0 < self.camera_height_m < 1000:
             raise ConfigError(f"camera height {self.camera_height_m:g} m: expected more than 0")
+        if not -90 < self.camera_pitch_deg < 90:
+            raise ConfigError(f"camera pitch {self.camera_pitch_deg:g} degrees: expected -90 to 90")
+        if self.camera_pitch_deg and self.camera_height_m is None:
+            raise ConfigError(f"camera pitch {self.camera_pitch_deg:g} degrees: says nothing without a camera height")
+        if not 0 <= self.speed_m_s < math.inf:
+            raise ConfigError(f"speed {self.speed_m_s:g} m/s: expected 0 or more")
 
 
 def parse_confirmation(text: str) -> PersistenceRules:
