@@ -96,7 +96,8 @@ def test_a_training_configuration_of_the_release_before_is_the_same():
     from fishy_ros.training.config import build_train_config
 
     stage = {"epochs": 1, "height": 32, "width": 64, "batch": 1}
-    parts = {"name": "a", "data": ".", "sources": [], "bank": {"objects": []}, "stages": [stage]}
+    parts = {"name": "a", "data": ".", "bank": {"objects": []}, "stages": [stage]}
+    parts["sources"] = [{"images": "images", "labels": "labels"}]
     now = parts | {"paste": {"distractors": 0.5, "ground_patches": 0.25}}
     old = now | {"paste": {"decoys": 0.5, "patches": 0.25}}
     assert build_train_config(old, "x.yaml") == build_train_config(now, "x.yaml")
