@@ -133,10 +133,8 @@ def _build_into_package(
         except OSError as error:
             raise ModelPackageError(f"{out}: the package cannot be copied there: {error.strerror or error}") from error
         package = load_model_package(out)
-    places = {engine: package.folder / engine.entry.path.name for engine in engines}
-    package = add_engines(
-        package, {dataclasses.replace(engine.entry, path=path): engine.content for engine, path in places.items()}
-    )
+    entries = (dataclasses.replace(one.entry, path=package.folder / one.entry.path.name) for one in engines)
+    package = add_engines(package, dict(zip(entries, (one.content for one in engines), strict=True)))
     if report is not None:
         write_layer_report(report, package, engines)
     if signature_path(package.folder / "model.yaml").exists():

@@ -53,10 +53,10 @@ def evaluate(
     from fishy_ros.evaluation.environment import describe_environment
     from fishy_ros.training.config import load_train_config
     from fishy_ros.training.head_study import HeadStudy, study_table
+    from fishy_ros.training.reduced import MULTIPLE
 
-    for side in (height, width):
-        if side <= 0 or side % 32:
-            raise ConfigError(f"input of {height}x{width}: expected multiples of 32 px")
+    if min(height, width) <= 0 or height % MULTIPLE or width % MULTIPLE:
+        raise ConfigError(f"input of {height}x{width}: expected multiples of {MULTIPLE} px")
     settings = load_train_config(config, data)
     watched = settings.validation.only(tuple(set_)) if set_ else settings.validation
     settings = dataclasses.replace(settings, validation=dataclasses.replace(watched, height=height, width=width))

@@ -53,8 +53,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     for name in cameras:
         if not _CAMERA_NAME.fullmatch(name):
             raise ConfigError(
-                f"--cameras: {name!r} is no name of a camera; expected letters, digits and _, the first no digit, and "
-                "spaces between several"
+                f"--cameras: {name!r} is not a valid camera name; expected letters, digits and _, the first no digit, "
+                "and spaces between several"
             )
     if len(set(cameras)) < len(cameras):
         raise ConfigError(f"--cameras {' '.join(given.cameras)}: expected a different name for each camera")

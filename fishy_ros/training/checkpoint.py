@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,8 +161,13 @@ def load_model(path: Path) -> AnomalyModel:
     return _finite(cast(AnomalyModel, average.module), path)
 
 
+def are_finite(values: Iterable[Tensor]) -> bool:
+    """Tell whether no number of some tensors is NaN or infinite."""
+    return all(bool(torch.isfinite(value).all()) for value in values)
+
+
 def _finite(model: AnomalyModel, path: Path) -> AnomalyModel:
-    if not all(bool(torch.isfinite(value).all()) for value in model.parameters()):
+    if not are_finite(model.parameters()):
         raise TrainingError(f"{path}: holds weights that are not finite; has the training diverged?")
     return model.eval()
 

@@ -18,6 +18,7 @@ from fishy_ros.errors import TrainingError
 from fishy_ros.training.bfloat16 import uses_bfloat16
 from fishy_ros.training.checkpoint import (
     Checkpoint,
+    are_finite,
     load_checkpoint,
     load_network_weights,
     load_weights,
@@ -170,8 +171,7 @@ class Trainer:
 
     def _require_finite(self, terms: Mapping[str, Tensor]) -> None:
         """Keep what has diverged from taking the place of the last good checkpoint."""
-        values = (*terms.values(), *self.averaged.parameters())
-        if not all(bool(torch.isfinite(value).all()) for value in values):
+        if not are_finite((*terms.values(), *self.averaged.parameters())):
             losses = ", ".join(f"{name} {float(value):g}" for name, value in terms.items())
             raise TrainingError(
                 f"{self.out}: training has diverged at epoch {self.epoch:.2f} ({losses}); lower "

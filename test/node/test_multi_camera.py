@@ -333,9 +333,9 @@ def test_a_camera_that_is_configured_anew_holds_up_no_other(domain, tmp_path, ti
     ("names", "expected"),
     [
         (("front", "front"), "a different name for each camera"),
-        (("front,rear",), "'front,rear' is no name of a camera"),
-        (("front-left", "rear"), "'front-left' is no name of a camera"),
-        (("1front",), "'1front' is no name of a camera"),
+        (("front,rear",), "'front,rear' is not a valid camera name"),
+        (("front-left", "rear"), "'front-left' is not a valid camera name"),
+        (("1front",), "'1front' is not a valid camera name"),
     ],
 )
 def test_names_that_cannot_be_those_of_cameras_are_refused(names, expected, domain):
